@@ -1,638 +1,551 @@
-// Generated from nf_abi.json by generate.ts. Do not edit.
+// Generated from sdk/abi/nf_abi.json by `npm run generate`. Do not edit.
+// The NF ABI in AssemblyScript. Descriptors and flow records are read-only to the NF: a store to them traps.
 
 export const ABI_VERSION: u32 = 1;
+
+/** Packets in one call. */
 export const BURST_PACKETS: u32 = 32;
+/** Bytes per packet in the header area; a longer header is dropped as header_too_long. */
 export const HEADER_STRIDE: u32 = 256;
+/** Bytes per packet in the payload area. */
 export const PAYLOAD_STRIDE: u32 = 9216;
+/** Longest frame, Ethernet header included. */
 export const FRAME_BYTES_MAX: u32 = 9216;
+/** NFs in one chain (the actor keeps one FIRST bit for each). */
 export const CHAIN_NFS_MAX: u32 = 16;
+/** Frames one packet may cause besides itself. */
 export const EMITS_PER_PACKET_MAX: u32 = 2;
+/** Emit records of one call. */
 export const EMITS_PER_BURST_MAX: u32 = 64;
+/** Bytes per frame in the emit area. */
 export const EMIT_STRIDE: u32 = 9216;
+/** An NF's own counters. */
 export const COUNTERS_MAX: u32 = 64;
+/** Records in the log ring. */
 export const LOG_RECORDS: u32 = 16;
+/** Text of one log record, UTF-16LE. */
 export const LOG_TEXT_BYTES_MAX: u32 = 248;
+/** Message and file of a fault record, each, UTF-16LE. */
 export const FAULT_TEXT_BYTES_MAX: u32 = 504;
+/** One flow's state in one NF. */
 export const STATE_BYTES_MAX: u32 = 4096;
+/** A slot's size is rounded up to this. */
 export const STATE_ALIGN: u32 = 8;
+/** Encoded configuration (MessagePack). */
 export const CONFIG_BYTES_MAX: u32 = 524288;
+/** Core module. */
 export const MODULE_BYTES_MAX: u32 = 1048576;
+/** Functions of a module. */
 export const FUNCTIONS_MAX: u32 = 2000;
+/** One function's body. */
 export const FUNCTION_BODY_BYTES_MAX: u32 = 65536;
+/** Locals of one function, parameters included. */
 export const FUNCTION_LOCALS_MAX: u32 = 500;
+/** Depth of blocks in one function. */
 export const NESTING_MAX: u32 = 256;
+/** Elements of the function table. */
 export const TABLE_ELEMENTS_MAX: u32 = 1024;
+/** 64 KiB pages of static data and heap. */
 export const HEAP_PAGES_MAX: u32 = 1024;
+/** Data segments of a module. */
 export const DATA_SEGMENTS_MAX: u32 = 1000;
+/** Function types of a module. */
 export const TYPES_MAX: u32 = 1000;
+/** Globals of a module. */
 export const GLOBALS_MAX: u32 = 1000;
+/** Exports of a module. */
 export const EXPORTS_MAX: u32 = 64;
+/** Targets of one br_table. */
 export const BR_TABLE_TARGETS_MAX: u32 = 1024;
+/** Parameters of one function type. */
 export const PARAMS_MAX: u32 = 16;
+/** Results of an exported function. */
 export const RESULTS_MAX: u32 = 1;
+/** IPv6 extension headers walked before the packet counts as malformed. */
 export const IPV6_EXTENSION_HEADERS_MAX: u32 = 8;
+/** VLAN tags parsed; a frame with more is handled as non-IP. */
 export const VLAN_TAGS_MAX: u32 = 2;
+/** A poll ends where the next packet is this much later than its first. */
 export const POLL_GAP_NS: u32 = 100000;
+/** Flow deadlines are rounded to 2^20 ns (about 1 ms). */
 export const EXPIRY_TICK_SHIFT: u32 = 20;
+/** Shortest time between two calls of tick. */
 export const TICK_INTERVAL_MS: u32 = 100;
+/** Faults within fault_quarantine_window_ns that quarantine an NF. */
 export const FAULT_QUARANTINE_COUNT: u32 = 10;
+/** Window of fault_quarantine_count. */
 export const FAULT_QUARANTINE_WINDOW_NS: u32 = 1000000000;
+/** Fragmented datagrams tracked at once. */
 export const FRAGMENT_DATAGRAMS_MAX: u32 = 4096;
+/** Fragments held back, all datagrams together. */
 export const FRAGMENT_HELD_MAX: u32 = 1024;
+/** Fragments of one datagram held back until its first arrives. */
 export const FRAGMENT_HELD_PER_DATAGRAM_MAX: u32 = 64;
+/** Life of a datagram's entry, and longest time a fragment is held. */
 export const FRAGMENT_TIMEOUT_NS: u64 = 5000000000;
+/** How long the refusal of a flow is remembered. */
 export const REFUSED_MS: u32 = 1000;
+/** How long a freed lease rests before it is offered again. */
 export const LEASE_QUARANTINE_MS: u32 = 1000;
+
+/** Never mapped: a null pointer traps. */
 export const NULL_AREA: usize = 0x00000000;
+export const NULL_AREA_BYTES: u32 = 65536;
+/** Burst header, descriptors, flow records. One per instance, written by the host. */
 export const CALL_AREA: usize = 0x00010000;
+export const CALL_AREA_BYTES: u32 = 8192;
+/** Results, emit records, counters, fault record, log ring. One per instance. */
 export const RESULT_AREA: usize = 0x00018000;
+export const RESULT_AREA_BYTES: u32 = 8192;
+/** Bytes [0, payload_offset) of each frame, one stride each. Shared by the chain. */
 export const HEADER_AREA: usize = 0x00020000;
+export const HEADER_AREA_BYTES: u32 = 8192;
+/** Payloads, one stride each. Shared by the chain; not mapped without the right. */
 export const PAYLOAD_AREA: usize = 0x00080000;
+export const PAYLOAD_AREA_BYTES: u32 = 294912;
+/** Frames the NF sends of its own, one stride each. One per instance, if granted. */
 export const EMIT_AREA: usize = 0x00200000;
+export const EMIT_AREA_BYTES: u32 = 589824;
+/** The encoded configuration. Only the pages it needs are mapped. */
 export const CONFIG_AREA: usize = 0x00300000;
+export const CONFIG_AREA_BYTES: u32 = 524288;
+/** Old bytes of the slot that migrate-state converts. */
 export const STAGING_AREA: usize = 0x00380000;
+export const STAGING_AREA_BYTES: u32 = 8192;
+/** The state store: slots of stride round_up(state-bytes, state_align). What the store does not fill is a hole. */
 export const STATE_AREA: usize = 0x01000000;
+export const STATE_AREA_BYTES: u32 = 2130706432;
+/** The module's static data and heap, heap_pages pages. */
 export const MODULE_AREA: usize = 0x80000000;
-export const BURST_HEADER: usize = 0x00010000;
-export const DESCRIPTORS: usize = 0x00010040;
-export const FLOW_RECORDS: usize = 0x00010840;
-export const RESULTS: usize = 0x00018000;
-export const EMIT_RECORDS: usize = 0x00018200;
-export const COUNTERS: usize = 0x00018600;
-export const FAULT_RECORD: usize = 0x00018800;
-export const LOG_RING: usize = 0x00018c00;
-export const LOG_RECORDS: usize = 0x00018c40;
+export const MODULE_AREA_BYTES: u32 = 0;
+
+export const BURST_HEADER_ADDRESS: usize = 0x00010000;
+export const DESCRIPTORS_ADDRESS: usize = 0x00010040;
+export const FLOW_RECORDS_ADDRESS: usize = 0x00010840;
+export const RESULTS_ADDRESS: usize = 0x00018000;
+export const EMIT_RECORDS_ADDRESS: usize = 0x00018200;
+export const COUNTERS_ADDRESS: usize = 0x00018600;
+export const FAULT_RECORD_ADDRESS: usize = 0x00018800;
+export const LOG_RING_ADDRESS: usize = 0x00018c00;
+export const LOG_RECORDS_ADDRESS: usize = 0x00018c40;
 
 /** One per call. Written by the host. */
 @unmanaged
-@final
 export class BurstHeader {
+  /** Time of the poll in ns since the epoch; the only clock. Never goes back. */
   now_ns: u64;
+  /** Packets in this call, 1 to burst_packets; 0 in callbacks. */
   count: u32;
+  /** Direction of all packets of the call. */
   direction: u8;
-  private _reserved_13_13: u8;
-  private _reserved_13_14: u16;
+  /** Reserved, 0. */
+  reserved_13_0: u8;
+  /** Reserved, 0. */
+  reserved_13_1: u16;
+  /** Bytes of the encoded configuration. */
   config_length: u32;
-  private _reserved_20_20: u32;
+  /** Reserved, 0. */
+  reserved_20_0: u32;
+  /** Calls of this instance so far. */
   burst_sequence: u64;
-  private _reserved_32_32: u64;
-  private _reserved_32_40: u64;
-  private _reserved_32_48: u64;
-  private _reserved_32_56: u64;
+  /** Reserved, 0. */
+  reserved_32_0: u64;
+  /** Reserved, 0. */
+  reserved_32_8: u64;
+  /** Reserved, 0. */
+  reserved_32_16: u64;
+  /** Reserved, 0. */
+  reserved_32_24: u64;
 }
 export const BURST_HEADER_BYTES: usize = 64;
-if (offsetof<BurstHeader>() > 64) ERROR("ABI: burst_header is longer than 64 bytes");
-if (offsetof<BurstHeader>("now_ns") != 0) ERROR("ABI: burst_header.now_ns is not at 0");
-if (offsetof<BurstHeader>("count") != 8) ERROR("ABI: burst_header.count is not at 8");
-if (offsetof<BurstHeader>("direction") != 12) ERROR("ABI: burst_header.direction is not at 12");
-if (offsetof<BurstHeader>("config_length") != 16) ERROR("ABI: burst_header.config_length is not at 16");
-if (offsetof<BurstHeader>("burst_sequence") != 24) ERROR("ABI: burst_header.burst_sequence is not at 24");
+if (offsetof<BurstHeader>("now_ns") != 0) ERROR("BurstHeader.now_ns is not at 0, where the ABI has it");
+if (offsetof<BurstHeader>("count") != 8) ERROR("BurstHeader.count is not at 8, where the ABI has it");
+if (offsetof<BurstHeader>("direction") != 12) ERROR("BurstHeader.direction is not at 12, where the ABI has it");
+if (offsetof<BurstHeader>("reserved_13_0") != 13) ERROR("BurstHeader.reserved_13_0 is not at 13, where the ABI has it");
+if (offsetof<BurstHeader>("reserved_13_1") != 14) ERROR("BurstHeader.reserved_13_1 is not at 14, where the ABI has it");
+if (offsetof<BurstHeader>("config_length") != 16) ERROR("BurstHeader.config_length is not at 16, where the ABI has it");
+if (offsetof<BurstHeader>("reserved_20_0") != 20) ERROR("BurstHeader.reserved_20_0 is not at 20, where the ABI has it");
+if (offsetof<BurstHeader>("burst_sequence") != 24) ERROR("BurstHeader.burst_sequence is not at 24, where the ABI has it");
+if (offsetof<BurstHeader>("reserved_32_0") != 32) ERROR("BurstHeader.reserved_32_0 is not at 32, where the ABI has it");
+if (offsetof<BurstHeader>("reserved_32_8") != 40) ERROR("BurstHeader.reserved_32_8 is not at 40, where the ABI has it");
+if (offsetof<BurstHeader>("reserved_32_16") != 48) ERROR("BurstHeader.reserved_32_16 is not at 48, where the ABI has it");
+if (offsetof<BurstHeader>("reserved_32_24") != 56) ERROR("BurstHeader.reserved_32_24 is not at 56, where the ABI has it");
+if (offsetof<BurstHeader>() != 64) ERROR("BurstHeader is not 64 bytes, as the ABI has it");
 
 /** One per packet. Written by the host. */
 @unmanaged
-@final
 export class Descriptor {
+  /** Guest address of the packet's header bytes. */
   header: u32;
+  /** Guest address of the payload; 0 when the NF has no right to it. */
   payload: u32;
+  /** Header bytes: Ethernet to the end of the L4 header (see payload_offset). */
   header_length: u16;
+  /** Payload bytes visible; 0 without the right. */
   payload_length: u16;
+  /** Length of the frame on the wire. */
   wire_length: u32;
+  /** Offset of the IP header. */
   l3_offset: u16;
+  /** Offset of the L4 header; for later fragments the end of the IP header. */
   l4_offset: u16;
+  /** IP protocol of the L4 header. */
   l4_protocol: u8;
+  /** 0 from the flow's initiator, 1 to it. */
   direction: u8;
+  /** packet_flag bits. */
   flags: u16;
+  /** Guest address of this flow's slot of this NF. */
   state: u32;
+  /** Guest address of the flow record. */
   flow: u32;
+  /** Unique number of the flow. */
   flow_id: u64;
+  /** Packets of the flow before this one, both directions. */
   sequence: u32;
+  /** 1 + index into the lease pool, 0 = none. */
   lease: u32;
+  /** Longest header_length a reshape may set. */
   header_room: u16;
+  /** Longest payload_length a reshape may set. */
   payload_room: u16;
-  private _reserved_52_52: u32;
-  private _reserved_52_56: u64;
+  /** Reserved, 0. */
+  reserved_52_0: u32;
+  /** Reserved, 0. */
+  reserved_56_0: u64;
 }
 export const DESCRIPTOR_BYTES: usize = 64;
-if (offsetof<Descriptor>() > 64) ERROR("ABI: descriptor is longer than 64 bytes");
-if (offsetof<Descriptor>("header") != 0) ERROR("ABI: descriptor.header is not at 0");
-if (offsetof<Descriptor>("payload") != 4) ERROR("ABI: descriptor.payload is not at 4");
-if (offsetof<Descriptor>("header_length") != 8) ERROR("ABI: descriptor.header_length is not at 8");
-if (offsetof<Descriptor>("payload_length") != 10) ERROR("ABI: descriptor.payload_length is not at 10");
-if (offsetof<Descriptor>("wire_length") != 12) ERROR("ABI: descriptor.wire_length is not at 12");
-if (offsetof<Descriptor>("l3_offset") != 16) ERROR("ABI: descriptor.l3_offset is not at 16");
-if (offsetof<Descriptor>("l4_offset") != 18) ERROR("ABI: descriptor.l4_offset is not at 18");
-if (offsetof<Descriptor>("l4_protocol") != 20) ERROR("ABI: descriptor.l4_protocol is not at 20");
-if (offsetof<Descriptor>("direction") != 21) ERROR("ABI: descriptor.direction is not at 21");
-if (offsetof<Descriptor>("flags") != 22) ERROR("ABI: descriptor.flags is not at 22");
-if (offsetof<Descriptor>("state") != 24) ERROR("ABI: descriptor.state is not at 24");
-if (offsetof<Descriptor>("flow") != 28) ERROR("ABI: descriptor.flow is not at 28");
-if (offsetof<Descriptor>("flow_id") != 32) ERROR("ABI: descriptor.flow_id is not at 32");
-if (offsetof<Descriptor>("sequence") != 40) ERROR("ABI: descriptor.sequence is not at 40");
-if (offsetof<Descriptor>("lease") != 44) ERROR("ABI: descriptor.lease is not at 44");
-if (offsetof<Descriptor>("header_room") != 48) ERROR("ABI: descriptor.header_room is not at 48");
-if (offsetof<Descriptor>("payload_room") != 50) ERROR("ABI: descriptor.payload_room is not at 50");
+if (offsetof<Descriptor>("header") != 0) ERROR("Descriptor.header is not at 0, where the ABI has it");
+if (offsetof<Descriptor>("payload") != 4) ERROR("Descriptor.payload is not at 4, where the ABI has it");
+if (offsetof<Descriptor>("header_length") != 8) ERROR("Descriptor.header_length is not at 8, where the ABI has it");
+if (offsetof<Descriptor>("payload_length") != 10) ERROR("Descriptor.payload_length is not at 10, where the ABI has it");
+if (offsetof<Descriptor>("wire_length") != 12) ERROR("Descriptor.wire_length is not at 12, where the ABI has it");
+if (offsetof<Descriptor>("l3_offset") != 16) ERROR("Descriptor.l3_offset is not at 16, where the ABI has it");
+if (offsetof<Descriptor>("l4_offset") != 18) ERROR("Descriptor.l4_offset is not at 18, where the ABI has it");
+if (offsetof<Descriptor>("l4_protocol") != 20) ERROR("Descriptor.l4_protocol is not at 20, where the ABI has it");
+if (offsetof<Descriptor>("direction") != 21) ERROR("Descriptor.direction is not at 21, where the ABI has it");
+if (offsetof<Descriptor>("flags") != 22) ERROR("Descriptor.flags is not at 22, where the ABI has it");
+if (offsetof<Descriptor>("state") != 24) ERROR("Descriptor.state is not at 24, where the ABI has it");
+if (offsetof<Descriptor>("flow") != 28) ERROR("Descriptor.flow is not at 28, where the ABI has it");
+if (offsetof<Descriptor>("flow_id") != 32) ERROR("Descriptor.flow_id is not at 32, where the ABI has it");
+if (offsetof<Descriptor>("sequence") != 40) ERROR("Descriptor.sequence is not at 40, where the ABI has it");
+if (offsetof<Descriptor>("lease") != 44) ERROR("Descriptor.lease is not at 44, where the ABI has it");
+if (offsetof<Descriptor>("header_room") != 48) ERROR("Descriptor.header_room is not at 48, where the ABI has it");
+if (offsetof<Descriptor>("payload_room") != 50) ERROR("Descriptor.payload_room is not at 50, where the ABI has it");
+if (offsetof<Descriptor>("reserved_52_0") != 52) ERROR("Descriptor.reserved_52_0 is not at 52, where the ABI has it");
+if (offsetof<Descriptor>("reserved_56_0") != 56) ERROR("Descriptor.reserved_56_0 is not at 56, where the ABI has it");
+if (offsetof<Descriptor>() != 64) ERROR("Descriptor is not 64 bytes, as the ABI has it");
 
 /** A flow as its first packet named it. Written by the host. */
 @unmanaged
-@final
 export class FlowRecord {
-  private _initiator_address_0: u64;
-  private _initiator_address_8: u64;
-  private _responder_address_16: u64;
-  private _responder_address_24: u64;
+  /** Network order; IPv4 mapped (::ffff:a.b.c.d). */
+  initiator_address_0: u64;
+  /** Network order; IPv4 mapped (::ffff:a.b.c.d). */
+  initiator_address_8: u64;
+  /** Network order; IPv4 mapped. */
+  responder_address_0: u64;
+  /** Network order; IPv4 mapped. */
+  responder_address_8: u64;
+  /** Host order; for ICMP see the flow key. */
   initiator_port: u16;
+  /** Host order. */
   responder_port: u16;
+  /** IP protocol. */
   protocol: u8;
+  /** 4 or 6. */
   ip_version: u8;
+  /** Port the first packet came in on: 0 client, 1 server. */
   side: u8;
+  /** 0 to 2. */
   vlan_count: u8;
+  /** VLAN id, 12 bits; 0 without a tag. */
   vlan_outer: u16;
+  /** VLAN id, 12 bits; 0 without a second tag. */
   vlan_inner: u16;
-  private _reserved_44_44: u32;
+  /** Reserved, 0. */
+  reserved_44_0: u32;
+  /** Time of the poll that opened the flow. */
   start_ns: u64;
+  /** Seed of the flow's random numbers. */
   seed: u64;
 }
-export const FLOW_RECORD_INITIATOR_ADDRESS_OFFSET: usize = 0;
-export const FLOW_RECORD_RESPONDER_ADDRESS_OFFSET: usize = 16;
 export const FLOW_RECORD_BYTES: usize = 64;
-if (offsetof<FlowRecord>() > 64) ERROR("ABI: flow_record is longer than 64 bytes");
-if (offsetof<FlowRecord>("initiator_port") != 32) ERROR("ABI: flow_record.initiator_port is not at 32");
-if (offsetof<FlowRecord>("responder_port") != 34) ERROR("ABI: flow_record.responder_port is not at 34");
-if (offsetof<FlowRecord>("protocol") != 36) ERROR("ABI: flow_record.protocol is not at 36");
-if (offsetof<FlowRecord>("ip_version") != 37) ERROR("ABI: flow_record.ip_version is not at 37");
-if (offsetof<FlowRecord>("side") != 38) ERROR("ABI: flow_record.side is not at 38");
-if (offsetof<FlowRecord>("vlan_count") != 39) ERROR("ABI: flow_record.vlan_count is not at 39");
-if (offsetof<FlowRecord>("vlan_outer") != 40) ERROR("ABI: flow_record.vlan_outer is not at 40");
-if (offsetof<FlowRecord>("vlan_inner") != 42) ERROR("ABI: flow_record.vlan_inner is not at 42");
-if (offsetof<FlowRecord>("start_ns") != 48) ERROR("ABI: flow_record.start_ns is not at 48");
-if (offsetof<FlowRecord>("seed") != 56) ERROR("ABI: flow_record.seed is not at 56");
+if (offsetof<FlowRecord>("initiator_address_0") != 0) ERROR("FlowRecord.initiator_address_0 is not at 0, where the ABI has it");
+if (offsetof<FlowRecord>("initiator_address_8") != 8) ERROR("FlowRecord.initiator_address_8 is not at 8, where the ABI has it");
+if (offsetof<FlowRecord>("responder_address_0") != 16) ERROR("FlowRecord.responder_address_0 is not at 16, where the ABI has it");
+if (offsetof<FlowRecord>("responder_address_8") != 24) ERROR("FlowRecord.responder_address_8 is not at 24, where the ABI has it");
+if (offsetof<FlowRecord>("initiator_port") != 32) ERROR("FlowRecord.initiator_port is not at 32, where the ABI has it");
+if (offsetof<FlowRecord>("responder_port") != 34) ERROR("FlowRecord.responder_port is not at 34, where the ABI has it");
+if (offsetof<FlowRecord>("protocol") != 36) ERROR("FlowRecord.protocol is not at 36, where the ABI has it");
+if (offsetof<FlowRecord>("ip_version") != 37) ERROR("FlowRecord.ip_version is not at 37, where the ABI has it");
+if (offsetof<FlowRecord>("side") != 38) ERROR("FlowRecord.side is not at 38, where the ABI has it");
+if (offsetof<FlowRecord>("vlan_count") != 39) ERROR("FlowRecord.vlan_count is not at 39, where the ABI has it");
+if (offsetof<FlowRecord>("vlan_outer") != 40) ERROR("FlowRecord.vlan_outer is not at 40, where the ABI has it");
+if (offsetof<FlowRecord>("vlan_inner") != 42) ERROR("FlowRecord.vlan_inner is not at 42, where the ABI has it");
+if (offsetof<FlowRecord>("reserved_44_0") != 44) ERROR("FlowRecord.reserved_44_0 is not at 44, where the ABI has it");
+if (offsetof<FlowRecord>("start_ns") != 48) ERROR("FlowRecord.start_ns is not at 48, where the ABI has it");
+if (offsetof<FlowRecord>("seed") != 56) ERROR("FlowRecord.seed is not at 56, where the ABI has it");
+if (offsetof<FlowRecord>() != 64) ERROR("FlowRecord is not 64 bytes, as the ABI has it");
 
 /** One per packet, written by the NF in order. The host zeroes it before the call. */
 @unmanaged
-@final
 export class Result {
+  /** verdict. */
   verdict: u8;
+  /** 0, or 128 to 255: the NF's own, named in nf.yaml. */
   drop_reason: u8;
+  /** result_flag bits. */
   flags: u16;
+  /** With RESHAPED the new length, else 0. */
   header_length: u16;
+  /** With RESHAPED the new length, else 0. */
   payload_length: u16;
+  /** ms: with ARM_TIMER the timer, else the flow's new idle time; 0 = keep. */
   timeout: u32;
+  /** Reserved, 0. */
   out_port: u16;
-  private _reserved_14_14: u16;
+  /** Reserved, 0. */
+  reserved_14_0: u16;
 }
 export const RESULT_BYTES: usize = 16;
-if (offsetof<Result>() > 16) ERROR("ABI: result is longer than 16 bytes");
-if (offsetof<Result>("verdict") != 0) ERROR("ABI: result.verdict is not at 0");
-if (offsetof<Result>("drop_reason") != 1) ERROR("ABI: result.drop_reason is not at 1");
-if (offsetof<Result>("flags") != 2) ERROR("ABI: result.flags is not at 2");
-if (offsetof<Result>("header_length") != 4) ERROR("ABI: result.header_length is not at 4");
-if (offsetof<Result>("payload_length") != 6) ERROR("ABI: result.payload_length is not at 6");
-if (offsetof<Result>("timeout") != 8) ERROR("ABI: result.timeout is not at 8");
-if (offsetof<Result>("out_port") != 12) ERROR("ABI: result.out_port is not at 12");
+if (offsetof<Result>("verdict") != 0) ERROR("Result.verdict is not at 0, where the ABI has it");
+if (offsetof<Result>("drop_reason") != 1) ERROR("Result.drop_reason is not at 1, where the ABI has it");
+if (offsetof<Result>("flags") != 2) ERROR("Result.flags is not at 2, where the ABI has it");
+if (offsetof<Result>("header_length") != 4) ERROR("Result.header_length is not at 4, where the ABI has it");
+if (offsetof<Result>("payload_length") != 6) ERROR("Result.payload_length is not at 6, where the ABI has it");
+if (offsetof<Result>("timeout") != 8) ERROR("Result.timeout is not at 8, where the ABI has it");
+if (offsetof<Result>("out_port") != 12) ERROR("Result.out_port is not at 12, where the ABI has it");
+if (offsetof<Result>("reserved_14_0") != 14) ERROR("Result.reserved_14_0 is not at 14, where the ABI has it");
+if (offsetof<Result>() != 16) ERROR("Result is not 16 bytes, as the ABI has it");
 
 /** A frame the NF sends besides the packet. Written by the NF. */
 @unmanaged
-@final
 export class EmitRecord {
+  /** Guest address: the start of a stride of the emit area. */
   frame: u32;
+  /** Frame bytes, 14 to frame_bytes_max; 0 = unused record. */
   length: u16;
+  /** Direction the frame takes through the rest of the chain. */
   direction: u8;
+  /** Index of the packet that caused it; the frame leaves behind it. */
   packet: u8;
-  private _reserved_8_8: u64;
+  /** Reserved, 0. */
+  reserved_8_0: u64;
 }
 export const EMIT_RECORD_BYTES: usize = 16;
-if (offsetof<EmitRecord>() > 16) ERROR("ABI: emit_record is longer than 16 bytes");
-if (offsetof<EmitRecord>("frame") != 0) ERROR("ABI: emit_record.frame is not at 0");
-if (offsetof<EmitRecord>("length") != 4) ERROR("ABI: emit_record.length is not at 4");
-if (offsetof<EmitRecord>("direction") != 6) ERROR("ABI: emit_record.direction is not at 6");
-if (offsetof<EmitRecord>("packet") != 7) ERROR("ABI: emit_record.packet is not at 7");
+if (offsetof<EmitRecord>("frame") != 0) ERROR("EmitRecord.frame is not at 0, where the ABI has it");
+if (offsetof<EmitRecord>("length") != 4) ERROR("EmitRecord.length is not at 4, where the ABI has it");
+if (offsetof<EmitRecord>("direction") != 6) ERROR("EmitRecord.direction is not at 6, where the ABI has it");
+if (offsetof<EmitRecord>("packet") != 7) ERROR("EmitRecord.packet is not at 7, where the ABI has it");
+if (offsetof<EmitRecord>("reserved_8_0") != 8) ERROR("EmitRecord.reserved_8_0 is not at 8, where the ABI has it");
+if (offsetof<EmitRecord>() != 16) ERROR("EmitRecord is not 16 bytes, as the ABI has it");
 
 /** Written by the SDK's abort before it traps. */
 @unmanaged
-@final
 export class FaultRecord {
+  /** 1 when abort wrote this record. */
   is_set: u32;
+  /** Source line. */
   line: u32;
+  /** Source column. */
   column: u32;
+  /** Bytes of the message. */
   message_length: u16;
+  /** Bytes of the file name. */
   file_length: u16;
-  private _message_16: u64;
-  private _message_24: u64;
-  private _message_32: u64;
-  private _message_40: u64;
-  private _message_48: u64;
-  private _message_56: u64;
-  private _message_64: u64;
-  private _message_72: u64;
-  private _message_80: u64;
-  private _message_88: u64;
-  private _message_96: u64;
-  private _message_104: u64;
-  private _message_112: u64;
-  private _message_120: u64;
-  private _message_128: u64;
-  private _message_136: u64;
-  private _message_144: u64;
-  private _message_152: u64;
-  private _message_160: u64;
-  private _message_168: u64;
-  private _message_176: u64;
-  private _message_184: u64;
-  private _message_192: u64;
-  private _message_200: u64;
-  private _message_208: u64;
-  private _message_216: u64;
-  private _message_224: u64;
-  private _message_232: u64;
-  private _message_240: u64;
-  private _message_248: u64;
-  private _message_256: u64;
-  private _message_264: u64;
-  private _message_272: u64;
-  private _message_280: u64;
-  private _message_288: u64;
-  private _message_296: u64;
-  private _message_304: u64;
-  private _message_312: u64;
-  private _message_320: u64;
-  private _message_328: u64;
-  private _message_336: u64;
-  private _message_344: u64;
-  private _message_352: u64;
-  private _message_360: u64;
-  private _message_368: u64;
-  private _message_376: u64;
-  private _message_384: u64;
-  private _message_392: u64;
-  private _message_400: u64;
-  private _message_408: u64;
-  private _message_416: u64;
-  private _message_424: u64;
-  private _message_432: u64;
-  private _message_440: u64;
-  private _message_448: u64;
-  private _message_456: u64;
-  private _message_464: u64;
-  private _message_472: u64;
-  private _message_480: u64;
-  private _message_488: u64;
-  private _message_496: u64;
-  private _message_504: u64;
-  private _message_512: u64;
-  private _file_520: u64;
-  private _file_528: u64;
-  private _file_536: u64;
-  private _file_544: u64;
-  private _file_552: u64;
-  private _file_560: u64;
-  private _file_568: u64;
-  private _file_576: u64;
-  private _file_584: u64;
-  private _file_592: u64;
-  private _file_600: u64;
-  private _file_608: u64;
-  private _file_616: u64;
-  private _file_624: u64;
-  private _file_632: u64;
-  private _file_640: u64;
-  private _file_648: u64;
-  private _file_656: u64;
-  private _file_664: u64;
-  private _file_672: u64;
-  private _file_680: u64;
-  private _file_688: u64;
-  private _file_696: u64;
-  private _file_704: u64;
-  private _file_712: u64;
-  private _file_720: u64;
-  private _file_728: u64;
-  private _file_736: u64;
-  private _file_744: u64;
-  private _file_752: u64;
-  private _file_760: u64;
-  private _file_768: u64;
-  private _file_776: u64;
-  private _file_784: u64;
-  private _file_792: u64;
-  private _file_800: u64;
-  private _file_808: u64;
-  private _file_816: u64;
-  private _file_824: u64;
-  private _file_832: u64;
-  private _file_840: u64;
-  private _file_848: u64;
-  private _file_856: u64;
-  private _file_864: u64;
-  private _file_872: u64;
-  private _file_880: u64;
-  private _file_888: u64;
-  private _file_896: u64;
-  private _file_904: u64;
-  private _file_912: u64;
-  private _file_920: u64;
-  private _file_928: u64;
-  private _file_936: u64;
-  private _file_944: u64;
-  private _file_952: u64;
-  private _file_960: u64;
-  private _file_968: u64;
-  private _file_976: u64;
-  private _file_984: u64;
-  private _file_992: u64;
-  private _file_1000: u64;
-  private _file_1008: u64;
-  private _file_1016: u64;
 }
-export const FAULT_RECORD_MESSAGE_OFFSET: usize = 16;
-export const FAULT_RECORD_FILE_OFFSET: usize = 520;
 export const FAULT_RECORD_BYTES: usize = 1024;
-if (offsetof<FaultRecord>() > 1024) ERROR("ABI: fault_record is longer than 1024 bytes");
-if (offsetof<FaultRecord>("is_set") != 0) ERROR("ABI: fault_record.is_set is not at 0");
-if (offsetof<FaultRecord>("line") != 4) ERROR("ABI: fault_record.line is not at 4");
-if (offsetof<FaultRecord>("column") != 8) ERROR("ABI: fault_record.column is not at 8");
-if (offsetof<FaultRecord>("message_length") != 12) ERROR("ABI: fault_record.message_length is not at 12");
-if (offsetof<FaultRecord>("file_length") != 14) ERROR("ABI: fault_record.file_length is not at 14");
+/** UTF-16LE. */
+export const FAULT_RECORD_MESSAGE_OFFSET: usize = 16;
+/** UTF-16LE. */
+export const FAULT_RECORD_FILE_OFFSET: usize = 520;
+if (offsetof<FaultRecord>("is_set") != 0) ERROR("FaultRecord.is_set is not at 0, where the ABI has it");
+if (offsetof<FaultRecord>("line") != 4) ERROR("FaultRecord.line is not at 4, where the ABI has it");
+if (offsetof<FaultRecord>("column") != 8) ERROR("FaultRecord.column is not at 8, where the ABI has it");
+if (offsetof<FaultRecord>("message_length") != 12) ERROR("FaultRecord.message_length is not at 12, where the ABI has it");
+if (offsetof<FaultRecord>("file_length") != 14) ERROR("FaultRecord.file_length is not at 14, where the ABI has it");
 
 /** Head of the log ring. The NF counts up written; record written % log_records is the next. */
 @unmanaged
-@final
 export class LogRing {
+  /** Records ever written by this instance. */
   written: u32;
-  private _reserved_4_4: u32;
-  private _reserved_4_8: u64;
-  private _reserved_4_16: u64;
-  private _reserved_4_24: u64;
-  private _reserved_4_32: u64;
-  private _reserved_4_40: u64;
-  private _reserved_4_48: u64;
-  private _reserved_4_56: u64;
+  /** Reserved, 0. */
+  reserved_4_0: u32;
 }
 export const LOG_RING_BYTES: usize = 64;
-if (offsetof<LogRing>() > 64) ERROR("ABI: log_ring is longer than 64 bytes");
-if (offsetof<LogRing>("written") != 0) ERROR("ABI: log_ring.written is not at 0");
+if (offsetof<LogRing>("written") != 0) ERROR("LogRing.written is not at 0, where the ABI has it");
+if (offsetof<LogRing>("reserved_4_0") != 4) ERROR("LogRing.reserved_4_0 is not at 4, where the ABI has it");
 
 /** One log line. */
 @unmanaged
-@final
 export class LogRecord {
+  /** log_level. */
   level: u8;
-  reserved_1: u8;
+  /** Reserved, 0. */
+  reserved_1_0: u8;
+  /** Bytes of the text. */
   length: u16;
+  /** Value of written before this record. */
   sequence: u32;
-  private _text_8: u64;
-  private _text_16: u64;
-  private _text_24: u64;
-  private _text_32: u64;
-  private _text_40: u64;
-  private _text_48: u64;
-  private _text_56: u64;
-  private _text_64: u64;
-  private _text_72: u64;
-  private _text_80: u64;
-  private _text_88: u64;
-  private _text_96: u64;
-  private _text_104: u64;
-  private _text_112: u64;
-  private _text_120: u64;
-  private _text_128: u64;
-  private _text_136: u64;
-  private _text_144: u64;
-  private _text_152: u64;
-  private _text_160: u64;
-  private _text_168: u64;
-  private _text_176: u64;
-  private _text_184: u64;
-  private _text_192: u64;
-  private _text_200: u64;
-  private _text_208: u64;
-  private _text_216: u64;
-  private _text_224: u64;
-  private _text_232: u64;
-  private _text_240: u64;
-  private _text_248: u64;
 }
-export const LOG_RECORD_TEXT_OFFSET: usize = 8;
 export const LOG_RECORD_BYTES: usize = 256;
-if (offsetof<LogRecord>() > 256) ERROR("ABI: log_record is longer than 256 bytes");
-if (offsetof<LogRecord>("level") != 0) ERROR("ABI: log_record.level is not at 0");
-if (offsetof<LogRecord>("reserved_1") != 1) ERROR("ABI: log_record.reserved_1 is not at 1");
-if (offsetof<LogRecord>("length") != 2) ERROR("ABI: log_record.length is not at 2");
-if (offsetof<LogRecord>("sequence") != 4) ERROR("ABI: log_record.sequence is not at 4");
+/** UTF-16LE. */
+export const LOG_RECORD_TEXT_OFFSET: usize = 8;
+if (offsetof<LogRecord>("level") != 0) ERROR("LogRecord.level is not at 0, where the ABI has it");
+if (offsetof<LogRecord>("reserved_1_0") != 1) ERROR("LogRecord.reserved_1_0 is not at 1, where the ABI has it");
+if (offsetof<LogRecord>("length") != 2) ERROR("LogRecord.length is not at 2, where the ABI has it");
+if (offsetof<LogRecord>("sequence") != 4) ERROR("LogRecord.sequence is not at 4, where the ABI has it");
 
-export namespace VerdictValue {
+export enum Verdict {
   /** Not decided; after a call a fault. */
-  // @ts-ignore: decorator
-  @inline export const PENDING: u32 = 0;
+  PENDING = 0,
   /** On to the next NF, or out of the other port. */
-  // @ts-ignore: decorator
-  @inline export const FORWARD: u32 = 1;
+  FORWARD = 1,
   /** Drop, counted under the NF's reason. */
-  // @ts-ignore: decorator
-  @inline export const DROP: u32 = 2;
+  DROP = 2,
   /** Back to where it came from, through the NFs before this one. Needs the right reply. */
-  // @ts-ignore: decorator
-  @inline export const REPLY: u32 = 3;
+  REPLY = 3,
   /** Reserved for proxies; refused in version 1. */
-  // @ts-ignore: decorator
-  @inline export const CONSUME: u32 = 4;
+  CONSUME = 4,
 }
-export namespace PacketFlag {
+
+export enum PacketFlag {
   /** First packet of the flow this NF sees: the slot is zero. */
-  // @ts-ignore: decorator
-  @inline export const FIRST: u32 = 1;
+  FIRST = 1,
   /** A fragment of a datagram. */
-  // @ts-ignore: decorator
-  @inline export const FRAGMENT: u32 = 2;
+  FRAGMENT = 2,
   /** A fragment other than the first: there is no L4 header. */
-  // @ts-ignore: decorator
-  @inline export const LATER_FRAGMENT: u32 = 4;
+  LATER_FRAGMENT = 4,
   /** Fewer bytes were captured than were on the wire. */
-  // @ts-ignore: decorator
-  @inline export const TRUNCATED: u32 = 8;
+  TRUNCATED = 8,
   /** An ICMP error about this flow; the header holds the inner headers. */
-  // @ts-ignore: decorator
-  @inline export const ICMP_ERROR: u32 = 16;
+  ICMP_ERROR = 16,
   /** The device verified the L4 checksum. */
-  // @ts-ignore: decorator
-  @inline export const CHECKSUM_GOOD: u32 = 32;
+  CHECKSUM_GOOD = 32,
 }
-export namespace ResultFlag {
+
+export enum ResultFlag {
   /** Header bytes changed. Needs edit: headers. */
-  // @ts-ignore: decorator
-  @inline export const MODIFIED_HEADER: u32 = 1;
+  MODIFIED_HEADER = 1,
   /** Payload bytes changed. Needs edit: payload. */
-  // @ts-ignore: decorator
-  @inline export const MODIFIED_PAYLOAD: u32 = 2;
+  MODIFIED_PAYLOAD = 2,
   /** Lengths or structure changed. Needs reshape. */
-  // @ts-ignore: decorator
-  @inline export const RESHAPED: u32 = 4;
+  RESHAPED = 4,
   /** Close the flow after this call; with DROP on FIRST: refuse it. */
-  // @ts-ignore: decorator
-  @inline export const CLOSE_FLOW: u32 = 8;
+  CLOSE_FLOW = 8,
   /** Ask migration-target soon. */
-  // @ts-ignore: decorator
-  @inline export const ASK_MIGRATE: u32 = 16;
+  ASK_MIGRATE = 16,
   /** Call flow-timer after timeout ms. */
-  // @ts-ignore: decorator
-  @inline export const ARM_TIMER: u32 = 32;
+  ARM_TIMER = 32,
 }
-export namespace CloseReasonValue {
+
+export enum CloseReason {
   /** Idle for too long. */
-  // @ts-ignore: decorator
-  @inline export const EXPIRED: u32 = 1;
+  EXPIRED = 1,
   /** TCP ended, or the NF asked with CLOSE_FLOW. */
-  // @ts-ignore: decorator
-  @inline export const FINISHED: u32 = 2;
+  FINISHED = 2,
   /** A later NF refused the new flow. */
-  // @ts-ignore: decorator
-  @inline export const REFUSED: u32 = 3;
+  REFUSED = 3,
   /** Room was needed. */
-  // @ts-ignore: decorator
-  @inline export const EVICTED: u32 = 4;
+  EVICTED = 4,
   /** An NF of the chain faulted on it. */
-  // @ts-ignore: decorator
-  @inline export const FAULT: u32 = 5;
+  FAULT = 5,
   /** Its return key was taken. */
-  // @ts-ignore: decorator
-  @inline export const ALIAS_CONFLICT: u32 = 6;
+  ALIAS_CONFLICT = 6,
   /** The run ended. */
-  // @ts-ignore: decorator
-  @inline export const SHUTDOWN: u32 = 7;
+  SHUTDOWN = 7,
 }
-export namespace DropReasonValue {
+
+export enum DropReason {
   /** Not dropped. */
-  // @ts-ignore: decorator
-  @inline export const NONE: u32 = 0;
+  none = 0,
   /** Shorter than an Ethernet header, or cut inside a VLAN tag. */
-  // @ts-ignore: decorator
-  @inline export const MALFORMED_ETHERNET: u32 = 1;
+  malformed_ethernet = 1,
   /** IPv4 header or total length inconsistent. */
-  // @ts-ignore: decorator
-  @inline export const MALFORMED_IPV4: u32 = 2;
+  malformed_ipv4 = 2,
   /** IPv6 header, extension header or payload length inconsistent. */
-  // @ts-ignore: decorator
-  @inline export const MALFORMED_IPV6: u32 = 3;
+  malformed_ipv6 = 3,
   /** TCP, UDP, SCTP or ICMP header does not fit. */
-  // @ts-ignore: decorator
-  @inline export const MALFORMED_L4: u32 = 4;
+  malformed_l4 = 4,
   /** ICMP error without a usable inner packet. */
-  // @ts-ignore: decorator
-  @inline export const MALFORMED_ICMP_ERROR: u32 = 5;
+  malformed_icmp_error = 5,
   /** First fragment without its L4 header, or a fragment beyond 65,535 bytes. */
-  // @ts-ignore: decorator
-  @inline export const MALFORMED_FRAGMENT: u32 = 6;
+  malformed_fragment = 6,
   /** The capture ends before the headers do. */
-  // @ts-ignore: decorator
-  @inline export const TRUNCATED_HEADERS: u32 = 7;
+  truncated_headers = 7,
   /** Headers longer than header_stride. */
-  // @ts-ignore: decorator
-  @inline export const HEADER_TOO_LONG: u32 = 8;
+  header_too_long = 8,
   /** Frame longer than frame_bytes_max. */
-  // @ts-ignore: decorator
-  @inline export const FRAME_TOO_LONG: u32 = 9;
+  frame_too_long = 9,
   /** Neither IPv4 nor IPv6, and the policy says drop. */
-  // @ts-ignore: decorator
-  @inline export const NON_IP: u32 = 10;
+  non_ip = 10,
   /** ICMP error about a flow that is not known. */
-  // @ts-ignore: decorator
-  @inline export const ICMP_ERROR_NO_FLOW: u32 = 11;
+  icmp_error_no_flow = 11,
   /** Later fragment whose flow has ended or was refused. */
-  // @ts-ignore: decorator
-  @inline export const FRAGMENT_NO_FLOW: u32 = 12;
+  fragment_no_flow = 12,
   /** Held fragment whose first fragment did not come in time. */
-  // @ts-ignore: decorator
-  @inline export const FRAGMENT_TIMEOUT: u32 = 13;
+  fragment_timeout = 13,
   /** A bound on held fragments or tracked datagrams was reached. */
-  // @ts-ignore: decorator
-  @inline export const FRAGMENT_OVERFLOW: u32 = 14;
+  fragment_overflow = 14,
   /** No room for a new flow. */
-  // @ts-ignore: decorator
-  @inline export const FLOW_TABLE_FULL: u32 = 15;
+  flow_table_full = 15,
   /** An NF refused this flow a moment ago. */
-  // @ts-ignore: decorator
-  @inline export const FLOW_REFUSED: u32 = 16;
+  flow_refused = 16,
   /** The NF faulted on this packet. */
-  // @ts-ignore: decorator
-  @inline export const NF_FAULT: u32 = 17;
+  nf_fault = 17,
   /** The NF is being restarted. */
-  // @ts-ignore: decorator
-  @inline export const NF_UNAVAILABLE: u32 = 18;
+  nf_unavailable = 18,
   /** The NF faulted too often and fails closed. */
-  // @ts-ignore: decorator
-  @inline export const NF_QUARANTINED: u32 = 19;
+  nf_quarantined = 19,
   /** The flow's return key belongs to another flow. */
-  // @ts-ignore: decorator
-  @inline export const ALIAS_CONFLICT: u32 = 20;
+  alias_conflict = 20,
   /** The packet would leave with another five-tuple than the flow's first. */
-  // @ts-ignore: decorator
-  @inline export const KEY_CHANGED: u32 = 21;
+  key_changed = 21,
   /** The output port did not take the frame. */
-  // @ts-ignore: decorator
-  @inline export const PORT_FULL: u32 = 22;
+  port_full = 22,
   /** The packet pool is empty. */
-  // @ts-ignore: decorator
-  @inline export const NO_MBUF: u32 = 23;
+  no_mbuf = 23,
   /** An emitted frame that does not parse. */
-  // @ts-ignore: decorator
-  @inline export const EMIT_INVALID: u32 = 24;
+  emit_invalid = 24,
   /** Held or queued when the run ended. */
-  // @ts-ignore: decorator
-  @inline export const SHUTDOWN: u32 = 25;
+  shutdown = 25,
 }
-export namespace FaultKindValue {
+
+export enum FaultKind {
   /** Access outside what the NF may touch. */
-  // @ts-ignore: decorator
-  @inline export const OUT_OF_BOUNDS: u32 = 1;
+  out_of_bounds = 1,
   /** unreachable executed. */
-  // @ts-ignore: decorator
-  @inline export const UNREACHABLE: u32 = 2;
+  unreachable = 2,
   /** throw or assert. */
-  // @ts-ignore: decorator
-  @inline export const ABORT: u32 = 3;
+  abort = 3,
   /** The call took too long. */
-  // @ts-ignore: decorator
-  @inline export const DEADLINE: u32 = 4;
+  deadline = 4,
   /** Stack exhausted. */
-  // @ts-ignore: decorator
-  @inline export const STACK: u32 = 5;
+  stack = 5,
   /** A result the NF may not give. */
-  // @ts-ignore: decorator
-  @inline export const BAD_RESULT: u32 = 6;
+  bad_result = 6,
   /** Division by zero or integer overflow. */
-  // @ts-ignore: decorator
-  @inline export const INTEGER: u32 = 7;
+  integer = 7,
   /** Invalid conversion of a float to an integer. */
-  // @ts-ignore: decorator
-  @inline export const BAD_CONVERSION: u32 = 8;
+  bad_conversion = 8,
   /** Indirect call to nothing or to another type. */
-  // @ts-ignore: decorator
-  @inline export const INDIRECT_CALL: u32 = 9;
+  indirect_call = 9,
   /** init or configure failed. */
-  // @ts-ignore: decorator
-  @inline export const START: u32 = 10;
+  start = 10,
   /** Any other trap. */
-  // @ts-ignore: decorator
-  @inline export const OTHER: u32 = 11;
+  other = 11,
 }
-export namespace LogLevelValue {
-  /**  */
-  // @ts-ignore: decorator
-  @inline export const DEBUG: u32 = 0;
-  /**  */
-  // @ts-ignore: decorator
-  @inline export const INFO: u32 = 1;
-  /**  */
-  // @ts-ignore: decorator
-  @inline export const WARN: u32 = 2;
-  /**  */
-  // @ts-ignore: decorator
-  @inline export const ERROR: u32 = 3;
+
+export enum LogLevel {
+  debug = 0,
+  info = 1,
+  warn = 2,
+  error = 3,
 }
-export namespace SideValue {
-  /**  */
-  // @ts-ignore: decorator
-  @inline export const CLIENT: u32 = 0;
-  /**  */
-  // @ts-ignore: decorator
-  @inline export const SERVER: u32 = 1;
+
+export enum Side {
+  client = 0,
+  server = 1,
 }

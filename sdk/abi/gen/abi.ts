@@ -1,11 +1,9 @@
-// Generated from nf_abi.json by generate.ts. Do not edit.
+// Generated from sdk/abi/nf_abi.json by `npm run generate`. Do not edit.
+// The NF ABI in TypeScript. Offsets are bytes from a record's start; addresses are guest addresses.
 
 export const ABI_VERSION = 1;
 export const WIT_PACKAGE = "nfactor:nf@1.0.0";
 export const WIT_WORLD = "network-function";
-export const PAGE_BYTES = 65536;
-export const BASE_PAGES = 32768;
-export const MEMORY_EXPORT = "memory";
 
 export const LIMITS = {
   /** Packets in one call. */
@@ -94,6 +92,11 @@ export const LIMITS = {
   lease_quarantine_ms: 1000,
 } as const;
 
+export const PAGE_BYTES = 65536;
+export const BASE_PAGES = 32768;
+export const MODULE_BASE = 0x80000000;
+
+export type Access = "none" | "read" | "write" | "by rights";
 export const AREAS = {
   /** Never mapped: a null pointer traps. */
   null: { address: 0x00000000, bytes: 65536, access: "none" },
@@ -115,13 +118,15 @@ export const AREAS = {
   state: { address: 0x01000000, bytes: 2130706432, access: "write" },
   /** The module's static data and heap, heap_pages pages. */
   module: { address: 0x80000000, bytes: 0, access: "write" },
-} as const;
-export const MODULE_BASE = 0x80000000;
+} as const satisfies Record<string, { address: number; bytes: number; access: Access }>;
+
+/** Guest addresses of the parts of the call area. */
 export const CALL = {
   burst_header: 0x00010000,
   descriptors: 0x00010040,
   flow_records: 0x00010840,
 } as const;
+/** Guest addresses of the parts of the result area. */
 export const RESULT = {
   results: 0x00018000,
   emit_records: 0x00018200,
@@ -132,113 +137,186 @@ export const RESULT = {
 } as const;
 
 export const RECORDS = {
+  /** One per call. Written by the host. */
   burst_header: {
     bytes: 64,
     fields: {
+      /** Time of the poll in ns since the epoch; the only clock. Never goes back. */
       now_ns: { offset: 0, type: "u64" },
+      /** Packets in this call, 1 to burst_packets; 0 in callbacks. */
       count: { offset: 8, type: "u32" },
+      /** Direction of all packets of the call. */
       direction: { offset: 12, type: "u8" },
-      reserved_13: { offset: 13, type: "u8[3]" },
+      /** Bytes of the encoded configuration. */
       config_length: { offset: 16, type: "u32" },
-      reserved_20: { offset: 20, type: "u8[4]" },
+      /** Calls of this instance so far. */
       burst_sequence: { offset: 24, type: "u64" },
-      reserved_32: { offset: 32, type: "u8[32]" },
     },
+    /** [offset, bytes] of what is reserved and zero. */
+    reserved: [[13, 3], [20, 4], [32, 32]],
   },
+  /** One per packet. Written by the host. */
   descriptor: {
     bytes: 64,
     fields: {
+      /** Guest address of the packet's header bytes. */
       header: { offset: 0, type: "u32" },
+      /** Guest address of the payload; 0 when the NF has no right to it. */
       payload: { offset: 4, type: "u32" },
+      /** Header bytes: Ethernet to the end of the L4 header (see payload_offset). */
       header_length: { offset: 8, type: "u16" },
+      /** Payload bytes visible; 0 without the right. */
       payload_length: { offset: 10, type: "u16" },
+      /** Length of the frame on the wire. */
       wire_length: { offset: 12, type: "u32" },
+      /** Offset of the IP header. */
       l3_offset: { offset: 16, type: "u16" },
+      /** Offset of the L4 header; for later fragments the end of the IP header. */
       l4_offset: { offset: 18, type: "u16" },
+      /** IP protocol of the L4 header. */
       l4_protocol: { offset: 20, type: "u8" },
+      /** 0 from the flow's initiator, 1 to it. */
       direction: { offset: 21, type: "u8" },
+      /** packet_flag bits. */
       flags: { offset: 22, type: "u16" },
+      /** Guest address of this flow's slot of this NF. */
       state: { offset: 24, type: "u32" },
+      /** Guest address of the flow record. */
       flow: { offset: 28, type: "u32" },
+      /** Unique number of the flow. */
       flow_id: { offset: 32, type: "u64" },
+      /** Packets of the flow before this one, both directions. */
       sequence: { offset: 40, type: "u32" },
+      /** 1 + index into the lease pool, 0 = none. */
       lease: { offset: 44, type: "u32" },
+      /** Longest header_length a reshape may set. */
       header_room: { offset: 48, type: "u16" },
+      /** Longest payload_length a reshape may set. */
       payload_room: { offset: 50, type: "u16" },
-      reserved_52: { offset: 52, type: "u8[12]" },
     },
+    /** [offset, bytes] of what is reserved and zero. */
+    reserved: [[52, 4], [56, 8]],
   },
+  /** A flow as its first packet named it. Written by the host. */
   flow_record: {
     bytes: 64,
     fields: {
-      initiator_address: { offset: 0, type: "u8[16]" },
-      responder_address: { offset: 16, type: "u8[16]" },
+      /** Network order; IPv4 mapped (::ffff:a.b.c.d). */
+      initiator_address: { offset: 0, type: "u8", length: 16 },
+      /** Network order; IPv4 mapped. */
+      responder_address: { offset: 16, type: "u8", length: 16 },
+      /** Host order; for ICMP see the flow key. */
       initiator_port: { offset: 32, type: "u16" },
+      /** Host order. */
       responder_port: { offset: 34, type: "u16" },
+      /** IP protocol. */
       protocol: { offset: 36, type: "u8" },
+      /** 4 or 6. */
       ip_version: { offset: 37, type: "u8" },
+      /** Port the first packet came in on: 0 client, 1 server. */
       side: { offset: 38, type: "u8" },
+      /** 0 to 2. */
       vlan_count: { offset: 39, type: "u8" },
+      /** VLAN id, 12 bits; 0 without a tag. */
       vlan_outer: { offset: 40, type: "u16" },
+      /** VLAN id, 12 bits; 0 without a second tag. */
       vlan_inner: { offset: 42, type: "u16" },
-      reserved_44: { offset: 44, type: "u8[4]" },
+      /** Time of the poll that opened the flow. */
       start_ns: { offset: 48, type: "u64" },
+      /** Seed of the flow's random numbers. */
       seed: { offset: 56, type: "u64" },
     },
+    /** [offset, bytes] of what is reserved and zero. */
+    reserved: [[44, 4]],
   },
+  /** One per packet, written by the NF in order. The host zeroes it before the call. */
   result: {
     bytes: 16,
     fields: {
+      /** verdict. */
       verdict: { offset: 0, type: "u8" },
+      /** 0, or 128 to 255: the NF's own, named in nf.yaml. */
       drop_reason: { offset: 1, type: "u8" },
+      /** result_flag bits. */
       flags: { offset: 2, type: "u16" },
+      /** With RESHAPED the new length, else 0. */
       header_length: { offset: 4, type: "u16" },
+      /** With RESHAPED the new length, else 0. */
       payload_length: { offset: 6, type: "u16" },
+      /** ms: with ARM_TIMER the timer, else the flow's new idle time; 0 = keep. */
       timeout: { offset: 8, type: "u32" },
+      /** Reserved, 0. */
       out_port: { offset: 12, type: "u16" },
-      reserved_14: { offset: 14, type: "u8[2]" },
     },
+    /** [offset, bytes] of what is reserved and zero. */
+    reserved: [[14, 2]],
   },
+  /** A frame the NF sends besides the packet. Written by the NF. */
   emit_record: {
     bytes: 16,
     fields: {
+      /** Guest address: the start of a stride of the emit area. */
       frame: { offset: 0, type: "u32" },
+      /** Frame bytes, 14 to frame_bytes_max; 0 = unused record. */
       length: { offset: 4, type: "u16" },
+      /** Direction the frame takes through the rest of the chain. */
       direction: { offset: 6, type: "u8" },
+      /** Index of the packet that caused it; the frame leaves behind it. */
       packet: { offset: 7, type: "u8" },
-      reserved_8: { offset: 8, type: "u8[8]" },
     },
+    /** [offset, bytes] of what is reserved and zero. */
+    reserved: [[8, 8]],
   },
+  /** Written by the SDK's abort before it traps. */
   fault_record: {
     bytes: 1024,
     fields: {
+      /** 1 when abort wrote this record. */
       is_set: { offset: 0, type: "u32" },
+      /** Source line. */
       line: { offset: 4, type: "u32" },
+      /** Source column. */
       column: { offset: 8, type: "u32" },
+      /** Bytes of the message. */
       message_length: { offset: 12, type: "u16" },
+      /** Bytes of the file name. */
       file_length: { offset: 14, type: "u16" },
-      message: { offset: 16, type: "u8[504]" },
-      file: { offset: 520, type: "u8[504]" },
+      /** UTF-16LE. */
+      message: { offset: 16, type: "u8", length: 504 },
+      /** UTF-16LE. */
+      file: { offset: 520, type: "u8", length: 504 },
     },
+    /** [offset, bytes] of what is reserved and zero. */
+    reserved: [],
   },
+  /** Head of the log ring. The NF counts up written; record written % log_records is the next. */
   log_ring: {
     bytes: 64,
     fields: {
+      /** Records ever written by this instance. */
       written: { offset: 0, type: "u32" },
-      reserved_4: { offset: 4, type: "u8[60]" },
     },
+    /** [offset, bytes] of what is reserved and zero. */
+    reserved: [[4, 4], [8, 56]],
   },
+  /** One log line. */
   log_record: {
     bytes: 256,
     fields: {
+      /** log_level. */
       level: { offset: 0, type: "u8" },
-      reserved_1: { offset: 1, type: "u8" },
+      /** Bytes of the text. */
       length: { offset: 2, type: "u16" },
+      /** Value of written before this record. */
       sequence: { offset: 4, type: "u32" },
-      text: { offset: 8, type: "u8[248]" },
+      /** UTF-16LE. */
+      text: { offset: 8, type: "u8", length: 248 },
     },
+    /** [offset, bytes] of what is reserved and zero. */
+    reserved: [[1, 1]],
   },
 } as const;
+
 export const BURST_HEADER_BYTES = 64;
 export const BURST_HEADER_NOW_NS_OFFSET = 0;
 export const BURST_HEADER_COUNT_OFFSET = 8;
@@ -318,8 +396,12 @@ export const Verdict = {
   CONSUME: 4,
 } as const;
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
-const VERDICT_NAMES = new Map<number, string>(Object.entries(Verdict).map(([name, value]) => [value, name]));
-export const verdictName = (value: number): string => VERDICT_NAMES.get(value) ?? `unknown_${String(value)}`;
+export type VerdictName = keyof typeof Verdict;
+const verdictNames: ReadonlyMap<number, VerdictName> = new Map([[0, "PENDING"], [1, "FORWARD"], [2, "DROP"], [3, "REPLY"], [4, "CONSUME"]]);
+/** The name of a verdict; undefined for a value that has none. */
+export function verdictName(value: number): VerdictName | undefined {
+  return verdictNames.get(value);
+}
 
 export const PacketFlag = {
   /** First packet of the flow this NF sees: the slot is zero. */
@@ -336,6 +418,9 @@ export const PacketFlag = {
   CHECKSUM_GOOD: 32,
 } as const;
 export type PacketFlag = (typeof PacketFlag)[keyof typeof PacketFlag];
+export type PacketFlagName = keyof typeof PacketFlag;
+/** Every bit of packet_flag that has a meaning. */
+export const PACKET_FLAG_ALL = 63;
 
 export const ResultFlag = {
   /** Header bytes changed. Needs edit: headers. */
@@ -352,6 +437,9 @@ export const ResultFlag = {
   ARM_TIMER: 32,
 } as const;
 export type ResultFlag = (typeof ResultFlag)[keyof typeof ResultFlag];
+export type ResultFlagName = keyof typeof ResultFlag;
+/** Every bit of result_flag that has a meaning. */
+export const RESULT_FLAG_ALL = 63;
 
 export const CloseReason = {
   /** Idle for too long. */
@@ -370,8 +458,12 @@ export const CloseReason = {
   SHUTDOWN: 7,
 } as const;
 export type CloseReason = (typeof CloseReason)[keyof typeof CloseReason];
-const CLOSE_REASON_NAMES = new Map<number, string>(Object.entries(CloseReason).map(([name, value]) => [value, name]));
-export const closeReasonName = (value: number): string => CLOSE_REASON_NAMES.get(value) ?? `unknown_${String(value)}`;
+export type CloseReasonName = keyof typeof CloseReason;
+const closeReasonNames: ReadonlyMap<number, CloseReasonName> = new Map([[1, "EXPIRED"], [2, "FINISHED"], [3, "REFUSED"], [4, "EVICTED"], [5, "FAULT"], [6, "ALIAS_CONFLICT"], [7, "SHUTDOWN"]]);
+/** The name of a close_reason; undefined for a value that has none. */
+export function closeReasonName(value: number): CloseReasonName | undefined {
+  return closeReasonNames.get(value);
+}
 
 export const DropReason = {
   /** Not dropped. */
@@ -428,8 +520,12 @@ export const DropReason = {
   shutdown: 25,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
-const DROP_REASON_NAMES = new Map<number, string>(Object.entries(DropReason).map(([name, value]) => [value, name]));
-export const dropReasonName = (value: number): string => DROP_REASON_NAMES.get(value) ?? `unknown_${String(value)}`;
+export type DropReasonName = keyof typeof DropReason;
+const dropReasonNames: ReadonlyMap<number, DropReasonName> = new Map([[0, "none"], [1, "malformed_ethernet"], [2, "malformed_ipv4"], [3, "malformed_ipv6"], [4, "malformed_l4"], [5, "malformed_icmp_error"], [6, "malformed_fragment"], [7, "truncated_headers"], [8, "header_too_long"], [9, "frame_too_long"], [10, "non_ip"], [11, "icmp_error_no_flow"], [12, "fragment_no_flow"], [13, "fragment_timeout"], [14, "fragment_overflow"], [15, "flow_table_full"], [16, "flow_refused"], [17, "nf_fault"], [18, "nf_unavailable"], [19, "nf_quarantined"], [20, "alias_conflict"], [21, "key_changed"], [22, "port_full"], [23, "no_mbuf"], [24, "emit_invalid"], [25, "shutdown"]]);
+/** The name of a drop_reason; undefined for a value that has none. */
+export function dropReasonName(value: number): DropReasonName | undefined {
+  return dropReasonNames.get(value);
+}
 
 export const FaultKind = {
   /** Access outside what the NF may touch. */
@@ -456,55 +552,81 @@ export const FaultKind = {
   other: 11,
 } as const;
 export type FaultKind = (typeof FaultKind)[keyof typeof FaultKind];
-const FAULT_KIND_NAMES = new Map<number, string>(Object.entries(FaultKind).map(([name, value]) => [value, name]));
-export const faultKindName = (value: number): string => FAULT_KIND_NAMES.get(value) ?? `unknown_${String(value)}`;
+export type FaultKindName = keyof typeof FaultKind;
+const faultKindNames: ReadonlyMap<number, FaultKindName> = new Map([[1, "out_of_bounds"], [2, "unreachable"], [3, "abort"], [4, "deadline"], [5, "stack"], [6, "bad_result"], [7, "integer"], [8, "bad_conversion"], [9, "indirect_call"], [10, "start"], [11, "other"]]);
+/** The name of a fault_kind; undefined for a value that has none. */
+export function faultKindName(value: number): FaultKindName | undefined {
+  return faultKindNames.get(value);
+}
 
 export const LogLevel = {
-  /**  */
   debug: 0,
-  /**  */
   info: 1,
-  /**  */
   warn: 2,
-  /**  */
   error: 3,
 } as const;
 export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel];
-const LOG_LEVEL_NAMES = new Map<number, string>(Object.entries(LogLevel).map(([name, value]) => [value, name]));
-export const logLevelName = (value: number): string => LOG_LEVEL_NAMES.get(value) ?? `unknown_${String(value)}`;
+export type LogLevelName = keyof typeof LogLevel;
+const logLevelNames: ReadonlyMap<number, LogLevelName> = new Map([[0, "debug"], [1, "info"], [2, "warn"], [3, "error"]]);
+/** The name of a log_level; undefined for a value that has none. */
+export function logLevelName(value: number): LogLevelName | undefined {
+  return logLevelNames.get(value);
+}
 
 export const Side = {
-  /**  */
   client: 0,
-  /**  */
   server: 1,
 } as const;
 export type Side = (typeof Side)[keyof typeof Side];
-const SIDE_NAMES = new Map<number, string>(Object.entries(Side).map(([name, value]) => [value, name]));
-export const sideName = (value: number): string => SIDE_NAMES.get(value) ?? `unknown_${String(value)}`;
-
-export type ExportValue = "u32" | "u64";
-export interface ExportType {
-  readonly name: string;
-  readonly params: readonly ExportValue[];
-  readonly result: ExportValue | null;
+export type SideName = keyof typeof Side;
+const sideNames: ReadonlyMap<number, SideName> = new Map([[0, "client"], [1, "server"]]);
+/** The name of a side; undefined for a value that has none. */
+export function sideName(value: number): SideName | undefined {
+  return sideNames.get(value);
 }
-export const EXPORTS: { readonly required: readonly ExportType[]; readonly optional: readonly ExportType[] } = {
+
+export type AbiScalar = "u32" | "u64";
+export type RequiredExport = "abi-version" | "state-bytes" | "state-version" | "init" | "configure" | "process-burst" | "flow-close";
+export type OptionalExport = "migration-target" | "flow-arrived" | "flow-left" | "migrate-state" | "flow-timer" | "tick";
+export interface ExportSpec<Name extends string = string> {
+  readonly name: Name;
+  readonly params: readonly { readonly name: string; readonly type: AbiScalar }[];
+  readonly result: AbiScalar | undefined;
+}
+export const EXPORTS: {
+  readonly required: readonly ExportSpec<RequiredExport>[];
+  readonly optional: readonly ExportSpec<OptionalExport>[];
+  readonly memory: string;
+} = {
   required: [
+    // 1.
     { name: "abi-version", params: [], result: "u32" },
+    // Size of one slot, 0 to state_bytes_max.
     { name: "state-bytes", params: [], result: "u32" },
+    // Version of the state layout.
     { name: "state-version", params: [], result: "u32" },
-    { name: "init", params: [], result: null },
-    { name: "configure", params: ["u32", "u32"], result: "u32" },
-    { name: "process-burst", params: ["u32"], result: null },
-    { name: "flow-close", params: ["u32", "u32", "u32"], result: null },
+    // Top-level code. Called once, first.
+    { name: "init", params: [], result: undefined },
+    // MessagePack in the config area. 0 = accepted, else the NF's own code.
+    { name: "configure", params: [{ name: "ptr", type: "u32" }, { name: "len", type: "u32" }], result: "u32" },
+    // n packets, descriptors 0 to n-1.
+    { name: "process-burst", params: [{ name: "n", type: "u32" }], result: undefined },
+    // A flow this NF opened has ended.
+    { name: "flow-close", params: [{ name: "flow", type: "u32" }, { name: "state", type: "u32" }, { name: "reason", type: "u32" }], result: undefined },
   ],
   optional: [
-    { name: "migration-target", params: ["u32", "u32", "u32", "u32"], result: "u32" },
-    { name: "flow-arrived", params: ["u32", "u32", "u32"], result: "u32" },
-    { name: "flow-left", params: ["u32", "u32"], result: null },
-    { name: "migrate-state", params: ["u32", "u32", "u32", "u32"], result: "u32" },
-    { name: "flow-timer", params: ["u32", "u32", "u64"], result: null },
-    { name: "tick", params: ["u64"], result: null },
+    // Runtime to move this flow to; 0 = stay.
+    { name: "migration-target", params: [{ name: "cluster", type: "u32" }, { name: "n", type: "u32" }, { name: "flow", type: "u32" }, { name: "state", type: "u32" }], result: "u32" },
+    // A flow arrived with its state; not 0 = refuse.
+    { name: "flow-arrived", params: [{ name: "flow", type: "u32" }, { name: "state", type: "u32" }, { name: "reason", type: "u32" }], result: "u32" },
+    // A flow has moved away.
+    { name: "flow-left", params: [{ name: "flow", type: "u32" }, { name: "state", type: "u32" }], result: undefined },
+    // Converts one slot; 0 = done.
+    { name: "migrate-state", params: [{ name: "from-version", type: "u32" }, { name: "old", type: "u32" }, { name: "old-len", type: "u32" }, { name: "new", type: "u32" }], result: "u32" },
+    // The timer asked for with ARM_TIMER.
+    { name: "flow-timer", params: [{ name: "flow", type: "u32" }, { name: "state", type: "u32" }, { name: "now-ns", type: "u64" }], result: undefined },
+    // At most every tick_interval_ms.
+    { name: "tick", params: [{ name: "now-ms", type: "u64" }], result: undefined },
   ],
+  memory: "memory",
 };

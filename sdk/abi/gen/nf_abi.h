@@ -1,110 +1,130 @@
-// Generated from nf_abi.json by generate.ts. Do not edit.
+// Generated from sdk/abi/nf_abi.json by `npm run generate`. Do not edit.
+// The NF ABI in C++: plain constants and records as they lie in a guest's memory (little-endian, naturally aligned, holes as explicit
+// reserved fields). Guest memory is untrusted: copy a record out of it once, then judge the copy.
 #pragma once
+
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+
+static_assert(std::endian::native == std::endian::little, "the ABI is little-endian");
 
 namespace nf::abi {
 
 inline constexpr uint32_t kAbiVersion = 1;
-inline constexpr uint64_t kPageBytes = 65536;
-inline constexpr uint64_t kBasePages = 32768;
+inline constexpr const char* kWitPackage = "nfactor:nf@1.0.0";
+inline constexpr const char* kWitWorld = "network-function";
 
-inline constexpr uint64_t kBurstPackets = 32;  // Packets in one call.
-inline constexpr uint64_t kHeaderStride = 256;  // Bytes per packet in the header area; a longer header is dropped as header_too_long.
-inline constexpr uint64_t kPayloadStride = 9216;  // Bytes per packet in the payload area.
-inline constexpr uint64_t kFrameBytesMax = 9216;  // Longest frame, Ethernet header included.
-inline constexpr uint64_t kChainNfsMax = 16;  // NFs in one chain (the actor keeps one FIRST bit for each).
-inline constexpr uint64_t kEmitsPerPacketMax = 2;  // Frames one packet may cause besides itself.
-inline constexpr uint64_t kEmitsPerBurstMax = 64;  // Emit records of one call.
-inline constexpr uint64_t kEmitStride = 9216;  // Bytes per frame in the emit area.
-inline constexpr uint64_t kCountersMax = 64;  // An NF's own counters.
-inline constexpr uint64_t kLogRecords = 16;  // Records in the log ring.
-inline constexpr uint64_t kLogTextBytesMax = 248;  // Text of one log record, UTF-16LE.
-inline constexpr uint64_t kFaultTextBytesMax = 504;  // Message and file of a fault record, each, UTF-16LE.
-inline constexpr uint64_t kStateBytesMax = 4096;  // One flow's state in one NF.
-inline constexpr uint64_t kStateAlign = 8;  // A slot's size is rounded up to this.
-inline constexpr uint64_t kConfigBytesMax = 524288;  // Encoded configuration (MessagePack).
-inline constexpr uint64_t kModuleBytesMax = 1048576;  // Core module.
-inline constexpr uint64_t kFunctionsMax = 2000;  // Functions of a module.
-inline constexpr uint64_t kFunctionBodyBytesMax = 65536;  // One function's body.
-inline constexpr uint64_t kFunctionLocalsMax = 500;  // Locals of one function, parameters included.
-inline constexpr uint64_t kNestingMax = 256;  // Depth of blocks in one function.
-inline constexpr uint64_t kTableElementsMax = 1024;  // Elements of the function table.
-inline constexpr uint64_t kHeapPagesMax = 1024;  // 64 KiB pages of static data and heap.
-inline constexpr uint64_t kDataSegmentsMax = 1000;  // Data segments of a module.
-inline constexpr uint64_t kTypesMax = 1000;  // Function types of a module.
-inline constexpr uint64_t kGlobalsMax = 1000;  // Globals of a module.
-inline constexpr uint64_t kExportsMax = 64;  // Exports of a module.
-inline constexpr uint64_t kBrTableTargetsMax = 1024;  // Targets of one br_table.
-inline constexpr uint64_t kParamsMax = 16;  // Parameters of one function type.
-inline constexpr uint64_t kResultsMax = 1;  // Results of an exported function.
-inline constexpr uint64_t kIpv6ExtensionHeadersMax = 8;  // IPv6 extension headers walked before the packet counts as malformed.
-inline constexpr uint64_t kVlanTagsMax = 2;  // VLAN tags parsed; a frame with more is handled as non-IP.
-inline constexpr uint64_t kPollGapNs = 100000;  // A poll ends where the next packet is this much later than its first.
-inline constexpr uint64_t kExpiryTickShift = 20;  // Flow deadlines are rounded to 2^20 ns (about 1 ms).
-inline constexpr uint64_t kTickIntervalMs = 100;  // Shortest time between two calls of tick.
-inline constexpr uint64_t kFaultQuarantineCount = 10;  // Faults within fault_quarantine_window_ns that quarantine an NF.
-inline constexpr uint64_t kFaultQuarantineWindowNs = 1000000000;  // Window of fault_quarantine_count.
-inline constexpr uint64_t kFragmentDatagramsMax = 4096;  // Fragmented datagrams tracked at once.
-inline constexpr uint64_t kFragmentHeldMax = 1024;  // Fragments held back, all datagrams together.
-inline constexpr uint64_t kFragmentHeldPerDatagramMax = 64;  // Fragments of one datagram held back until its first arrives.
+// Limits.
+inline constexpr uint32_t kBurstPackets = 32;  // Packets in one call.
+inline constexpr uint32_t kHeaderStride = 256;  // Bytes per packet in the header area; a longer header is dropped as header_too_long.
+inline constexpr uint32_t kPayloadStride = 9216;  // Bytes per packet in the payload area.
+inline constexpr uint32_t kFrameBytesMax = 9216;  // Longest frame, Ethernet header included.
+inline constexpr uint32_t kChainNfsMax = 16;  // NFs in one chain (the actor keeps one FIRST bit for each).
+inline constexpr uint32_t kEmitsPerPacketMax = 2;  // Frames one packet may cause besides itself.
+inline constexpr uint32_t kEmitsPerBurstMax = 64;  // Emit records of one call.
+inline constexpr uint32_t kEmitStride = 9216;  // Bytes per frame in the emit area.
+inline constexpr uint32_t kCountersMax = 64;  // An NF's own counters.
+inline constexpr uint32_t kLogRecords = 16;  // Records in the log ring.
+inline constexpr uint32_t kLogTextBytesMax = 248;  // Text of one log record, UTF-16LE.
+inline constexpr uint32_t kFaultTextBytesMax = 504;  // Message and file of a fault record, each, UTF-16LE.
+inline constexpr uint32_t kStateBytesMax = 4096;  // One flow's state in one NF.
+inline constexpr uint32_t kStateAlign = 8;  // A slot's size is rounded up to this.
+inline constexpr uint32_t kConfigBytesMax = 524288;  // Encoded configuration (MessagePack).
+inline constexpr uint32_t kModuleBytesMax = 1048576;  // Core module.
+inline constexpr uint32_t kFunctionsMax = 2000;  // Functions of a module.
+inline constexpr uint32_t kFunctionBodyBytesMax = 65536;  // One function's body.
+inline constexpr uint32_t kFunctionLocalsMax = 500;  // Locals of one function, parameters included.
+inline constexpr uint32_t kNestingMax = 256;  // Depth of blocks in one function.
+inline constexpr uint32_t kTableElementsMax = 1024;  // Elements of the function table.
+inline constexpr uint32_t kHeapPagesMax = 1024;  // 64 KiB pages of static data and heap.
+inline constexpr uint32_t kDataSegmentsMax = 1000;  // Data segments of a module.
+inline constexpr uint32_t kTypesMax = 1000;  // Function types of a module.
+inline constexpr uint32_t kGlobalsMax = 1000;  // Globals of a module.
+inline constexpr uint32_t kExportsMax = 64;  // Exports of a module.
+inline constexpr uint32_t kBrTableTargetsMax = 1024;  // Targets of one br_table.
+inline constexpr uint32_t kParamsMax = 16;  // Parameters of one function type.
+inline constexpr uint32_t kResultsMax = 1;  // Results of an exported function.
+inline constexpr uint32_t kIpv6ExtensionHeadersMax = 8;  // IPv6 extension headers walked before the packet counts as malformed.
+inline constexpr uint32_t kVlanTagsMax = 2;  // VLAN tags parsed; a frame with more is handled as non-IP.
+inline constexpr uint32_t kPollGapNs = 100000;  // A poll ends where the next packet is this much later than its first.
+inline constexpr uint32_t kExpiryTickShift = 20;  // Flow deadlines are rounded to 2^20 ns (about 1 ms).
+inline constexpr uint32_t kTickIntervalMs = 100;  // Shortest time between two calls of tick.
+inline constexpr uint32_t kFaultQuarantineCount = 10;  // Faults within fault_quarantine_window_ns that quarantine an NF.
+inline constexpr uint32_t kFaultQuarantineWindowNs = 1000000000;  // Window of fault_quarantine_count.
+inline constexpr uint32_t kFragmentDatagramsMax = 4096;  // Fragmented datagrams tracked at once.
+inline constexpr uint32_t kFragmentHeldMax = 1024;  // Fragments held back, all datagrams together.
+inline constexpr uint32_t kFragmentHeldPerDatagramMax = 64;  // Fragments of one datagram held back until its first arrives.
 inline constexpr uint64_t kFragmentTimeoutNs = 5000000000;  // Life of a datagram's entry, and longest time a fragment is held.
-inline constexpr uint64_t kRefusedMs = 1000;  // How long the refusal of a flow is remembered.
-inline constexpr uint64_t kLeaseQuarantineMs = 1000;  // How long a freed lease rests before it is offered again.
+inline constexpr uint32_t kRefusedMs = 1000;  // How long the refusal of a flow is remembered.
+inline constexpr uint32_t kLeaseQuarantineMs = 1000;  // How long a freed lease rests before it is offered again.
 
-// Never mapped: a null pointer traps.
+// Linear memory: areas (guest addresses), and the parts of the call and result areas.
+inline constexpr uint32_t kPageBytes = 65536;
+inline constexpr uint32_t kBasePages = 32768;
+inline constexpr uint32_t kModuleBase = 0x80000000;
+// Never mapped: a null pointer traps. Access: none.
 inline constexpr uint32_t kNullAreaAddress = 0x00000000;
-inline constexpr uint64_t kNullAreaBytes = 65536;
-// Burst header, descriptors, flow records. One per instance, written by the host.
+inline constexpr uint32_t kNullAreaBytes = 65536;
+// Burst header, descriptors, flow records. One per instance, written by the host. Access: read.
 inline constexpr uint32_t kCallAreaAddress = 0x00010000;
-inline constexpr uint64_t kCallAreaBytes = 8192;
-// Results, emit records, counters, fault record, log ring. One per instance.
+inline constexpr uint32_t kCallAreaBytes = 8192;
+// Results, emit records, counters, fault record, log ring. One per instance. Access: write.
 inline constexpr uint32_t kResultAreaAddress = 0x00018000;
-inline constexpr uint64_t kResultAreaBytes = 8192;
-// Bytes [0, payload_offset) of each frame, one stride each. Shared by the chain.
+inline constexpr uint32_t kResultAreaBytes = 8192;
+// Bytes [0, payload_offset) of each frame, one stride each. Shared by the chain. Access: by rights.
 inline constexpr uint32_t kHeaderAreaAddress = 0x00020000;
-inline constexpr uint64_t kHeaderAreaBytes = 8192;
-// Payloads, one stride each. Shared by the chain; not mapped without the right.
+inline constexpr uint32_t kHeaderAreaBytes = 8192;
+// Payloads, one stride each. Shared by the chain; not mapped without the right. Access: by rights.
 inline constexpr uint32_t kPayloadAreaAddress = 0x00080000;
-inline constexpr uint64_t kPayloadAreaBytes = 294912;
-// Frames the NF sends of its own, one stride each. One per instance, if granted.
+inline constexpr uint32_t kPayloadAreaBytes = 294912;
+// Frames the NF sends of its own, one stride each. One per instance, if granted. Access: by rights.
 inline constexpr uint32_t kEmitAreaAddress = 0x00200000;
-inline constexpr uint64_t kEmitAreaBytes = 589824;
-// The encoded configuration. Only the pages it needs are mapped.
+inline constexpr uint32_t kEmitAreaBytes = 589824;
+// The encoded configuration. Only the pages it needs are mapped. Access: read.
 inline constexpr uint32_t kConfigAreaAddress = 0x00300000;
-inline constexpr uint64_t kConfigAreaBytes = 524288;
-// Old bytes of the slot that migrate-state converts.
+inline constexpr uint32_t kConfigAreaBytes = 524288;
+// Old bytes of the slot that migrate-state converts. Access: read.
 inline constexpr uint32_t kStagingAreaAddress = 0x00380000;
-inline constexpr uint64_t kStagingAreaBytes = 8192;
-// The state store: slots of stride round_up(state-bytes, state_align). What the store does not fill is a hole.
+inline constexpr uint32_t kStagingAreaBytes = 8192;
+// The state store: slots of stride round_up(state-bytes, state_align). What the store does not fill is a hole. Access: write.
 inline constexpr uint32_t kStateAreaAddress = 0x01000000;
-inline constexpr uint64_t kStateAreaBytes = 2130706432;
-// The module's static data and heap, heap_pages pages.
+inline constexpr uint32_t kStateAreaBytes = 2130706432;
+// The module's static data and heap, heap_pages pages. Access: write.
 inline constexpr uint32_t kModuleAreaAddress = 0x80000000;
-inline constexpr uint64_t kModuleAreaBytes = 0;
-
+inline constexpr uint32_t kModuleAreaBytes = 0;
 inline constexpr uint32_t kBurstHeaderAddress = 0x00010000;
+inline constexpr uint32_t kBurstHeaderOffset = kBurstHeaderAddress - kCallAreaAddress;
 inline constexpr uint32_t kDescriptorsAddress = 0x00010040;
+inline constexpr uint32_t kDescriptorsOffset = kDescriptorsAddress - kCallAreaAddress;
 inline constexpr uint32_t kFlowRecordsAddress = 0x00010840;
+inline constexpr uint32_t kFlowRecordsOffset = kFlowRecordsAddress - kCallAreaAddress;
 inline constexpr uint32_t kResultsAddress = 0x00018000;
+inline constexpr uint32_t kResultsOffset = kResultsAddress - kResultAreaAddress;
 inline constexpr uint32_t kEmitRecordsAddress = 0x00018200;
+inline constexpr uint32_t kEmitRecordsOffset = kEmitRecordsAddress - kResultAreaAddress;
 inline constexpr uint32_t kCountersAddress = 0x00018600;
+inline constexpr uint32_t kCountersOffset = kCountersAddress - kResultAreaAddress;
 inline constexpr uint32_t kFaultRecordAddress = 0x00018800;
+inline constexpr uint32_t kFaultRecordOffset = kFaultRecordAddress - kResultAreaAddress;
 inline constexpr uint32_t kLogRingAddress = 0x00018c00;
+inline constexpr uint32_t kLogRingOffset = kLogRingAddress - kResultAreaAddress;
 inline constexpr uint32_t kLogRecordsAddress = 0x00018c40;
+inline constexpr uint32_t kLogRecordsOffset = kLogRecordsAddress - kResultAreaAddress;
 
 // One per call. Written by the host.
 struct BurstHeader {
-  uint64_t now_ns;  // Time of the poll in ns since the epoch; the only clock. Never goes back.
-  uint32_t count;  // Packets in this call, 1 to burst_packets; 0 in callbacks.
-  uint8_t direction;  // Direction of all packets of the call.
-  uint8_t reserved_13[3];  // Zero.
-  uint32_t config_length;  // Bytes of the encoded configuration.
-  uint8_t reserved_20[4];  // Zero.
-  uint64_t burst_sequence;  // Calls of this instance so far.
-  uint8_t reserved_32[32];  // Zero.
+  uint64_t now_ns;  // @0 Time of the poll in ns since the epoch; the only clock. Never goes back.
+  uint32_t count;  // @8 Packets in this call, 1 to burst_packets; 0 in callbacks.
+  uint8_t direction;  // @12 Direction of all packets of the call.
+  uint8_t reserved_13[3];  // @13 Reserved, 0.
+  uint32_t config_length;  // @16 Bytes of the encoded configuration.
+  uint8_t reserved_20[4];  // @20 Reserved, 0.
+  uint64_t burst_sequence;  // @24 Calls of this instance so far.
+  uint8_t reserved_32[32];  // @32 Reserved, 0.
 };
-static_assert(sizeof(BurstHeader) == 64);
+inline constexpr uint32_t kBurstHeaderBytes = 64;
+static_assert(sizeof(BurstHeader) == 64 && alignof(BurstHeader) == 8);
 static_assert(offsetof(BurstHeader, now_ns) == 0);
 static_assert(offsetof(BurstHeader, count) == 8);
 static_assert(offsetof(BurstHeader, direction) == 12);
@@ -116,26 +136,28 @@ static_assert(offsetof(BurstHeader, reserved_32) == 32);
 
 // One per packet. Written by the host.
 struct Descriptor {
-  uint32_t header;  // Guest address of the packet's header bytes.
-  uint32_t payload;  // Guest address of the payload; 0 when the NF has no right to it.
-  uint16_t header_length;  // Header bytes: Ethernet to the end of the L4 header (see payload_offset).
-  uint16_t payload_length;  // Payload bytes visible; 0 without the right.
-  uint32_t wire_length;  // Length of the frame on the wire.
-  uint16_t l3_offset;  // Offset of the IP header.
-  uint16_t l4_offset;  // Offset of the L4 header; for later fragments the end of the IP header.
-  uint8_t l4_protocol;  // IP protocol of the L4 header.
-  uint8_t direction;  // 0 from the flow's initiator, 1 to it.
-  uint16_t flags;  // packet_flag bits.
-  uint32_t state;  // Guest address of this flow's slot of this NF.
-  uint32_t flow;  // Guest address of the flow record.
-  uint64_t flow_id;  // Unique number of the flow.
-  uint32_t sequence;  // Packets of the flow before this one, both directions.
-  uint32_t lease;  // 1 + index into the lease pool, 0 = none.
-  uint16_t header_room;  // Longest header_length a reshape may set.
-  uint16_t payload_room;  // Longest payload_length a reshape may set.
-  uint8_t reserved_52[12];  // Zero.
+  uint32_t header;  // @0 Guest address of the packet's header bytes.
+  uint32_t payload;  // @4 Guest address of the payload; 0 when the NF has no right to it.
+  uint16_t header_length;  // @8 Header bytes: Ethernet to the end of the L4 header (see payload_offset).
+  uint16_t payload_length;  // @10 Payload bytes visible; 0 without the right.
+  uint32_t wire_length;  // @12 Length of the frame on the wire.
+  uint16_t l3_offset;  // @16 Offset of the IP header.
+  uint16_t l4_offset;  // @18 Offset of the L4 header; for later fragments the end of the IP header.
+  uint8_t l4_protocol;  // @20 IP protocol of the L4 header.
+  uint8_t direction;  // @21 0 from the flow's initiator, 1 to it.
+  uint16_t flags;  // @22 packet_flag bits.
+  uint32_t state;  // @24 Guest address of this flow's slot of this NF.
+  uint32_t flow;  // @28 Guest address of the flow record.
+  uint64_t flow_id;  // @32 Unique number of the flow.
+  uint32_t sequence;  // @40 Packets of the flow before this one, both directions.
+  uint32_t lease;  // @44 1 + index into the lease pool, 0 = none.
+  uint16_t header_room;  // @48 Longest header_length a reshape may set.
+  uint16_t payload_room;  // @50 Longest payload_length a reshape may set.
+  uint8_t reserved_52[4];  // @52 Reserved, 0.
+  uint8_t reserved_56[8];  // @56 Reserved, 0.
 };
-static_assert(sizeof(Descriptor) == 64);
+inline constexpr uint32_t kDescriptorBytes = 64;
+static_assert(sizeof(Descriptor) == 64 && alignof(Descriptor) == 8);
 static_assert(offsetof(Descriptor, header) == 0);
 static_assert(offsetof(Descriptor, payload) == 4);
 static_assert(offsetof(Descriptor, header_length) == 8);
@@ -154,24 +176,26 @@ static_assert(offsetof(Descriptor, lease) == 44);
 static_assert(offsetof(Descriptor, header_room) == 48);
 static_assert(offsetof(Descriptor, payload_room) == 50);
 static_assert(offsetof(Descriptor, reserved_52) == 52);
+static_assert(offsetof(Descriptor, reserved_56) == 56);
 
 // A flow as its first packet named it. Written by the host.
 struct FlowRecord {
-  uint8_t initiator_address[16];  // Network order; IPv4 mapped (::ffff:a.b.c.d).
-  uint8_t responder_address[16];  // Network order; IPv4 mapped.
-  uint16_t initiator_port;  // Host order; for ICMP see the flow key.
-  uint16_t responder_port;  // Host order.
-  uint8_t protocol;  // IP protocol.
-  uint8_t ip_version;  // 4 or 6.
-  uint8_t side;  // Port the first packet came in on: 0 client, 1 server.
-  uint8_t vlan_count;  // 0 to 2.
-  uint16_t vlan_outer;  // VLAN id, 12 bits; 0 without a tag.
-  uint16_t vlan_inner;  // VLAN id, 12 bits; 0 without a second tag.
-  uint8_t reserved_44[4];  // Zero.
-  uint64_t start_ns;  // Time of the poll that opened the flow.
-  uint64_t seed;  // Seed of the flow's random numbers.
+  uint8_t initiator_address[16];  // @0 Network order; IPv4 mapped (::ffff:a.b.c.d).
+  uint8_t responder_address[16];  // @16 Network order; IPv4 mapped.
+  uint16_t initiator_port;  // @32 Host order; for ICMP see the flow key.
+  uint16_t responder_port;  // @34 Host order.
+  uint8_t protocol;  // @36 IP protocol.
+  uint8_t ip_version;  // @37 4 or 6.
+  uint8_t side;  // @38 Port the first packet came in on: 0 client, 1 server.
+  uint8_t vlan_count;  // @39 0 to 2.
+  uint16_t vlan_outer;  // @40 VLAN id, 12 bits; 0 without a tag.
+  uint16_t vlan_inner;  // @42 VLAN id, 12 bits; 0 without a second tag.
+  uint8_t reserved_44[4];  // @44 Reserved, 0.
+  uint64_t start_ns;  // @48 Time of the poll that opened the flow.
+  uint64_t seed;  // @56 Seed of the flow's random numbers.
 };
-static_assert(sizeof(FlowRecord) == 64);
+inline constexpr uint32_t kFlowRecordBytes = 64;
+static_assert(sizeof(FlowRecord) == 64 && alignof(FlowRecord) == 8);
 static_assert(offsetof(FlowRecord, initiator_address) == 0);
 static_assert(offsetof(FlowRecord, responder_address) == 16);
 static_assert(offsetof(FlowRecord, initiator_port) == 32);
@@ -188,16 +212,17 @@ static_assert(offsetof(FlowRecord, seed) == 56);
 
 // One per packet, written by the NF in order. The host zeroes it before the call.
 struct Result {
-  uint8_t verdict;  // verdict.
-  uint8_t drop_reason;  // 0, or 128 to 255: the NF's own, named in nf.yaml.
-  uint16_t flags;  // result_flag bits.
-  uint16_t header_length;  // With RESHAPED the new length, else 0.
-  uint16_t payload_length;  // With RESHAPED the new length, else 0.
-  uint32_t timeout;  // ms: with ARM_TIMER the timer, else the flow's new idle time; 0 = keep.
-  uint16_t out_port;  // Reserved, 0.
-  uint8_t reserved_14[2];  // Zero.
+  uint8_t verdict;  // @0 verdict.
+  uint8_t drop_reason;  // @1 0, or 128 to 255: the NF's own, named in nf.yaml.
+  uint16_t flags;  // @2 result_flag bits.
+  uint16_t header_length;  // @4 With RESHAPED the new length, else 0.
+  uint16_t payload_length;  // @6 With RESHAPED the new length, else 0.
+  uint32_t timeout;  // @8 ms: with ARM_TIMER the timer, else the flow's new idle time; 0 = keep.
+  uint16_t out_port;  // @12 Reserved, 0.
+  uint8_t reserved_14[2];  // @14 Reserved, 0.
 };
-static_assert(sizeof(Result) == 16);
+inline constexpr uint32_t kResultBytes = 16;
+static_assert(sizeof(Result) == 16 && alignof(Result) == 4);
 static_assert(offsetof(Result, verdict) == 0);
 static_assert(offsetof(Result, drop_reason) == 1);
 static_assert(offsetof(Result, flags) == 2);
@@ -209,13 +234,14 @@ static_assert(offsetof(Result, reserved_14) == 14);
 
 // A frame the NF sends besides the packet. Written by the NF.
 struct EmitRecord {
-  uint32_t frame;  // Guest address: the start of a stride of the emit area.
-  uint16_t length;  // Frame bytes, 14 to frame_bytes_max; 0 = unused record.
-  uint8_t direction;  // Direction the frame takes through the rest of the chain.
-  uint8_t packet;  // Index of the packet that caused it; the frame leaves behind it.
-  uint8_t reserved_8[8];  // Zero.
+  uint32_t frame;  // @0 Guest address: the start of a stride of the emit area.
+  uint16_t length;  // @4 Frame bytes, 14 to frame_bytes_max; 0 = unused record.
+  uint8_t direction;  // @6 Direction the frame takes through the rest of the chain.
+  uint8_t packet;  // @7 Index of the packet that caused it; the frame leaves behind it.
+  uint8_t reserved_8[8];  // @8 Reserved, 0.
 };
-static_assert(sizeof(EmitRecord) == 16);
+inline constexpr uint32_t kEmitRecordBytes = 16;
+static_assert(sizeof(EmitRecord) == 16 && alignof(EmitRecord) == 4);
 static_assert(offsetof(EmitRecord, frame) == 0);
 static_assert(offsetof(EmitRecord, length) == 4);
 static_assert(offsetof(EmitRecord, direction) == 6);
@@ -224,15 +250,16 @@ static_assert(offsetof(EmitRecord, reserved_8) == 8);
 
 // Written by the SDK's abort before it traps.
 struct FaultRecord {
-  uint32_t is_set;  // 1 when abort wrote this record.
-  uint32_t line;  // Source line.
-  uint32_t column;  // Source column.
-  uint16_t message_length;  // Bytes of the message.
-  uint16_t file_length;  // Bytes of the file name.
-  uint8_t message[504];  // UTF-16LE.
-  uint8_t file[504];  // UTF-16LE.
+  uint32_t is_set;  // @0 1 when abort wrote this record.
+  uint32_t line;  // @4 Source line.
+  uint32_t column;  // @8 Source column.
+  uint16_t message_length;  // @12 Bytes of the message.
+  uint16_t file_length;  // @14 Bytes of the file name.
+  uint8_t message[504];  // @16 UTF-16LE.
+  uint8_t file[504];  // @520 UTF-16LE.
 };
-static_assert(sizeof(FaultRecord) == 1024);
+inline constexpr uint32_t kFaultRecordBytes = 1024;
+static_assert(sizeof(FaultRecord) == 1024 && alignof(FaultRecord) == 4);
 static_assert(offsetof(FaultRecord, is_set) == 0);
 static_assert(offsetof(FaultRecord, line) == 4);
 static_assert(offsetof(FaultRecord, column) == 8);
@@ -243,22 +270,26 @@ static_assert(offsetof(FaultRecord, file) == 520);
 
 // Head of the log ring. The NF counts up written; record written % log_records is the next.
 struct LogRing {
-  uint32_t written;  // Records ever written by this instance.
-  uint8_t reserved_4[60];  // Zero.
+  uint32_t written;  // @0 Records ever written by this instance.
+  uint8_t reserved_4[4];  // @4 Reserved, 0.
+  uint8_t reserved_8[56];  // @8 Reserved, 0.
 };
-static_assert(sizeof(LogRing) == 64);
+inline constexpr uint32_t kLogRingBytes = 64;
+static_assert(sizeof(LogRing) == 64 && alignof(LogRing) == 4);
 static_assert(offsetof(LogRing, written) == 0);
 static_assert(offsetof(LogRing, reserved_4) == 4);
+static_assert(offsetof(LogRing, reserved_8) == 8);
 
 // One log line.
 struct LogRecord {
-  uint8_t level;  // log_level.
-  uint8_t reserved_1;  // Zero.
-  uint16_t length;  // Bytes of the text.
-  uint32_t sequence;  // Value of written before this record.
-  uint8_t text[248];  // UTF-16LE.
+  uint8_t level;  // @0 log_level.
+  uint8_t reserved_1[1];  // @1 Reserved, 0.
+  uint16_t length;  // @2 Bytes of the text.
+  uint32_t sequence;  // @4 Value of written before this record.
+  uint8_t text[248];  // @8 UTF-16LE.
 };
-static_assert(sizeof(LogRecord) == 256);
+inline constexpr uint32_t kLogRecordBytes = 256;
+static_assert(sizeof(LogRecord) == 256 && alignof(LogRecord) == 4);
 static_assert(offsetof(LogRecord, level) == 0);
 static_assert(offsetof(LogRecord, reserved_1) == 1);
 static_assert(offsetof(LogRecord, length) == 2);
@@ -272,8 +303,9 @@ enum class Verdict : uint8_t {
   kReply = 3,  // Back to where it came from, through the NFs before this one. Needs the right reply.
   kConsume = 4,  // Reserved for proxies; refused in version 1.
 };
-inline constexpr uint32_t kVerdictCount = 5;  // one above the largest value
-constexpr const char* VerdictName(Verdict value) {
+inline constexpr uint32_t kVerdictCount = 5;  // One more than the largest value.
+// The name as it is written in counters, messages and JSON; "unknown" for any other value.
+inline constexpr const char* VerdictName(Verdict value) {
   switch (value) {
     case Verdict::kPending:
       return "PENDING";
@@ -295,6 +327,7 @@ inline constexpr uint16_t kPacketFlagLaterFragment = 4;  // A fragment other tha
 inline constexpr uint16_t kPacketFlagTruncated = 8;  // Fewer bytes were captured than were on the wire.
 inline constexpr uint16_t kPacketFlagIcmpError = 16;  // An ICMP error about this flow; the header holds the inner headers.
 inline constexpr uint16_t kPacketFlagChecksumGood = 32;  // The device verified the L4 checksum.
+inline constexpr uint16_t kPacketFlagAll = 63;  // Every bit that has a meaning.
 
 inline constexpr uint16_t kResultFlagModifiedHeader = 1;  // Header bytes changed. Needs edit: headers.
 inline constexpr uint16_t kResultFlagModifiedPayload = 2;  // Payload bytes changed. Needs edit: payload.
@@ -302,6 +335,7 @@ inline constexpr uint16_t kResultFlagReshaped = 4;  // Lengths or structure chan
 inline constexpr uint16_t kResultFlagCloseFlow = 8;  // Close the flow after this call; with DROP on FIRST: refuse it.
 inline constexpr uint16_t kResultFlagAskMigrate = 16;  // Ask migration-target soon.
 inline constexpr uint16_t kResultFlagArmTimer = 32;  // Call flow-timer after timeout ms.
+inline constexpr uint16_t kResultFlagAll = 63;  // Every bit that has a meaning.
 
 enum class CloseReason : uint8_t {
   kExpired = 1,  // Idle for too long.
@@ -312,8 +346,9 @@ enum class CloseReason : uint8_t {
   kAliasConflict = 6,  // Its return key was taken.
   kShutdown = 7,  // The run ended.
 };
-inline constexpr uint32_t kCloseReasonCount = 8;  // one above the largest value
-constexpr const char* CloseReasonName(CloseReason value) {
+inline constexpr uint32_t kCloseReasonCount = 8;  // One more than the largest value.
+// The name as it is written in counters, messages and JSON; "unknown" for any other value.
+inline constexpr const char* CloseReasonName(CloseReason value) {
   switch (value) {
     case CloseReason::kExpired:
       return "EXPIRED";
@@ -361,8 +396,9 @@ enum class DropReason : uint8_t {
   kEmitInvalid = 24,  // An emitted frame that does not parse.
   kShutdown = 25,  // Held or queued when the run ended.
 };
-inline constexpr uint32_t kDropReasonCount = 26;  // one above the largest value
-constexpr const char* DropReasonName(DropReason value) {
+inline constexpr uint32_t kDropReasonCount = 26;  // One more than the largest value.
+// The name as it is written in counters, messages and JSON; "unknown" for any other value.
+inline constexpr const char* DropReasonName(DropReason value) {
   switch (value) {
     case DropReason::kNone:
       return "none";
@@ -433,8 +469,9 @@ enum class FaultKind : uint8_t {
   kStart = 10,  // init or configure failed.
   kOther = 11,  // Any other trap.
 };
-inline constexpr uint32_t kFaultKindCount = 12;  // one above the largest value
-constexpr const char* FaultKindName(FaultKind value) {
+inline constexpr uint32_t kFaultKindCount = 12;  // One more than the largest value.
+// The name as it is written in counters, messages and JSON; "unknown" for any other value.
+inline constexpr const char* FaultKindName(FaultKind value) {
   switch (value) {
     case FaultKind::kOutOfBounds:
       return "out_of_bounds";
@@ -463,13 +500,14 @@ constexpr const char* FaultKindName(FaultKind value) {
 }
 
 enum class LogLevel : uint8_t {
-  kDebug = 0,  //
-  kInfo = 1,  //
-  kWarn = 2,  //
-  kError = 3,  //
+  kDebug = 0,
+  kInfo = 1,
+  kWarn = 2,
+  kError = 3,
 };
-inline constexpr uint32_t kLogLevelCount = 4;  // one above the largest value
-constexpr const char* LogLevelName(LogLevel value) {
+inline constexpr uint32_t kLogLevelCount = 4;  // One more than the largest value.
+// The name as it is written in counters, messages and JSON; "unknown" for any other value.
+inline constexpr const char* LogLevelName(LogLevel value) {
   switch (value) {
     case LogLevel::kDebug:
       return "debug";
@@ -484,11 +522,12 @@ constexpr const char* LogLevelName(LogLevel value) {
 }
 
 enum class Side : uint8_t {
-  kClient = 0,  //
-  kServer = 1,  //
+  kClient = 0,
+  kServer = 1,
 };
-inline constexpr uint32_t kSideCount = 2;  // one above the largest value
-constexpr const char* SideName(Side value) {
+inline constexpr uint32_t kSideCount = 2;  // One more than the largest value.
+// The name as it is written in counters, messages and JSON; "unknown" for any other value.
+inline constexpr const char* SideName(Side value) {
   switch (value) {
     case Side::kClient:
       return "client";
@@ -498,30 +537,47 @@ constexpr const char* SideName(Side value) {
   return "unknown";
 }
 
-enum class ValueKind : uint8_t { kNone, kI32, kI64 };
-struct ExportType {
+// What a module exports, as core WebAssembly types.
+enum class WasmType : uint8_t { kNone, kI32, kI64 };
+struct ExportSpec {
   const char* name;
-  ValueKind params[4];
+  WasmType params[4];
   uint8_t param_count;
-  ValueKind result;
+  WasmType result;
+  bool is_required;
 };
-inline constexpr ExportType kRequiredExports[] = {
-    {"abi-version", {ValueKind::kNone, ValueKind::kNone, ValueKind::kNone, ValueKind::kNone}, 0, ValueKind::kI32},
-    {"state-bytes", {ValueKind::kNone, ValueKind::kNone, ValueKind::kNone, ValueKind::kNone}, 0, ValueKind::kI32},
-    {"state-version", {ValueKind::kNone, ValueKind::kNone, ValueKind::kNone, ValueKind::kNone}, 0, ValueKind::kI32},
-    {"init", {ValueKind::kNone, ValueKind::kNone, ValueKind::kNone, ValueKind::kNone}, 0, ValueKind::kNone},
-    {"configure", {ValueKind::kI32, ValueKind::kI32, ValueKind::kNone, ValueKind::kNone}, 2, ValueKind::kI32},
-    {"process-burst", {ValueKind::kI32, ValueKind::kNone, ValueKind::kNone, ValueKind::kNone}, 1, ValueKind::kNone},
-    {"flow-close", {ValueKind::kI32, ValueKind::kI32, ValueKind::kI32, ValueKind::kNone}, 3, ValueKind::kNone},
+enum class Export : uint8_t {
+  kAbiVersion = 0,
+  kStateBytes = 1,
+  kStateVersion = 2,
+  kInit = 3,
+  kConfigure = 4,
+  kProcessBurst = 5,
+  kFlowClose = 6,
+  kMigrationTarget = 7,
+  kFlowArrived = 8,
+  kFlowLeft = 9,
+  kMigrateState = 10,
+  kFlowTimer = 11,
+  kTick = 12,
 };
-inline constexpr ExportType kOptionalExports[] = {
-    {"migration-target", {ValueKind::kI32, ValueKind::kI32, ValueKind::kI32, ValueKind::kI32}, 4, ValueKind::kI32},
-    {"flow-arrived", {ValueKind::kI32, ValueKind::kI32, ValueKind::kI32, ValueKind::kNone}, 3, ValueKind::kI32},
-    {"flow-left", {ValueKind::kI32, ValueKind::kI32, ValueKind::kNone, ValueKind::kNone}, 2, ValueKind::kNone},
-    {"migrate-state", {ValueKind::kI32, ValueKind::kI32, ValueKind::kI32, ValueKind::kI32}, 4, ValueKind::kI32},
-    {"flow-timer", {ValueKind::kI32, ValueKind::kI32, ValueKind::kI64, ValueKind::kNone}, 3, ValueKind::kNone},
-    {"tick", {ValueKind::kI64, ValueKind::kNone, ValueKind::kNone, ValueKind::kNone}, 1, ValueKind::kNone},
+inline constexpr uint32_t kExportCount = 13;
+// Indexed by Export.
+inline constexpr ExportSpec kExports[kExportCount] = {
+    {"abi-version", {WasmType::kNone, WasmType::kNone, WasmType::kNone, WasmType::kNone}, 0, WasmType::kI32, true},  // 1.
+    {"state-bytes", {WasmType::kNone, WasmType::kNone, WasmType::kNone, WasmType::kNone}, 0, WasmType::kI32, true},  // Size of one slot, 0 to state_bytes_max.
+    {"state-version", {WasmType::kNone, WasmType::kNone, WasmType::kNone, WasmType::kNone}, 0, WasmType::kI32, true},  // Version of the state layout.
+    {"init", {WasmType::kNone, WasmType::kNone, WasmType::kNone, WasmType::kNone}, 0, WasmType::kNone, true},  // Top-level code. Called once, first.
+    {"configure", {WasmType::kI32, WasmType::kI32, WasmType::kNone, WasmType::kNone}, 2, WasmType::kI32, true},  // MessagePack in the config area. 0 = accepted, else the NF's own code.
+    {"process-burst", {WasmType::kI32, WasmType::kNone, WasmType::kNone, WasmType::kNone}, 1, WasmType::kNone, true},  // n packets, descriptors 0 to n-1.
+    {"flow-close", {WasmType::kI32, WasmType::kI32, WasmType::kI32, WasmType::kNone}, 3, WasmType::kNone, true},  // A flow this NF opened has ended.
+    {"migration-target", {WasmType::kI32, WasmType::kI32, WasmType::kI32, WasmType::kI32}, 4, WasmType::kI32, false},  // Runtime to move this flow to; 0 = stay.
+    {"flow-arrived", {WasmType::kI32, WasmType::kI32, WasmType::kI32, WasmType::kNone}, 3, WasmType::kI32, false},  // A flow arrived with its state; not 0 = refuse.
+    {"flow-left", {WasmType::kI32, WasmType::kI32, WasmType::kNone, WasmType::kNone}, 2, WasmType::kNone, false},  // A flow has moved away.
+    {"migrate-state", {WasmType::kI32, WasmType::kI32, WasmType::kI32, WasmType::kI32}, 4, WasmType::kI32, false},  // Converts one slot; 0 = done.
+    {"flow-timer", {WasmType::kI32, WasmType::kI32, WasmType::kI64, WasmType::kNone}, 3, WasmType::kNone, false},  // The timer asked for with ARM_TIMER.
+    {"tick", {WasmType::kI64, WasmType::kNone, WasmType::kNone, WasmType::kNone}, 1, WasmType::kNone, false},  // At most every tick_interval_ms.
 };
-inline constexpr const char kMemoryExport[] = "memory";
+inline constexpr const char* kMemoryExport = "memory";
 
 }  // namespace nf::abi

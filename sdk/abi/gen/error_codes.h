@@ -1,0 +1,150 @@
+// Generated from sdk/abi/error_codes.json by `npm run generate`. Do not edit.
+#pragma once
+
+#include <cstdint>
+
+namespace nf {
+
+enum class ErrorCode : uint16_t {
+  kInternal = 0,  // A fault of NFActor's own; please report it.
+  kAdmissionRefused = 1,  // The module or component breaks a rule of admission.
+  kAdmissionTimeout = 2,  // Admission took longer or more memory than it may.
+  kBuildCompile = 3,  // The NF's source does not compile.
+  kBuildNoSource = 4,  // The NF has no source where its manifest says.
+  kCaptureFormat = 5,  // The capture file is neither pcap nor pcapng, or its header is damaged.
+  kCaptureLinkType = 6,  // The capture's link type is not Ethernet.
+  kCaptureRead = 7,  // The capture file cannot be read.
+  kCaptureTruncated = 8,  // The capture file ends inside a record.
+  kCaptureWrite = 9,  // The output capture cannot be written.
+  kConfigField = 10,  // A configuration field is missing, unknown, of the wrong type or out of range.
+  kConfigNotFound = 11,  // The configuration file does not exist or cannot be read.
+  kConfigPortRange = 12,  // A port range is malformed or reversed.
+  kConfigPrefix = 13,  // An address or prefix is malformed.
+  kConfigRefused = 14,  // The NF refused its configuration.
+  kConfigRights = 15,  // An NF wants a right that the operator did not grant.
+  kConfigTooLarge = 16,  // The encoded configuration exceeds its limit.
+  kConfigYaml = 17,  // The file is not well-formed YAML.
+  kDoctorMissing = 18,  // Something that the machine needs is missing.
+  kEalInit = 19,  // DPDK's environment could not be initialised.
+  kEalMemory = 20,  // Not enough memory for packets and flows.
+  kHostPermission = 21,  // The operation needs a permission that this process lacks.
+  kHostSocket = 22,  // The control socket cannot be made, reached or understood.
+  kHostNotRunning = 23,  // No running host answers on the control socket.
+  kManifestField = 24,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
+  kManifestNotFound = 25,  // There is no nf.yaml.
+  kManifestYaml = 26,  // nf.yaml is not well-formed YAML.
+  kNativeMissing = 27,  // The native part has not been built for this machine.
+  kNfArtifact = 28,  // The file is no NF artifact.
+  kNfCompile = 29,  // The module could not be compiled to native code.
+  kNfNotFound = 30,  // No NF of this name or path.
+  kNfStart = 31,  // The NF failed in init or configure.
+  kPackComponent = 32,  // The core module does not fit the NF world.
+  kPortMissing = 33,  // The network interface does not exist.
+  kPortStart = 34,  // The port could not be opened or started.
+  kRuntimeBusy = 35,  // The runtime is doing something that excludes this.
+  kRuntimeNotFound = 36,  // No runtime of this number.
+  kRuntimeSpec = 37,  // The runtime's specification is inconsistent.
+  kStateTooLarge = 38,  // The state store of an NF would exceed what the ABI has room for.
+  kSwapEntry = 39,  // The chain has no such entry.
+  kSwapExports = 40,  // The new version lacks something that the running one provides.
+  kSwapLayout = 41,  // The new version's state layout differs from the running one's.
+  kSwapRights = 42,  // The new version wants other rights than were granted to the entry.
+  kUsage = 43,  // The command line is not understood.
+};
+
+// The code as it is written in messages and seen by TypeScript.
+inline constexpr const char* ErrorCodeName(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInternal:
+      return "internal";
+    case ErrorCode::kAdmissionRefused:
+      return "admission.refused";
+    case ErrorCode::kAdmissionTimeout:
+      return "admission.timeout";
+    case ErrorCode::kBuildCompile:
+      return "build.compile";
+    case ErrorCode::kBuildNoSource:
+      return "build.no_source";
+    case ErrorCode::kCaptureFormat:
+      return "capture.format";
+    case ErrorCode::kCaptureLinkType:
+      return "capture.link_type";
+    case ErrorCode::kCaptureRead:
+      return "capture.read";
+    case ErrorCode::kCaptureTruncated:
+      return "capture.truncated";
+    case ErrorCode::kCaptureWrite:
+      return "capture.write";
+    case ErrorCode::kConfigField:
+      return "config.field";
+    case ErrorCode::kConfigNotFound:
+      return "config.not_found";
+    case ErrorCode::kConfigPortRange:
+      return "config.port_range";
+    case ErrorCode::kConfigPrefix:
+      return "config.prefix";
+    case ErrorCode::kConfigRefused:
+      return "config.refused";
+    case ErrorCode::kConfigRights:
+      return "config.rights";
+    case ErrorCode::kConfigTooLarge:
+      return "config.too_large";
+    case ErrorCode::kConfigYaml:
+      return "config.yaml";
+    case ErrorCode::kDoctorMissing:
+      return "doctor.missing";
+    case ErrorCode::kEalInit:
+      return "eal.init";
+    case ErrorCode::kEalMemory:
+      return "eal.memory";
+    case ErrorCode::kHostPermission:
+      return "host.permission";
+    case ErrorCode::kHostSocket:
+      return "host.socket";
+    case ErrorCode::kHostNotRunning:
+      return "host.not_running";
+    case ErrorCode::kManifestField:
+      return "manifest.field";
+    case ErrorCode::kManifestNotFound:
+      return "manifest.not_found";
+    case ErrorCode::kManifestYaml:
+      return "manifest.yaml";
+    case ErrorCode::kNativeMissing:
+      return "native.missing";
+    case ErrorCode::kNfArtifact:
+      return "nf.artifact";
+    case ErrorCode::kNfCompile:
+      return "nf.compile";
+    case ErrorCode::kNfNotFound:
+      return "nf.not_found";
+    case ErrorCode::kNfStart:
+      return "nf.start";
+    case ErrorCode::kPackComponent:
+      return "pack.component";
+    case ErrorCode::kPortMissing:
+      return "port.missing";
+    case ErrorCode::kPortStart:
+      return "port.start";
+    case ErrorCode::kRuntimeBusy:
+      return "runtime.busy";
+    case ErrorCode::kRuntimeNotFound:
+      return "runtime.not_found";
+    case ErrorCode::kRuntimeSpec:
+      return "runtime.spec";
+    case ErrorCode::kStateTooLarge:
+      return "state.too_large";
+    case ErrorCode::kSwapEntry:
+      return "swap.entry";
+    case ErrorCode::kSwapExports:
+      return "swap.exports";
+    case ErrorCode::kSwapLayout:
+      return "swap.layout";
+    case ErrorCode::kSwapRights:
+      return "swap.rights";
+    case ErrorCode::kUsage:
+      return "usage";
+  }
+  return "internal";
+}
+
+}  // namespace nf
