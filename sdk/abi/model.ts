@@ -168,19 +168,10 @@ function layRecord(record: Abi["records"][number], problems: string[]): Record_ 
   const fields: Field[] = [];
   let end = 0;
   let align = 1;
+  // Holes become fields, so that no compiler adds padding of its own.
   const fill = (to: number) => {
-    // Explicit zero fields, each naturally aligned, so that no compiler adds padding of its own.
-    while (end < to) {
-      if (end % 8 === 0 && to - end >= 8) {
-        const length = Math.floor((to - end) / 8) * 8;
-        fields.push({ name: `reserved_${end}`, scalar: "u8", length, offset: end, bytes: length, reserved: true, doc: "Reserved, 0." });
-        end += length;
-      } else {
-        const upTo = Math.min(to, (Math.floor(end / 8) + 1) * 8);
-        fields.push({ name: `reserved_${end}`, scalar: "u8", length: upTo - end, offset: end, bytes: upTo - end, reserved: true, doc: "Reserved, 0." });
-        end = upTo;
-      }
-    }
+    if (end < to) fields.push({ name: `reserved_${end}`, scalar: "u8", length: to - end, offset: end, bytes: to - end, reserved: true, doc: "Reserved, 0." });
+    end = Math.max(end, to);
   };
   for (const f of record.fields) {
     const match = /^(u\d+)(?:\[(\d+)\])?$/.exec(f.type)!;

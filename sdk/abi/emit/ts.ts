@@ -64,9 +64,9 @@ export function emitTs(model: AbiModel): string {
       );
     } else {
       const fn = name[0]!.toLowerCase() + name.slice(1) + "Name";
-      out.push(`const ${fn}s: ReadonlyMap<number, ${name}Name> = new Map([${e.values.map((v) => `[${v.value}, "${v.name}"]`).join(", ")}]);`);
-      out.push(`/** The name of a ${e.name}; undefined for a value that has none. */`);
-      out.push(`export function ${fn}(value: number): ${name}Name | undefined {\n  return ${fn}s.get(value);\n}`, "");
+      out.push(`const ${fn}s: ReadonlyMap<number, string> = new Map([${e.values.map((v) => `[${v.value}, "${v.name}"]`).join(", ")}]);`);
+      out.push(`/** The name of a ${e.name}; unknown_<value> for a value that has none. */`);
+      out.push(`export function ${fn}(value: number): string {\n  return ${fn}s.get(value) ?? \`unknown_\${String(value)}\`;\n}`, "");
     }
   }
   out.push(...emitExports(abi.exports.required, abi.exports.optional, abi.exports.memory));
@@ -101,6 +101,7 @@ function emitExports(required: ExportedFunction[], optional: ExportedFunction[],
     "  ],",
     `  memory: "${memory}",`,
     "};",
+    "export const MEMORY_EXPORT = EXPORTS.memory;",
     "",
   ];
 }

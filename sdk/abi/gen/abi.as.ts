@@ -212,7 +212,7 @@ export class Descriptor {
   /** Reserved, 0. */
   reserved_52_0: u32;
   /** Reserved, 0. */
-  reserved_56_0: u64;
+  reserved_52_4: u64;
 }
 export const DESCRIPTOR_BYTES: usize = 64;
 if (offsetof<Descriptor>("header") != 0) ERROR("Descriptor.header is not at 0, where the ABI has it");
@@ -233,7 +233,7 @@ if (offsetof<Descriptor>("lease") != 44) ERROR("Descriptor.lease is not at 44, w
 if (offsetof<Descriptor>("header_room") != 48) ERROR("Descriptor.header_room is not at 48, where the ABI has it");
 if (offsetof<Descriptor>("payload_room") != 50) ERROR("Descriptor.payload_room is not at 50, where the ABI has it");
 if (offsetof<Descriptor>("reserved_52_0") != 52) ERROR("Descriptor.reserved_52_0 is not at 52, where the ABI has it");
-if (offsetof<Descriptor>("reserved_56_0") != 56) ERROR("Descriptor.reserved_56_0 is not at 56, where the ABI has it");
+if (offsetof<Descriptor>("reserved_52_4") != 56) ERROR("Descriptor.reserved_52_4 is not at 56, where the ABI has it");
 if (offsetof<Descriptor>() != 64) ERROR("Descriptor is not 64 bytes, as the ABI has it");
 
 /** A flow as its first packet named it. Written by the host. */
@@ -371,12 +371,9 @@ if (offsetof<FaultRecord>("file_length") != 14) ERROR("FaultRecord.file_length i
 export class LogRing {
   /** Records ever written by this instance. */
   written: u32;
-  /** Reserved, 0. */
-  reserved_4_0: u32;
 }
 export const LOG_RING_BYTES: usize = 64;
 if (offsetof<LogRing>("written") != 0) ERROR("LogRing.written is not at 0, where the ABI has it");
-if (offsetof<LogRing>("reserved_4_0") != 4) ERROR("LogRing.reserved_4_0 is not at 4, where the ABI has it");
 
 /** One log line. */
 @unmanaged

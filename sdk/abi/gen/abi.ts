@@ -195,7 +195,7 @@ export const RECORDS = {
       payload_room: { offset: 50, type: "u16" },
     },
     /** [offset, bytes] of what is reserved and zero. */
-    reserved: [[52, 4], [56, 8]],
+    reserved: [[52, 12]],
   },
   /** A flow as its first packet named it. Written by the host. */
   flow_record: {
@@ -297,7 +297,7 @@ export const RECORDS = {
       written: { offset: 0, type: "u32" },
     },
     /** [offset, bytes] of what is reserved and zero. */
-    reserved: [[4, 4], [8, 56]],
+    reserved: [[4, 60]],
   },
   /** One log line. */
   log_record: {
@@ -397,10 +397,10 @@ export const Verdict = {
 } as const;
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 export type VerdictName = keyof typeof Verdict;
-const verdictNames: ReadonlyMap<number, VerdictName> = new Map([[0, "PENDING"], [1, "FORWARD"], [2, "DROP"], [3, "REPLY"], [4, "CONSUME"]]);
-/** The name of a verdict; undefined for a value that has none. */
-export function verdictName(value: number): VerdictName | undefined {
-  return verdictNames.get(value);
+const verdictNames: ReadonlyMap<number, string> = new Map([[0, "PENDING"], [1, "FORWARD"], [2, "DROP"], [3, "REPLY"], [4, "CONSUME"]]);
+/** The name of a verdict; unknown_<value> for a value that has none. */
+export function verdictName(value: number): string {
+  return verdictNames.get(value) ?? `unknown_${String(value)}`;
 }
 
 export const PacketFlag = {
@@ -459,10 +459,10 @@ export const CloseReason = {
 } as const;
 export type CloseReason = (typeof CloseReason)[keyof typeof CloseReason];
 export type CloseReasonName = keyof typeof CloseReason;
-const closeReasonNames: ReadonlyMap<number, CloseReasonName> = new Map([[1, "EXPIRED"], [2, "FINISHED"], [3, "REFUSED"], [4, "EVICTED"], [5, "FAULT"], [6, "ALIAS_CONFLICT"], [7, "SHUTDOWN"]]);
-/** The name of a close_reason; undefined for a value that has none. */
-export function closeReasonName(value: number): CloseReasonName | undefined {
-  return closeReasonNames.get(value);
+const closeReasonNames: ReadonlyMap<number, string> = new Map([[1, "EXPIRED"], [2, "FINISHED"], [3, "REFUSED"], [4, "EVICTED"], [5, "FAULT"], [6, "ALIAS_CONFLICT"], [7, "SHUTDOWN"]]);
+/** The name of a close_reason; unknown_<value> for a value that has none. */
+export function closeReasonName(value: number): string {
+  return closeReasonNames.get(value) ?? `unknown_${String(value)}`;
 }
 
 export const DropReason = {
@@ -521,10 +521,10 @@ export const DropReason = {
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;
-const dropReasonNames: ReadonlyMap<number, DropReasonName> = new Map([[0, "none"], [1, "malformed_ethernet"], [2, "malformed_ipv4"], [3, "malformed_ipv6"], [4, "malformed_l4"], [5, "malformed_icmp_error"], [6, "malformed_fragment"], [7, "truncated_headers"], [8, "header_too_long"], [9, "frame_too_long"], [10, "non_ip"], [11, "icmp_error_no_flow"], [12, "fragment_no_flow"], [13, "fragment_timeout"], [14, "fragment_overflow"], [15, "flow_table_full"], [16, "flow_refused"], [17, "nf_fault"], [18, "nf_unavailable"], [19, "nf_quarantined"], [20, "alias_conflict"], [21, "key_changed"], [22, "port_full"], [23, "no_mbuf"], [24, "emit_invalid"], [25, "shutdown"]]);
-/** The name of a drop_reason; undefined for a value that has none. */
-export function dropReasonName(value: number): DropReasonName | undefined {
-  return dropReasonNames.get(value);
+const dropReasonNames: ReadonlyMap<number, string> = new Map([[0, "none"], [1, "malformed_ethernet"], [2, "malformed_ipv4"], [3, "malformed_ipv6"], [4, "malformed_l4"], [5, "malformed_icmp_error"], [6, "malformed_fragment"], [7, "truncated_headers"], [8, "header_too_long"], [9, "frame_too_long"], [10, "non_ip"], [11, "icmp_error_no_flow"], [12, "fragment_no_flow"], [13, "fragment_timeout"], [14, "fragment_overflow"], [15, "flow_table_full"], [16, "flow_refused"], [17, "nf_fault"], [18, "nf_unavailable"], [19, "nf_quarantined"], [20, "alias_conflict"], [21, "key_changed"], [22, "port_full"], [23, "no_mbuf"], [24, "emit_invalid"], [25, "shutdown"]]);
+/** The name of a drop_reason; unknown_<value> for a value that has none. */
+export function dropReasonName(value: number): string {
+  return dropReasonNames.get(value) ?? `unknown_${String(value)}`;
 }
 
 export const FaultKind = {
@@ -553,10 +553,10 @@ export const FaultKind = {
 } as const;
 export type FaultKind = (typeof FaultKind)[keyof typeof FaultKind];
 export type FaultKindName = keyof typeof FaultKind;
-const faultKindNames: ReadonlyMap<number, FaultKindName> = new Map([[1, "out_of_bounds"], [2, "unreachable"], [3, "abort"], [4, "deadline"], [5, "stack"], [6, "bad_result"], [7, "integer"], [8, "bad_conversion"], [9, "indirect_call"], [10, "start"], [11, "other"]]);
-/** The name of a fault_kind; undefined for a value that has none. */
-export function faultKindName(value: number): FaultKindName | undefined {
-  return faultKindNames.get(value);
+const faultKindNames: ReadonlyMap<number, string> = new Map([[1, "out_of_bounds"], [2, "unreachable"], [3, "abort"], [4, "deadline"], [5, "stack"], [6, "bad_result"], [7, "integer"], [8, "bad_conversion"], [9, "indirect_call"], [10, "start"], [11, "other"]]);
+/** The name of a fault_kind; unknown_<value> for a value that has none. */
+export function faultKindName(value: number): string {
+  return faultKindNames.get(value) ?? `unknown_${String(value)}`;
 }
 
 export const LogLevel = {
@@ -567,10 +567,10 @@ export const LogLevel = {
 } as const;
 export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel];
 export type LogLevelName = keyof typeof LogLevel;
-const logLevelNames: ReadonlyMap<number, LogLevelName> = new Map([[0, "debug"], [1, "info"], [2, "warn"], [3, "error"]]);
-/** The name of a log_level; undefined for a value that has none. */
-export function logLevelName(value: number): LogLevelName | undefined {
-  return logLevelNames.get(value);
+const logLevelNames: ReadonlyMap<number, string> = new Map([[0, "debug"], [1, "info"], [2, "warn"], [3, "error"]]);
+/** The name of a log_level; unknown_<value> for a value that has none. */
+export function logLevelName(value: number): string {
+  return logLevelNames.get(value) ?? `unknown_${String(value)}`;
 }
 
 export const Side = {
@@ -579,10 +579,10 @@ export const Side = {
 } as const;
 export type Side = (typeof Side)[keyof typeof Side];
 export type SideName = keyof typeof Side;
-const sideNames: ReadonlyMap<number, SideName> = new Map([[0, "client"], [1, "server"]]);
-/** The name of a side; undefined for a value that has none. */
-export function sideName(value: number): SideName | undefined {
-  return sideNames.get(value);
+const sideNames: ReadonlyMap<number, string> = new Map([[0, "client"], [1, "server"]]);
+/** The name of a side; unknown_<value> for a value that has none. */
+export function sideName(value: number): string {
+  return sideNames.get(value) ?? `unknown_${String(value)}`;
 }
 
 export type AbiScalar = "u32" | "u64";
@@ -630,3 +630,4 @@ export const EXPORTS: {
   ],
   memory: "memory",
 };
+export const MEMORY_EXPORT = EXPORTS.memory;

@@ -153,8 +153,7 @@ struct Descriptor {
   uint32_t lease;  // @44 1 + index into the lease pool, 0 = none.
   uint16_t header_room;  // @48 Longest header_length a reshape may set.
   uint16_t payload_room;  // @50 Longest payload_length a reshape may set.
-  uint8_t reserved_52[4];  // @52 Reserved, 0.
-  uint8_t reserved_56[8];  // @56 Reserved, 0.
+  uint8_t reserved_52[12];  // @52 Reserved, 0.
 };
 inline constexpr uint32_t kDescriptorBytes = 64;
 static_assert(sizeof(Descriptor) == 64 && alignof(Descriptor) == 8);
@@ -176,7 +175,6 @@ static_assert(offsetof(Descriptor, lease) == 44);
 static_assert(offsetof(Descriptor, header_room) == 48);
 static_assert(offsetof(Descriptor, payload_room) == 50);
 static_assert(offsetof(Descriptor, reserved_52) == 52);
-static_assert(offsetof(Descriptor, reserved_56) == 56);
 
 // A flow as its first packet named it. Written by the host.
 struct FlowRecord {
@@ -271,14 +269,12 @@ static_assert(offsetof(FaultRecord, file) == 520);
 // Head of the log ring. The NF counts up written; record written % log_records is the next.
 struct LogRing {
   uint32_t written;  // @0 Records ever written by this instance.
-  uint8_t reserved_4[4];  // @4 Reserved, 0.
-  uint8_t reserved_8[56];  // @8 Reserved, 0.
+  uint8_t reserved_4[60];  // @4 Reserved, 0.
 };
 inline constexpr uint32_t kLogRingBytes = 64;
 static_assert(sizeof(LogRing) == 64 && alignof(LogRing) == 4);
 static_assert(offsetof(LogRing, written) == 0);
 static_assert(offsetof(LogRing, reserved_4) == 4);
-static_assert(offsetof(LogRing, reserved_8) == 8);
 
 // One log line.
 struct LogRecord {
