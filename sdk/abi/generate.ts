@@ -1,4 +1,3 @@
-#!/usr/bin/env -S node --import tsx
 /**
  * `npm run generate`: writes every file that states ABI numbers or error codes from nf_abi.json and error_codes.json.
  * `npm run generate -- --check`: writes nothing; exit code 1, naming each file that differs from what would be written.
@@ -17,8 +16,8 @@ import { loadAbi } from "./model.ts";
 const HERE = dirname(fileURLToPath(import.meta.url));
 export const ROOT = resolve(HERE, "../..");
 
-/** Path (from the repository's root) → content of every generated file. */
-export function generateAll(): Map<string, string> {
+/** Path (from the repository's root) → content of every file that depends on the JSON files alone. */
+export function generateAbi(): Map<string, string> {
   const model = loadAbi(resolve(HERE, "nf_abi.json"));
   const codes = loadErrorCodes(resolve(HERE, "error_codes.json"));
   return new Map([
@@ -32,12 +31,26 @@ export function generateAll(): Map<string, string> {
   ]);
 }
 
-/** Paths whose content on disk is not what `generateAll` makes. */
-export function staleFiles(root = ROOT): string[] {
-  return [...generateAll()].filter(([path, content]) => readOrEmpty(resolve(root, path)) !== content).map(([path]) => path);
+/** What is made from code that itself imports gen/abi.ts, which therefore has to be on disk first. */
+export async function generateDependents(): Promise<Map<string, string>> {
+  const { manifestJsonSchema } = await import("../manifest/manifest.ts");
+  const { admissionRulesMarkdown } = await import("../admission/rules.ts");
+  return new Map([
+    ["sdk/manifest/nf.schema.json", `${JSON.stringify(manifestJsonSchema(), null, 2)}\n`],
+    ["docs/admission_rules.md", admissionRulesMarkdown()],
+  ]);
 }
 
-function readOrEmpty(path: string): string | undefined {
+/** Paths whose content on disk is not what is generated. */
+export async function staleFiles(): Promise<string[]> {
+  return [...stale(generateAbi()), ...stale(await generateDependents())];
+}
+
+function stale(files: Map<string, string>): string[] {
+  return [...files].filter(([path, content]) => readIfThere(resolve(ROOT, path)) !== content).map(([path]) => path);
+}
+
+function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch {
@@ -45,22 +58,26 @@ function readOrEmpty(path: string): string | undefined {
   }
 }
 
-function main(): void {
-  const check = process.argv.includes("--check");
-  const stale = staleFiles();
-  if (check) {
-    for (const path of stale) console.error(`${path} differs from what sdk/abi/*.json generates. Run 'npm run generate' and commit the result.`);
-    if (stale.length > 0) process.exitCode = 1;
-    return;
-  }
-  const all = generateAll();
-  for (const path of stale) {
+function writeStale(files: Map<string, string>): number {
+  const paths = stale(files);
+  for (const path of paths) {
     const file = resolve(ROOT, path);
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, all.get(path)!);
+    writeFileSync(file, files.get(path)!);
     console.log(`wrote ${relative(process.cwd(), file)}`);
   }
-  if (stale.length === 0) console.log("generated files are up to date");
+  return paths.length;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) main();
+async function main(): Promise<void> {
+  if (process.argv.includes("--check")) {
+    const differing = await staleFiles();
+    for (const path of differing) console.error(`${path} differs from what is generated. Run 'npm run generate' and commit the result.`);
+    if (differing.length > 0) process.exitCode = 1;
+    return;
+  }
+  const written = writeStale(generateAbi()) + writeStale(await generateDependents());
+  if (written === 0) console.log("generated files are up to date");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

@@ -35,6 +35,10 @@ export const STATE_ALIGN: u32 = 8;
 export const CONFIG_BYTES_MAX: u32 = 524288;
 /** Core module. */
 export const MODULE_BYTES_MAX: u32 = 1048576;
+/** The whole artifact: a component with its core module and metadata. */
+export const COMPONENT_BYTES_MAX: u32 = 2097152;
+/** One metadata section of the artifact: manifest, state schema, or configuration schema. */
+export const METADATA_BYTES_MAX: u32 = 262144;
 /** Functions of a module. */
 export const FUNCTIONS_MAX: u32 = 2000;
 /** One function's body. */
@@ -51,6 +55,8 @@ export const HEAP_PAGES_MAX: u32 = 1024;
 export const DATA_SEGMENTS_MAX: u32 = 1000;
 /** Function types of a module. */
 export const TYPES_MAX: u32 = 1000;
+/** Element segments of a module. */
+export const ELEMENT_SEGMENTS_MAX: u32 = 100;
 /** Globals of a module. */
 export const GLOBALS_MAX: u32 = 1000;
 /** Exports of a module. */
@@ -59,6 +65,8 @@ export const EXPORTS_MAX: u32 = 64;
 export const BR_TABLE_TARGETS_MAX: u32 = 1024;
 /** Parameters of one function type. */
 export const PARAMS_MAX: u32 = 16;
+/** Results of one function type. */
+export const TYPE_RESULTS_MAX: u32 = 16;
 /** Results of an exported function. */
 export const RESULTS_MAX: u32 = 1;
 /** IPv6 extension headers walked before the packet counts as malformed. */

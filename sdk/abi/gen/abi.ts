@@ -38,6 +38,10 @@ export const LIMITS = {
   config_bytes_max: 524288,
   /** Core module. */
   module_bytes_max: 1048576,
+  /** The whole artifact: a component with its core module and metadata. */
+  component_bytes_max: 2097152,
+  /** One metadata section of the artifact: manifest, state schema, or configuration schema. */
+  metadata_bytes_max: 262144,
   /** Functions of a module. */
   functions_max: 2000,
   /** One function's body. */
@@ -54,6 +58,8 @@ export const LIMITS = {
   data_segments_max: 1000,
   /** Function types of a module. */
   types_max: 1000,
+  /** Element segments of a module. */
+  element_segments_max: 100,
   /** Globals of a module. */
   globals_max: 1000,
   /** Exports of a module. */
@@ -62,6 +68,8 @@ export const LIMITS = {
   br_table_targets_max: 1024,
   /** Parameters of one function type. */
   params_max: 16,
+  /** Results of one function type. */
+  type_results_max: 16,
   /** Results of an exported function. */
   results_max: 1,
   /** IPv6 extension headers walked before the packet counts as malformed. */

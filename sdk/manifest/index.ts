@@ -1,0 +1,4 @@
+/** What an artifact says about itself: manifest (nf.yaml) and state schema; and the YAML reader with positions. */
+export * from "./manifest.ts";
+export * from "./state_schema.ts";
+export * from "./yaml_file.ts";
