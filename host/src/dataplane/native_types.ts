@@ -1,0 +1,247 @@
+/**
+ * What the native addon offers to TypeScript: the types of the boundary, nothing else.
+ *
+ * TypeScript validates, native code trusts: every value that goes in was checked by zod before. 64-bit counters come as bigint. All functions
+ * may be called from the main thread of Node only; none waits for an lcore except through its promise.
+ */
+
+export interface NativeAddon {
+  buildInfo(): BuildInfo;
+  /** Starts DPDK's environment on a native thread of its own; once per process. Throws NativeError. */
+  start(options: EalOptions): EalInfo;
+  /** Checks everything before it changes anything. Rejects with NativeError. */
+  createRuntime(spec: RuntimeSpec): Promise<number>;
+  startRuntime(id: number): void;
+  /** `drain` lets what is in flight leave first; held fragments drop as `shutdown`, open flows end. */
+  stopRuntime(id: number, options: { drain: boolean }): Promise<RunReport>;
+  /** Resolves when the runtime has ended: a capture ends by itself, a live one by stopRuntime. */
+  waitRuntime(id: number): Promise<RunReport>;
+  destroyRuntime(id: number): void;
+  /** Reads the shared counters; cheap enough for every refresh of a view. */
+  counters(id: number): CountersSnapshot;
+  swap(id: number, entry: string, nf: NfSpec): Promise<SwapReport>;
+  flows(id: number, options: FlowsOptions): Promise<FlowsPage>;
+  /**
+   * Events since the last call, in order. From a capture nothing is lost: the lcore waits while the ring is full. Live, the ring drops the
+   * newest and counts them in `CountersSnapshot.eventsLost`. After the end of a run the events can still be drained until destroyRuntime.
+   */
+  drainEvents(id: number): NativeEvent[];
+}
+
+/** What native functions throw or reject with: an Error with one of the codes of sdk/abi/error_codes.json. */
+export interface NativeError extends Error {
+  code: string;
+}
+
+export interface BuildInfo {
+  version: string;
+  wasmtime: string;
+  dpdk: string;
+  abiVersion: number;
+}
+
+export interface EalOptions {
+  hugepages: "auto" | "never";
+  /** Ordinary memory for packets and tables when there are no hugepages, MiB. */
+  memoryMb: number;
+}
+
+export interface EalInfo {
+  hugepages: boolean;
+  memoryMb: number;
+}
+
+export interface NfRights {
+  view: "headers" | "payload";
+  edit: "none" | "headers" | "payload";
+  reshape: boolean;
+  reply: boolean;
+  emits: number;
+  lease: boolean;
+}
+
+/** One entry of a chain, ready to be instantiated. */
+export interface NfSpec {
+  /** Name of the chain's entry: prefix of its drop reasons, key of its states. */
+  entry: string;
+  name: string;
+  version: string;
+  /** SHA-256 of the core module, hex. */
+  digest: string;
+  /** Native code from `nfactord compile`, authenticated by the caller. */
+  native: Uint8Array;
+  /** MessagePack for `configure`. */
+  config: Uint8Array;
+  stateBytes: number;
+  stateDigest: string;
+  rights: NfRights;
+  heapPages: number;
+  onFault: "drop" | "close_flow" | "bypass";
+  quarantine: "closed" | "open";
+  /** Size of the lease pool; 0 without the right. */
+  leaseSize: number;
+  /** Names of the NF's own drop reasons by number, 128 to 255. */
+  dropReasons: Record<number, string>;
+  counters: string[];
+  /** Names of the optional exports the module has. */
+  exports: string[];
+}
+
+export interface IdleMs {
+  tcp: number;
+  tcpOpening: number;
+  tcpClosing: number;
+  udp: number;
+  icmp: number;
+  other: number;
+}
+
+export type RuntimeInput = { kind: "capture"; in: string; out?: string; clientCidrs: string[] } | { kind: "af_packet"; client: string; server: string };
+
+export interface RuntimeSpec {
+  input: RuntimeInput;
+  nonIp: "forward" | "drop";
+  flows: { max: number; idleMs: IdleMs };
+  /** Seed of the NFs' random numbers, an unsigned 64-bit number in decimal. */
+  seed: string;
+  chain: NfSpec[];
+  /** 0: no `flow_ended` events. Else as many as the ring keeps at once. */
+  keepEndedFlows: number;
+}
+
+export interface CountersSnapshot {
+  /** Clock of the runtime: capture time or ns since the epoch. */
+  nowNs: bigint;
+  received: bigint;
+  receivedBytes: bigint;
+  sent: bigint;
+  sentBytes: bigint;
+  emitted: bigint;
+  held: bigint;
+  /** By full name: `malformed_ipv4`, `fw.policy`; only those above 0. */
+  dropped: Record<string, bigint>;
+  flowsOpen: number;
+  flowsOpened: bigint;
+  flowsEnded: bigint;
+  eventsLost: bigint;
+  nfs: NfCounters[];
+}
+
+export interface NfCounters {
+  entry: string;
+  version: string;
+  faults: bigint;
+  quarantined: boolean;
+  /** The NF's own counters by name. */
+  counters: Record<string, bigint>;
+}
+
+export interface RunReport {
+  counters: CountersSnapshot;
+  /** Why the run ended early, when it did. */
+  error?: { code: string; message: string };
+}
+
+export interface SwapReport {
+  /** From the burst boundary where the swap began to the first burst of the new version, ns. */
+  pauseNs: bigint;
+  /** An ordinary burst just before, for comparison, ns. */
+  burstNs: bigint;
+  /** Off the packet path: instantiation and pre-faulting, ms. */
+  prepareMs: number;
+  flows: number;
+  packetsDropped: bigint;
+}
+
+export interface NativeEndpoint {
+  address: string;
+  port: number;
+}
+
+export interface NativeFlowKey {
+  /** IP protocol number. */
+  protocol: number;
+  ipVersion: number;
+  initiator: NativeEndpoint;
+  responder: NativeEndpoint;
+  /** VLAN ids, outer first. */
+  vlan: number[];
+}
+
+export interface NativeFlow extends NativeFlowKey {
+  flowId: bigint;
+  packets: [bigint, bigint];
+  bytes: [bigint, bigint];
+  startNs: bigint;
+  lastSeenNs: bigint;
+  phase: "opening" | "open" | "closing" | "refused" | "none";
+  /** CloseReason of the ABI; undefined while the flow lives. */
+  closeReason?: number;
+  /** One slot per entry of the chain, in its order; empty where that NF has not opened the flow. */
+  states: Uint8Array[];
+}
+
+export interface FlowsOptions {
+  cursor?: number;
+  limit: number;
+}
+export interface FlowsPage {
+  flows: NativeFlow[];
+  /** Cursor of the next page; undefined at the end. */
+  next?: number;
+}
+
+export type NativeEvent = FaultEvent | LogEvent | QuarantineEvent | FlowEndedEvent;
+
+export interface FaultEvent {
+  type: "fault";
+  entry: string;
+  name: string;
+  version: string;
+  digest: string;
+  /** FaultKind of the ABI. */
+  kind: number;
+  /** From the guest's fault record: untrusted text, may hold anything. */
+  message: string;
+  file: string;
+  line: number;
+  column: number;
+  /** Offsets into the core module, innermost frame first; empty when unknown. */
+  backtrace: number[];
+  /** Export that was running. */
+  call: string;
+  /** The flow and the number of the packet in it, when one is to blame. */
+  flow?: NativeFlowKey;
+  sequence?: number;
+  /** What followed: the policy applied to the packet's flow, or "none" without one. */
+  action: "drop" | "close_flow" | "bypass" | "none";
+  packetsDropped: number;
+  /** Of this NF in the last minute, this one included. */
+  faultsInMinute: number;
+  nowNs: bigint;
+}
+
+export interface LogEvent {
+  type: "log";
+  entry: string;
+  /** LogLevel of the ABI. */
+  level: number;
+  /** Untrusted text. */
+  text: string;
+  /** Lines of this NF that were dropped just before this one. */
+  lost: number;
+  nowNs: bigint;
+}
+
+export interface QuarantineEvent {
+  type: "quarantine";
+  entry: string;
+  mode: "closed" | "open";
+  faults: number;
+  nowNs: bigint;
+}
+
+export interface FlowEndedEvent {
+  type: "flow_ended";
+  flow: NativeFlow;
+}
