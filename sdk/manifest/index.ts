@@ -2,3 +2,4 @@
 export * from "./manifest.ts";
 export * from "./state_schema.ts";
 export * from "./yaml_file.ts";
+export * from "./suggest.ts";

@@ -7,6 +7,7 @@
 import { LineCounter, type Document, isMap, isPair, isScalar, parseDocument } from "yaml";
 import type { z } from "zod";
 import { type ErrorCode, NfError, type Where } from "../errors.ts";
+import { fieldsAt, nearest } from "./suggest.ts";
 
 export type Path = readonly PropertyKey[];
 
@@ -44,11 +45,11 @@ export function parseYamlFile<S extends z.ZodType>(text: string, file: string, s
   const where = (path: Path, at: "value" | "key" = "value"): Where => locate(document, lines, file, path, at);
   const parsed = schema.safeParse(plain, { reportInput: true });
   if (parsed.success) return { value: parsed.data, where };
-  const located = parsed.error.issues.map((issue) => describeIssue(issue, where));
+  const located = parsed.error.issues.map((issue) => describeIssue(issue, where, schema));
   located.sort((a, b) => (a.where.line ?? 0) - (b.where.line ?? 0) || (a.where.column ?? 0) - (b.where.column ?? 0));
   const first = located[0]!;
   const rest = located.length > 1 ? ` (and ${located.length - 1} more problem${located.length > 2 ? "s" : ""} in this file)` : "";
-  throw new NfError(codes.field, first.message + rest, { where: first.where, allowed: first.allowed, given: first.given });
+  throw new NfError(codes.field, first.message + rest, { where: first.where, allowed: first.allowed, given: first.given, fix: first.fix });
 }
 
 interface Complaint {
@@ -56,10 +57,11 @@ interface Complaint {
   where: Where;
   given?: string;
   allowed?: string;
+  fix?: string;
 }
 
-/** One zod issue in the project's words: what was given, what is allowed. */
-export function describeIssue(issue: z.core.$ZodIssue, where: (path: Path, at?: "value" | "key") => Where): Complaint {
+/** One zod issue in the project's words: what was given, what is allowed. `schema` is what the file was checked against: it knows the fields. */
+export function describeIssue(issue: z.core.$ZodIssue, where: (path: Path, at?: "value" | "key") => Where, schema?: z.core.$ZodType): Complaint {
   const path = issue.path;
   const name = path.length === 0 ? "the file" : `'${formatPath(path)}'`;
   const missing = issue.input === undefined && issue.code !== "unrecognized_keys";
@@ -69,7 +71,15 @@ export function describeIssue(issue: z.core.$ZodIssue, where: (path: Path, at?: 
     case "unrecognized_keys": {
       const key = issue.keys[0]!;
       const at = [...path, key];
-      return { message: `unknown field '${formatPath(at)}'`, where: where(at, "key"), given: key };
+      const allowed = schema ? fieldsAt(schema, path) : [];
+      const meant = nearest(key, allowed);
+      return {
+        message: `unknown field '${formatPath(at)}'`,
+        where: where(at, "key"),
+        given: key,
+        ...(allowed.length > 0 ? { allowed: allowed.join(", ") } : {}),
+        ...(meant === undefined ? {} : { fix: `Did you mean '${meant}'?` }),
+      };
     }
     case "invalid_key":
       return { message: `${name}: ${issue.issues[0]?.message ?? "a key that is not allowed"}`, where: where(path, "key") };
