@@ -1,0 +1,21 @@
+// What an NF imports: `import { NetworkFunction, Packet, Verdict } from "@nfactor/sdk";` The README lists it all.
+export { CloseReason, LogLevel, Side, Verdict } from "./abi";
+export { Bytes } from "./bytes";
+export { U8Array, U16Array, U32Array, U64Array } from "./number_array";
+export { counter, Counter } from "./counter";
+export { Ethernet, Vlan } from "./ethernet";
+export { Flow } from "./flow";
+export { Frame } from "./frame";
+export { Header } from "./header";
+export { Icmp } from "./icmp";
+export { InnerIcmp, InnerIpv4, InnerIpv6, InnerTcp, InnerUdp } from "./inner";
+export { Ipv4 } from "./ipv4";
+export { Ipv6 } from "./ipv6";
+export { log, logIpv4, logNumber } from "./log";
+export { NetworkFunction, NoConfig, NoState } from "./network_function";
+export { Packet } from "./packet";
+export { Payload } from "./payload";
+export { random } from "./random";
+export { now } from "./runtime";
+export { Tcp, TcpFlag } from "./tcp";
+export { Udp } from "./udp";
