@@ -1,0 +1,3 @@
+/** The artifact: core module ↔ component with metadata. */
+export { ArtifactError, METADATA_SECTIONS, type Metadata, type Unpacked, packComponent, stripCustomSections, unpackComponent } from "./component.ts";
+export { wrapCore } from "./wrap.ts";
