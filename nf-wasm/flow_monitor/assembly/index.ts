@@ -1,0 +1,156 @@
+// Counts what passes and changes nothing: packets, bytes, TCP flags, retransmissions, gaps, and round-trip times from handshakes.
+// Every array field has two elements, indexed by direction: 0 from the flow's initiator, 1 to it.
+import { NetworkFunction, NoConfig, Packet, Tcp, TcpFlag, U16Array, U32Array, U64Array, U8Array, Verdict, counter, now } from "@nfactor/sdk";
+
+/** A segment below the highest sequence seen is out of order, not a retransmission, if the gap it fills opened this short a time ago. */
+const REORDER_NS: u64 = 3_000_000;
+
+const COUNTER_FLOWS: u32 = 0;
+const COUNTER_HANDSHAKES: u32 = 1;
+const COUNTER_RETRANSMISSIONS: u32 = 2;
+
+/** Stages of the three-way handshake, as far as seen. */
+const SYN_SEEN: u8 = 1;
+const SYN_ACK_SEEN: u8 = 2;
+const DONE: u8 = 3;
+const AMBIGUOUS: u8 = 4; // a SYN was sent again: which one was answered is not known (Karn), so no round-trip time
+
+
+@flowState
+class Monitor {
+  @length(2) packets: U64Array;
+  @length(2) bytes: U64Array; // whole frames
+  @length(2) payloadBytes: U64Array; // TCP and UDP payload
+  @length(2) firstNs: U64Array;
+  @length(2) lastNs: U64Array;
+  rttServerNs: u64; // monitor to responder and back: SYN to SYN+ACK; 0 = not known
+  rttClientNs: u64; // monitor to initiator and back: SYN+ACK to ACK
+  stageNs: u64; // time of the last step of the handshake
+  @length(2) gapNs: U64Array; // when the youngest gap opened; 0 = none
+  @length(2) nextSeq: U32Array; // the sequence number after the highest seen
+  @length(2) retransmissions: U32Array;
+  @length(2) retransmittedBytes: U32Array;
+  @length(2) outOfOrder: U32Array;
+  @length(2) gaps: U32Array;
+  @length(2) keepAlives: U32Array;
+  @length(2) syn: U32Array;
+  @length(2) fin: U32Array;
+  @length(2) rst: U32Array;
+  @length(2) zeroWindow: U32Array;
+  @length(2) fragments: U32Array;
+  @length(2) icmpErrors: U32Array;
+  @length(2) tcpFlags: U8Array; // all flags ever seen
+  @length(2) sequenceKnown: U8Array;
+  stage: u8;
+}
+
+/** Payload bytes that the IP header promises behind the L4 header (link padding is none). */
+@inline
+function l4PayloadLength(p: Packet): u32 {
+  const end = p.datagramEnd;
+  return end > p.headerLength ? end - p.headerLength : 0;
+}
+
+@inline
+function handshake(p: Packet, s: Monitor, flags: u32, time: u64): void {
+  const syn = (flags & TcpFlag.SYN) != 0;
+  const ack = (flags & TcpFlag.ACK) != 0;
+  if (syn && !ack && p.direction == 0) {
+    s.stage = s.stage == 0 ? SYN_SEEN : AMBIGUOUS;
+    s.stageNs = time;
+  } else if (syn && ack && p.direction == 1) {
+    if (s.stage == SYN_SEEN) {
+      s.rttServerNs = time - s.stageNs;
+      s.stage = SYN_ACK_SEEN;
+      s.stageNs = time;
+    } else if (s.stage == SYN_ACK_SEEN) {
+      s.stage = AMBIGUOUS;
+    }
+  } else if (!syn && ack && p.direction == 0 && s.stage == SYN_ACK_SEEN) {
+    s.rttClientNs = time - s.stageNs;
+    s.stage = DONE;
+    counter(COUNTER_HANDSHAKES).add(1);
+  }
+}
+
+/** Follows the sequence space of one direction (RFC 9293, serial arithmetic). */
+@inline
+function follow(s: Monitor, d: u32, seq: u32, length: u32, time: u64): void {
+  const end = seq + length;
+  if (s.sequenceKnown[d] == 0) {
+    s.sequenceKnown[d] = 1;
+    s.nextSeq[d] = end;
+    return;
+  }
+  if (length == 0) return;
+  const next = s.nextSeq[d];
+  const ahead = <i32>(seq - next);
+  if (ahead >= 0) {
+    if (ahead > 0) {
+      s.gaps[d] = s.gaps[d] + 1;
+      s.gapNs[d] = time;
+    }
+    s.nextSeq[d] = end;
+    return;
+  }
+  if (length <= 1 && ahead == -1) {
+    s.keepAlives[d] = s.keepAlives[d] + 1;
+    return;
+  }
+  const gapNs = s.gapNs[d];
+  if (gapNs != 0 && time - gapNs < REORDER_NS && <i32>(end - next) <= 0) {
+    s.outOfOrder[d] = s.outOfOrder[d] + 1;
+    return;
+  }
+  const overlap = <i32>(end - next) > 0 ? <u32>-ahead : length;
+  s.retransmissions[d] = s.retransmissions[d] + 1;
+  s.retransmittedBytes[d] = s.retransmittedBytes[d] + overlap;
+  counter(COUNTER_RETRANSMISSIONS).add(1);
+  if (<i32>(end - next) > 0) s.nextSeq[d] = end;
+}
+
+@inline
+function tcp(p: Packet, t: Tcp, s: Monitor, d: u32, time: u64): void {
+  const flags = t.flags;
+  s.tcpFlags[d] = <u8>(s.tcpFlags[d] | flags);
+  let length = l4PayloadLength(p);
+  if (flags & TcpFlag.SYN) {
+    s.syn[d] = s.syn[d] + 1;
+    length += 1;
+  }
+  if (flags & TcpFlag.FIN) {
+    s.fin[d] = s.fin[d] + 1;
+    length += 1;
+  }
+  if (flags & TcpFlag.RST) {
+    s.rst[d] = s.rst[d] + 1;
+    return; // its sequence number says nothing of data sent
+  }
+  if (t.window == 0) s.zeroWindow[d] = s.zeroWindow[d] + 1;
+  handshake(p, s, flags, time);
+  follow(s, d, t.seq, length, time);
+}
+
+export class FlowMonitor extends NetworkFunction<Monitor, NoConfig> {
+  open(p: Packet, s: Monitor): void {
+    counter(COUNTER_FLOWS).add(1);
+  }
+
+  process(p: Packet, s: Monitor): Verdict {
+    const d = p.direction;
+    const time = now();
+    if (s.packets[d] == 0) s.firstNs[d] = time;
+    s.lastNs[d] = time;
+    s.packets[d] = s.packets[d] + 1;
+    s.bytes[d] = s.bytes[d] + p.wireLength;
+    if (p.isIcmpError) {
+      s.icmpErrors[d] = s.icmpErrors[d] + 1;
+      return Verdict.FORWARD;
+    }
+    if (p.isFragment) s.fragments[d] = s.fragments[d] + 1;
+    s.payloadBytes[d] = s.payloadBytes[d] + l4PayloadLength(p);
+    const t = p.tcp();
+    if (t !== null) tcp(p, t, s, d, time);
+    return Verdict.FORWARD;
+  }
+}
