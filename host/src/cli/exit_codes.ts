@@ -1,0 +1,33 @@
+/** Exit codes of all commands; docs/cli.md is written from this table. */
+import type { ErrorCode } from "@nfactor/sdk/error_codes";
+
+export const EXIT = { ok: 0, failure: 1, badInput: 2 } as const;
+
+export const EXIT_DOCS: readonly (readonly [number, string])[] = [
+  [EXIT.ok, "It worked. `run` also ends with 0 after Ctrl-C or SIGTERM, once everything in flight has left."],
+  [EXIT.failure, "It failed although the input was good: no permission, no memory, the native part is not built, a test failed, a host that does not answer."],
+  [EXIT.badInput, "Bad input: the command line, a configuration, an NF's source or artifact, a capture file, an interface. Nothing was changed."],
+];
+
+/** Failures that a better input would not mend; all other codes are bad input. */
+const FAILURES: ReadonlySet<ErrorCode> = new Set([
+  "internal",
+  "admission.timeout",
+  "capture.write",
+  "doctor.missing",
+  "eal.init",
+  "eal.memory",
+  "host.permission",
+  "host.socket",
+  "host.not_running",
+  "native.missing",
+  "nf.compile",
+  "port.start",
+  "runtime.busy",
+  "runtime.not_found",
+  "runtime.spec",
+]);
+
+export function exitCodeOf(code: ErrorCode): number {
+  return FAILURES.has(code) ? EXIT.failure : EXIT.badInput;
+}

@@ -1,0 +1,55 @@
+/**
+ * What a command says: results on stdout, everything else on stderr. With --json stdout gets exactly one object, at the end, whether the command
+ * succeeded or not.
+ */
+import { writeSync } from "node:fs";
+import { NfError } from "@nfactor/sdk/errors";
+import { type ErrorJson, errorJson } from "../rpc/protocol.ts";
+import { EXIT, exitCodeOf } from "./exit_codes.ts";
+
+export class Output {
+  readonly json: boolean;
+
+  constructor(json: boolean) {
+    this.json = json;
+  }
+
+  /** The command's result: `object` with --json, else `text`. */
+  result(object: object, text: string): void {
+    writeAll(1, this.json ? `${JSON.stringify(object)}\n` : text === "" ? "" : `${text}\n`);
+  }
+
+  /** A line about what is going on. */
+  note(text: string): void {
+    writeAll(2, `${text}\n`);
+  }
+}
+
+/** Prints an error and returns the exit code that goes with it. */
+export function reportError(error: unknown, json: boolean): number {
+  if (error instanceof NfError) {
+    // What was given is part of the message, unless it is too long for a sentence.
+    const table = error.given?.includes("\n") ? `\n${error.given.replaceAll(/^/gm, "  ")}` : "";
+    writeAll(2, `${error.format()}${table}\n`);
+  } else {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    writeAll(2, `error[internal]: this is a bug in NFActor, please report it.\n${stack}\n`);
+  }
+  if (json) writeAll(1, `${JSON.stringify({ error: errorJson(error) satisfies ErrorJson })}\n`);
+  return error instanceof NfError ? exitCodeOf(error.code) : EXIT.failure;
+}
+
+/** Writes everything before it returns, so that a process.exit after it loses nothing. A reader that went away is no error of ours. */
+export function writeAll(fd: 1 | 2, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EPIPE") return;
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}

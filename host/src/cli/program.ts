@@ -1,0 +1,25 @@
+/** The command line as commander knows it. Only options and help are here: what a command does is loaded when it runs. */
+import { Command } from "commander";
+import { VERSION } from "../package.ts";
+import { buildCommand } from "./commands/build.ts";
+import { checkCommand } from "./commands/check.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { flowsCommand } from "./commands/flows.ts";
+import { initCommand } from "./commands/init.ts";
+import { runCommand } from "./commands/run.ts";
+import { simCommand } from "./commands/sim.ts";
+import { swapCommand } from "./commands/swap.ts";
+import { testCommand } from "./commands/test.ts";
+
+export function createProgram(): Command {
+  const program = new Command("nfactor")
+    .description("Runs chains of network functions that nobody has to trust: AssemblyScript, sandboxed as WebAssembly, on a DPDK dataplane.")
+    .version(VERSION, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false)
+    .showSuggestionAfterError(true);
+  for (const make of [initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand, doctorCommand]) {
+    program.addCommand(make().option("--json", "print one JSON object on stdout").helpOption("-h, --help", "print this help"));
+  }
+  return program;
+}

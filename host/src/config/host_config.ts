@@ -1,0 +1,133 @@
+/**
+ * nfactor.yaml: the ports, the flow table and the chain of one host. Its JSON schema is published as host/schemas/nfactor.schema.json.
+ *
+ * An entry's `config` is not checked here: what it may hold is decided by the NF's own schema (host/src/nf/prepare.ts does that), with positions
+ * from the same file.
+ */
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { type Located, nameSchema, parseYamlFile } from "@nfactor/sdk/manifest";
+import { LIMITS } from "@nfactor/sdk/abi";
+import { NfError } from "@nfactor/sdk/errors";
+import { z } from "zod";
+
+export const CONFIG_FILE = "nfactor.yaml";
+
+/** Flow slots and actors are indexed by 32 bits with room for flags; 16 Mi flows of 4 KiB would not fit a state store anyway. */
+const FLOWS_MAX = 1 << 24;
+const LEASES_MAX = 1 << 24;
+const IDLE_MS_MAX = 7 * 24 * 3600 * 1000;
+
+const ifaceSchema = z.string().regex(/^[^\s/]{1,15}$/, "an interface name has 1 to 15 characters, without blanks and slashes");
+const portSchema = z.strictObject({ iface: ifaceSchema.describe("Name of a network interface of this machine.") });
+const idleMs = (standard: number, what: string) => z.int().min(1).max(IDLE_MS_MAX).default(standard).describe(`Idle time of ${what}, ms.`);
+
+/** True for 10.0.0.0/8, 10.0.0.1, fd00::/8. */
+export function isPrefix(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || more.length > 0 || address.includes("%")) return false;
+  if (bits === undefined) return true;
+  return /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128);
+}
+const prefixSchema = z.string().refine(isPrefix, "an address or a prefix is like 10.0.0.0/8 or fd00::/8");
+
+export const grantSchema = z
+  .strictObject({
+    view: z.enum(["headers", "payload"]).default("payload").describe("headers keeps payloads from the NF."),
+    edit: z.enum(["none", "headers", "payload"]).default("none").describe("What it may change; payload includes headers."),
+    reshape: z.boolean().default(false).describe("May change a packet's length or its headers' structure."),
+    reply: z.boolean().default(false).describe("May send a packet back to where it came from."),
+    emits: z.int().min(0).max(LIMITS.emits_per_packet_max).default(0).describe("Frames it may send of its own, per packet."),
+  })
+  .describe("Rights this entry may have at most. An NF that asks for more is refused.");
+
+export const entrySchema = z.strictObject({
+  name: nameSchema.optional().describe("Name of the entry: prefix of its drop reasons, key of its states. Default: the NF's name."),
+  nf: z.string().min(1).max(4096).describe("A path to an NF's folder or artifact, or the name of an NF in ./nf-wasm or of a shipped one."),
+  config: z.unknown().optional().describe("What the NF's own configuration schema allows."),
+  grant: grantSchema.prefault({}),
+  lease: z
+    .strictObject({ size: z.int().min(1).max(LEASES_MAX).describe("Values in this entry's pool.") })
+    .optional()
+    .describe("Pool of leased values for NFs that ask for it; nat44 maps a value to an address and a port."),
+});
+
+export const hostConfigSchema = z
+  .strictObject({
+    apiVersion: z.literal("nfactor/v1"),
+    name: nameSchema.optional().describe("Name under which `nfactor swap` and `nfactor flows` find this host."),
+    ports: z.strictObject({ client: portSchema, server: portSchema }).optional().describe("The two sides of the wire, when the host is live."),
+    clients: z.array(prefixSchema).max(1024).default([]).describe("From a capture: addresses of the client side."),
+    non_ip: z.enum(["forward", "drop"]).default("forward").describe("What becomes of ARP and whatever else is not IP."),
+    flows: z
+      .strictObject({
+        max: z.int().min(1).max(FLOWS_MAX).default(65536).describe("Flows at once."),
+        idle_ms: z
+          .strictObject({
+            tcp: idleMs(300_000, "an open TCP connection"),
+            tcp_opening: idleMs(30_000, "a TCP connection without an answer"),
+            tcp_closing: idleMs(10_000, "a TCP connection after FIN or RST"),
+            udp: idleMs(30_000, "UDP and UDP-Lite"),
+            icmp: idleMs(5_000, "ICMP queries"),
+            other: idleMs(30_000, "other protocols"),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
+    seed: z
+      .union([z.int().min(0), z.string().regex(/^\d{1,20}$/)])
+      .default(0)
+      .transform((seed) => BigInt(seed))
+      .refine((seed) => seed < 1n << 64n, "a seed is an unsigned 64-bit number")
+      .describe("Seed of the NFs' random numbers."),
+    memory: z
+      .strictObject({
+        hugepages: z.enum(["auto", "never"]).default("auto").describe("auto uses free hugepages when there are enough."),
+        megabytes: z.int().min(64).max(1 << 20).default(256).describe("Memory for packets and tables, MiB."),
+      })
+      .prefault({}),
+    chain: z.array(entrySchema).min(1).max(LIMITS.chain_nfs_max).describe("The NFs, from the client side to the server side."),
+  })
+  .superRefine((config, context) => {
+    const seen = new Set<string>();
+    config.chain.forEach((entry, i) => {
+      if (entry.name === undefined) return;
+      if (seen.has(entry.name)) context.addIssue({ code: "custom", path: ["chain", i, "name"], message: "another entry has this name", input: entry.name });
+      seen.add(entry.name);
+    });
+    if (config.ports && config.ports.client.iface === config.ports.server.iface) {
+      context.addIssue({ code: "custom", path: ["ports", "server", "iface"], message: "both ports are the same interface", input: config.ports.server.iface });
+    }
+  });
+
+export type HostConfig = z.output<typeof hostConfigSchema>;
+export type EntryConfig = z.output<typeof entrySchema>;
+export type Grant = z.output<typeof grantSchema>;
+
+/** A host's settings when there is no file: everything but the chain. */
+export function defaultConfig(): HostConfig {
+  return { ...hostConfigSchema.parse({ apiVersion: "nfactor/v1", chain: [{ nf: "none" }] }), chain: [] };
+}
+
+/** Parses the text of an nfactor.yaml; throws NfError (config.yaml, config.field) with the position. */
+export function parseHostConfig(text: string, file = CONFIG_FILE): Located<HostConfig> {
+  return parseYamlFile(text, file, hostConfigSchema, { yaml: "config.yaml", field: "config.field" });
+}
+
+/** Reads and parses; throws NfError (config.not_found besides those of `parseHostConfig`). */
+export function readHostConfig(path: string): Located<HostConfig> {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    const why = cause instanceof Error && "code" in cause && cause.code === "EACCES" ? "may not be read by this user" : "does not exist or is no readable file";
+    throw new NfError("config.not_found", `${path} ${why}`, { cause, fix: "Name the file with --config, or leave --config out and give --chain." });
+  }
+  return parseHostConfig(text, path);
+}
+
+/** The JSON schema of nfactor.yaml, as it is published. */
+export function hostConfigJsonSchema(): object {
+  return { $id: "urn:nfactor:schema:nfactor.yaml", title: "nfactor.yaml", ...z.toJSONSchema(hostConfigSchema, { io: "input" }) };
+}

@@ -1,0 +1,97 @@
+/**
+ * What goes over a host's control socket, version 1: one request, one response, in frames (frame.ts). A connection may send several requests, one
+ * after the other. Both ends check every message against these schemas.
+ */
+import { NfError } from "@nfactor/sdk/errors";
+import { ERROR_CODES, type ErrorCode } from "@nfactor/sdk/error_codes";
+import { z } from "zod";
+import { grantSchema } from "../config/host_config.ts";
+import { flowSchema } from "../result/run_result.ts";
+
+export const PROTOCOL_VERSION = 1;
+export const FLOWS_LIMIT_MAX = 10_000;
+
+const bytes = z.instanceof(Uint8Array);
+
+export const flowsParams = z.strictObject({
+  /** Words that all have to match, see flow_match.ts. */
+  match: z.array(z.string().max(200)).max(20),
+  limit: z.int().min(1).max(FLOWS_LIMIT_MAX),
+});
+export const flowsResult = z.strictObject({
+  flows: z.array(flowSchema),
+  /** Flows that were looked at. */
+  seen: z.int().min(0),
+  /** There may be more matching flows than `limit`. */
+  more: z.boolean(),
+});
+
+export const swapParams = z.strictObject({
+  entry: z.string().max(64),
+  artifact: bytes,
+  source_map: bytes.optional(),
+  /** How messages name the NF's files. */
+  folder: z.string().max(4096),
+  /** New configuration value; left out: the entry's present one. */
+  config: z.strictObject({ value: z.unknown() }).optional(),
+  /** New grant; left out: the entry's present one. */
+  grant: grantSchema.optional(),
+  dry_run: z.boolean(),
+});
+const versionOf = z.strictObject({ name: z.string(), version: z.string(), digest: z.string() });
+export const swapResult = z.strictObject({
+  entry: z.string(),
+  dry_run: z.boolean(),
+  from: versionOf,
+  to: versionOf,
+  flows: z.int().min(0).describe("Flows whose state the new version took over."),
+  pause_ns: z.int().min(0).describe("From the burst boundary of the swap to the first burst of the new version."),
+  burst_ns: z.int().min(0).describe("An ordinary burst, for comparison."),
+  prepare_ms: z.number().min(0).describe("Admission, compilation and instantiation, off the packet path."),
+  packets_dropped: z.int().min(0).describe("Packets dropped by the swap."),
+});
+
+export const infoResult = z.strictObject({
+  name: z.string(),
+  pid: z.int(),
+  version: z.string(),
+  chain: z.array(z.strictObject({ entry: z.string(), nf: z.string(), version: z.string(), digest: z.string() })),
+});
+
+export const METHODS = {
+  info: { params: z.strictObject({}), result: infoResult },
+  flows: { params: flowsParams, result: flowsResult },
+  swap: { params: swapParams, result: swapResult },
+} as const;
+export type Method = keyof typeof METHODS;
+export type Params<M extends Method> = z.output<(typeof METHODS)[M]["params"]>;
+export type Result<M extends Method> = z.output<(typeof METHODS)[M]["result"]>;
+
+export const requestSchema = z.strictObject({ v: z.int(), id: z.int().min(0), method: z.string().max(32), params: z.unknown() });
+export type Request = z.output<typeof requestSchema>;
+
+const whereSchema = z.strictObject({ file: z.string(), line: z.int().optional(), column: z.int().optional() });
+export const errorSchema = z.strictObject({
+  code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
+  message: z.string(),
+  where: whereSchema.optional(),
+  given: z.string().optional(),
+  allowed: z.string().optional(),
+  fix: z.string().optional(),
+});
+export const responseSchema = z.union([
+  z.strictObject({ v: z.int(), id: z.int(), result: z.unknown() }),
+  z.strictObject({ v: z.int(), id: z.int(), error: errorSchema }),
+]);
+export type ErrorJson = z.output<typeof errorSchema>;
+
+/** An error as it goes over the socket or into --json. Bugs of ours keep only their message. */
+export function errorJson(error: unknown): ErrorJson {
+  if (!(error instanceof NfError)) return { code: "internal", message: error instanceof Error ? error.message : String(error) };
+  const { code, message, where, given, allowed, fix } = error;
+  return JSON.parse(JSON.stringify({ code, message, where, given, allowed, fix })) as ErrorJson;
+}
+
+export function errorFromJson({ code, message, ...details }: ErrorJson): NfError {
+  return new NfError(code, message, { ...details, where: details.where as NfError["where"] });
+}

@@ -1,0 +1,130 @@
+/**
+ * The control socket of a running host. Requests of all connections are served one after the other: a swap changes the chain, and nothing else
+ * may look at it half changed. Runs on Node's main thread; never waited for by an lcore.
+ */
+import { existsSync, rmSync } from "node:fs";
+import { type Server, type Socket, connect, createServer } from "node:net";
+import { NfError } from "@nfactor/sdk/errors";
+import { FrameReader, packFrame } from "./frame.ts";
+import { METHODS, type Method, PROTOCOL_VERSION, type Params, type Result, errorJson, requestSchema } from "./protocol.ts";
+
+export type Handlers = { [M in Method]: (params: Params<M>) => Promise<Result<M>> };
+
+const CONNECTIONS_MAX = 16;
+/** A request must be complete this soon after its first byte, a response taken this soon, and an idle connection ends. */
+const DEADLINE_MS = 10_000;
+
+export class ControlServer {
+  readonly path: string;
+  readonly #server: Server;
+  readonly #handlers: Handlers;
+  readonly #connections = new Set<Socket>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, handlers: Handlers) {
+    this.path = path;
+    this.#handlers = handlers;
+    this.#server = createServer((socket) => this.#serve(socket));
+    this.#server.maxConnections = CONNECTIONS_MAX;
+  }
+
+  /** Listens at `path`. A socket that nobody listens on any more is replaced; throws NfError (host.socket) when another host is there. */
+  static async listen(path: string, handlers: Handlers): Promise<ControlServer> {
+    if (existsSync(path)) {
+      if (await answers(path)) throw new NfError("host.socket", `another host listens on ${path}`, { fix: "Give this one another name with --name." });
+      rmSync(path, { force: true });
+    }
+    const server = new ControlServer(path, handlers);
+    try {
+      await new Promise<void>((done, fail) => {
+        server.#server.once("error", fail);
+        // The socket must never exist with wider permissions, not even for a moment. `listen` binds before it returns.
+        const mask = process.umask(0o177);
+        server.#server.listen(path, done);
+        process.umask(mask);
+      });
+    } catch (cause) {
+      throw new NfError("host.socket", `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    }
+    server.#server.unref();
+    return server;
+  }
+
+  /** Ends all connections and removes the socket. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((done) => this.#server.close(() => done()));
+    for (const socket of this.#connections) socket.destroy();
+    await closed;
+    rmSync(this.path, { force: true });
+  }
+
+  #serve(socket: Socket): void {
+    this.#connections.add(socket);
+    const reader = new FrameReader();
+    let busy = 0;
+    socket.setTimeout(DEADLINE_MS, () => {
+      if (busy === 0) socket.destroy();
+    });
+    let begun: NodeJS.Timeout | undefined;
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      clearTimeout(begun);
+      this.#connections.delete(socket);
+    });
+    socket.on("data", (chunk) => {
+      let requests: unknown[];
+      try {
+        requests = reader.push(chunk);
+      } catch (error) {
+        socket.end(packFrame({ v: PROTOCOL_VERSION, id: 0, error: errorJson(error) }));
+        return;
+      }
+      clearTimeout(begun);
+      begun = reader.pending > 0 ? setTimeout(() => socket.destroy(), DEADLINE_MS) : undefined;
+      for (const request of requests) {
+        busy += 1;
+        if (busy > CONNECTIONS_MAX) socket.pause();
+        this.#last = this.#last
+          .then(() => this.#answer(request))
+          .then((response) => {
+            busy -= 1;
+            if (socket.isPaused()) socket.resume();
+            if (socket.writable) socket.write(response);
+          });
+      }
+    });
+  }
+
+  async #answer(message: unknown): Promise<Buffer> {
+    const request = requestSchema.safeParse(message);
+    const id = request.success ? request.data.id : 0;
+    try {
+      if (!request.success) throw new NfError("host.socket", "a request on the control socket is malformed");
+      const { v, method, params } = request.data;
+      if (v !== PROTOCOL_VERSION) throw new NfError("host.socket", `the client speaks version ${v} of the control protocol, this host ${PROTOCOL_VERSION}`, { fix: "Use the nfactor command that belongs to the running host." });
+      return packFrame({ v: PROTOCOL_VERSION, id, result: await this.#call(method, params) });
+    } catch (error) {
+      return packFrame({ v: PROTOCOL_VERSION, id, error: errorJson(error) });
+    }
+  }
+
+  async #call(method: string, params: unknown): Promise<unknown> {
+    if (!Object.hasOwn(METHODS, method)) throw new NfError("host.socket", `the host knows no '${method}'`, { allowed: Object.keys(METHODS).join(", ") });
+    const name = method as Method;
+    const checked = METHODS[name].params.safeParse(params);
+    if (!checked.success) throw new NfError("host.socket", `${method}: ${checked.error.issues[0]?.path.join(".") ?? ""} ${checked.error.issues[0]?.message ?? "malformed parameters"}`);
+    return (this.#handlers[name] as (params: unknown) => Promise<unknown>)(checked.data);
+  }
+}
+
+/** Whether somebody listens on the socket. */
+export function answers(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.once("error", () => done(false));
+  });
+}
