@@ -1,0 +1,34 @@
+// A port gives and takes bursts of packets. One lcore uses a port; it is opened and closed by control threads.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <span>
+
+namespace nf {
+
+class Port {
+ public:
+  virtual ~Port() = default;
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  // Up to `count` (at most 32) packets into `packets`. Fills timestamp_ns, wire_length, in_port, arrival of each
+  // PacketMeta; parses nothing.
+  virtual uint32_t RxBurst(rte_mbuf** packets, uint32_t count) = 0;
+  // Takes as many of the packets as there is room for, in order, and owns those; the caller keeps the rest.
+  virtual uint32_t TxBurst(rte_mbuf** packets, uint32_t count) = 0;
+  // True when no packet will ever come again (the end of a capture).
+  virtual bool at_end() const { return false; }
+  // Descriptors to poll() on while idle; empty if there are none.
+  virtual std::span<const int> wait_fds() const { return {}; }
+  // Bytes of memory for packets that the receive side dropped by itself (driver counters: imissed, rx_nombuf, kernel
+  // drops).
+  virtual uint64_t missed() const { return 0; }
+
+ protected:
+  Port() = default;
+};
+
+}  // namespace nf

@@ -1,0 +1,34 @@
+// Wasmtime, configured once per process as docs/threat_model.md says, with the watchdog's clock.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.h"
+
+namespace nf {
+
+struct EngineOptions {
+  uint32_t tick_us = 100;          // Step of the watchdog.
+  uint32_t call_budget_us = 1000;  // CPU time a call into a guest may take before it is stopped as `deadline`.
+  bool watchdog = true;            // Off for measuring what it costs; guests of unknown origin are not run then.
+};
+
+class Engine {
+ public:
+  static Expected<std::unique_ptr<Engine>> Create(const EngineOptions& options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  struct Wasm;
+  Wasm& wasm() { return *wasm_; }
+  const EngineOptions& options() const { return options_; }
+
+ private:
+  Engine() = default;
+  std::unique_ptr<Wasm> wasm_;
+  EngineOptions options_;
+};
+
+}  // namespace nf
