@@ -1,0 +1,165 @@
+/**
+ * A small network of this process's own, for the demo and the end-to-end tests: three namespaces (client, wire, server) in a row. The client's and
+ * the server's interfaces meet in the wire's namespace, where a host puts its chain between them. No address of the machine itself is touched.
+ *
+ *     client: veth0 10.77.0.1/24, fd77::1/64  ──  wire: left ┊ right  ──  server: veth0 10.77.0.2/24, fd77::2/64
+ *
+ * Everything is named after the process and removed by close(), which also runs when the process exits or is told to end. Needs root.
+ */
+import { type ChildProcess, type SpawnOptions, execFile, execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+const execFileAsync = promisify(execFile);
+const ip = (...args: string[]): string => execFileSync("ip", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+
+export type Place = "client" | "wire" | "server";
+
+export interface Finished {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+let labs = 0;
+
+export class NetworkLab {
+  readonly folder: string;
+  readonly clientAddress = "10.77.0.1";
+  readonly serverAddress = "10.77.0.2";
+  readonly serverAddress6 = "fd77::2";
+  /** Interfaces in the wire's namespace. */
+  readonly clientIface = "left";
+  readonly serverIface = "right";
+  readonly #names: Record<Place, string>;
+  readonly #children = new Set<ChildProcess>();
+  readonly #onExit = (): void => this.close();
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    this.close();
+    process.kill(process.pid, signal);
+  };
+  #closed = false;
+
+  /** Throws when this process may not make namespaces, or `ip` or `ethtool` are missing; then nothing is left. */
+  constructor() {
+    const id = `nf${process.pid}x${++labs}`;
+    this.#names = { client: `${id}-client`, wire: `${id}-wire`, server: `${id}-server` };
+    this.folder = mkdtempSync(join(tmpdir(), "nfactor-lab-"));
+    process.on("exit", this.#onExit);
+    for (const signal of SIGNALS) process.once(signal, this.#onSignal);
+    try {
+      for (const name of Object.values(this.#names)) {
+        ip("netns", "add", name);
+        ip("-n", name, "link", "set", "lo", "up");
+      }
+      this.#join("client", "left", "10.77.0.1/24", "fd77::1/64");
+      this.#join("server", "right", "10.77.0.2/24", "fd77::2/64");
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  #join(place: "client" | "server", iface: string, address4: string, address6: string): void {
+    const [end, wire] = [this.#names[place], this.#names.wire];
+    ip("link", "add", "veth0", "netns", end, "type", "veth", "peer", "name", iface, "netns", wire);
+    // Raw frames need real checksums and frames of wire size: what a NIC would do at the latest must be done before.
+    for (const [namespace, device] of [
+      [end, "veth0"],
+      [wire, iface],
+    ] as const) {
+      execFileSync("ip", ["netns", "exec", namespace, "ethtool", "-K", device, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off"], {
+        stdio: "pipe",
+      });
+    }
+    // The wire's ends have no addresses and say nothing of their own.
+    ip("netns", "exec", wire, "sysctl", "-qw", `net.ipv6.conf.${iface}.disable_ipv6=1`);
+    ip("netns", "exec", end, "sysctl", "-qw", "net.ipv6.conf.veth0.accept_dad=0");
+    ip("-n", wire, "link", "set", iface, "up");
+    ip("-n", end, "addr", "add", address4, "dev", "veth0");
+    ip("-n", end, "addr", "add", address6, "dev", "veth0", "nodad");
+    ip("-n", end, "link", "set", "veth0", "up");
+  }
+
+  /** Lets the server's kernel find `address` (that of a NAT, say) behind the wire at the client's MAC address. */
+  routeToClient(address: string): void {
+    const [{ address: mac }] = JSON.parse(ip("-j", "-n", this.#names.client, "link", "show", "veth0")) as [{ address: string }];
+    ip("-n", this.#names.server, "route", "replace", `${address}/32`, "dev", "veth0");
+    ip("-n", this.#names.server, "neigh", "replace", address, "lladdr", mac, "dev", "veth0", "nud", "permanent");
+  }
+
+  /** Starts a command in a namespace; close() ends it if it still runs. */
+  spawn(place: Place, command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    const child = spawn("ip", ["netns", "exec", this.#names[place], command, ...args], { stdio: ["ignore", "pipe", "pipe"], ...options });
+    this.#children.add(child);
+    child.once("exit", () => this.#children.delete(child));
+    return child;
+  }
+
+  /** Runs a command in a namespace to its end; a failure is a result, not an exception. Ends it after `timeoutMs`. */
+  async run(place: Place, command: string, args: readonly string[], timeoutMs = 60_000): Promise<Finished> {
+    try {
+      const options = { timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 64 << 20, encoding: "utf8" } as const;
+      return { code: 0, ...(await execFileAsync("ip", ["netns", "exec", this.#names[place], command, ...args], options)) };
+    } catch (error) {
+      const failed = error as { code?: number | string; stdout?: string; stderr?: string; message: string };
+      return { code: typeof failed.code === "number" ? failed.code : 1, stdout: failed.stdout ?? "", stderr: failed.stderr ?? failed.message };
+    }
+  }
+
+  /**
+   * nginx in the server's namespace on ports 80 and 8080, IPv4 and IPv6: /hello (text), /moved (redirect), /missing (404), and the files that are
+   * put into `www` of the lab's folder.
+   */
+  async startNginx(): Promise<string> {
+    const root = join(this.folder, "nginx");
+    const www = join(this.folder, "www");
+    mkdirSync(root, { recursive: true });
+    mkdirSync(www, { recursive: true });
+    const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${root}/${kind};`).join(" ");
+    const conf = `daemon off; pid ${root}/pid; error_log ${root}/error.log; worker_processes 1; user root;
+events { worker_connections 256; }
+http { access_log off; ${temp} sendfile on;
+  server { listen 80; listen 8080; listen [::]:80; root ${www}; keepalive_requests 100000;
+    location = /hello { default_type text/plain; return 200 "hello through the chain\\n"; }
+    location = /moved { return 301 /hello; } } }`;
+    writeFileSync(join(root, "nginx.conf"), conf);
+    this.spawn("server", "nginx", ["-p", root, "-c", join(root, "nginx.conf")], { stdio: "ignore" });
+    for (let i = 0; i < 100; i++) {
+      const probe = await this.run("server", "curl", ["-s", "-o", "/dev/null", `http://${this.serverAddress}/hello`], 5_000);
+      if (probe.code === 0) return www;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    throw new Error("nginx did not start");
+  }
+
+  /** Ends what runs in the namespaces, removes them and the folder. May be called again. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    process.off("exit", this.#onExit);
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+    for (const child of this.#children) child.kill("SIGTERM");
+    for (const name of Object.values(this.#names)) {
+      try {
+        const pids = ip("netns", "pids", name).split("\n").filter(Boolean);
+        for (const pid of pids) kill(Number(pid));
+        ip("netns", "del", name);
+      } catch {
+        // It was never made, or is gone already.
+      }
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended by itself.
+  }
+}
