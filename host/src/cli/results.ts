@@ -1,0 +1,63 @@
+/**
+ * What the commands print with --json, besides the result of a run (result/run_result.ts). Published as docs/schemas/<command>.schema.json, which a
+ * test compares with these.
+ */
+import { z } from "zod";
+import { LIMITS } from "@nfactor/sdk/abi";
+import { RULES, type RuleId } from "@nfactor/sdk/admission";
+import { errorSchema, flowsResult, swapResult } from "../rpc/protocol.ts";
+
+const amount = z.int().min(0);
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const initResultSchema = z.strictObject({ folder: z.string(), files: z.array(z.string()) });
+
+export const buildResultSchema = z.strictObject({
+  nfs: z.array(
+    z.strictObject({
+      name: z.string(),
+      version: z.string(),
+      path: z.string().describe("The artifact."),
+      digest: digest.describe("SHA-256 of the core module."),
+      bytes: amount.describe("Of the artifact."),
+      core_bytes: amount.describe("Of the core module."),
+      state_bytes: amount.describe("Of one flow's slot."),
+      warnings: z.array(z.string()),
+    }),
+  ),
+});
+
+const measured = z.union([z.number(), z.string()]);
+export const checkResultSchema = z.strictObject({
+  ok: z.boolean(),
+  nf: z.string().optional(),
+  version: z.string().optional(),
+  digest: digest.optional(),
+  measured: z.record(z.string(), z.strictObject({ value: amount, limit: amount })).describe("What the check measured, by name of the limit."),
+  refusals: z.array(z.strictObject({ rule: z.enum(Object.keys(RULES) as [RuleId, ...RuleId[]]), value: measured, limit: measured, message: z.string(), fix: z.string() })),
+});
+
+export const testResultSchema = z.strictObject({
+  folder: z.string(),
+  passed: amount,
+  failed: amount,
+  skipped: amount,
+  tests: z.array(z.strictObject({ file: z.string(), name: z.string(), status: z.enum(["passed", "failed", "skipped"]), messages: z.array(z.string()) })),
+});
+
+export const doctorResultSchema = z.strictObject({
+  ok: z.boolean(),
+  requirements: z.array(z.strictObject({ name: z.string(), state: z.enum(["ok", "missing", "advice"]), found: z.string(), wanted: z.string(), fix: z.string() })),
+});
+
+export const flowsResultSchema = flowsResult;
+export const swapResultSchema = swapResult;
+/** What any command prints with --json when it fails. */
+export const errorResultSchema = z.strictObject({ error: errorSchema });
+
+export type InitResultJson = z.output<typeof initResultSchema>;
+export type BuildResultJson = z.output<typeof buildResultSchema>;
+export type CheckResultJson = z.output<typeof checkResultSchema>;
+export type TestResultJson = z.output<typeof testResultSchema>;
+
+export type LimitName = keyof typeof LIMITS;

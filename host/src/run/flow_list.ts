@@ -1,0 +1,56 @@
+/**
+ * The ended flows of a run, for its result: as JSON text, because a capture may have a million of them and the objects would be many times larger.
+ *
+ * Bounded when asked: `first` keeps those whose first packet came earliest (captures), `last` those that ended last (live).
+ */
+import type { FlowJson } from "../result/run_result.ts";
+
+export type Keep = { which: "all" } | { which: "first" | "last"; flows: number };
+
+interface Kept {
+  id: bigint;
+  json: string;
+}
+
+export class FlowList {
+  readonly #keep: Keep;
+  #kept: Kept[] = [];
+  #added = 0;
+
+  constructor(keep: Keep) {
+    this.#keep = keep;
+  }
+
+  /** Flows that were added, kept or not. */
+  get total(): number {
+    return this.#added;
+  }
+  get omitted(): number {
+    return this.#added - Math.min(this.#added, this.#keep.which === "all" ? this.#added : this.#keep.flows);
+  }
+
+  add(id: bigint, flow: FlowJson): void {
+    this.#added += 1;
+    if (this.#keep.which !== "all" && this.#keep.flows === 0) return;
+    this.#kept.push({ id, json: JSON.stringify(flow) });
+    // Twice the bound before it is cut, so that cutting costs little per flow.
+    if (this.#keep.which !== "all" && this.#kept.length >= 2 * this.#keep.flows + 64) this.#cut();
+  }
+
+  /** In order of their first packet. */
+  *json(): Generator<string> {
+    this.#cut();
+    this.#kept.sort(byId);
+    for (const { json } of this.#kept) yield json;
+  }
+
+  #cut(): void {
+    if (this.#keep.which === "all" || this.#kept.length <= this.#keep.flows) return;
+    if (this.#keep.which === "last") this.#kept = this.#kept.slice(-this.#keep.flows);
+    else this.#kept = this.#kept.sort(byId).slice(0, this.#keep.flows);
+  }
+}
+
+function byId(a: Kept, b: Kept): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}

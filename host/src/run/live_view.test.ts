@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { CountersSnapshot } from "../dataplane/native_types.ts";
+import { LiveView, viewLine, viewLines } from "./live_view.ts";
+
+const none: CountersSnapshot = { nowNs: 0n, received: 0n, receivedBytes: 0n, sent: 0n, sentBytes: 0n, emitted: 0n, held: 0n, dropped: {}, flowsOpen: 0, flowsOpened: 0n, flowsEnded: 0n, eventsLost: 0n, nfs: [] };
+const some: CountersSnapshot = {
+  ...none,
+  received: 3000n,
+  receivedBytes: 3_000_000n,
+  sent: 2000n,
+  sentBytes: 2_000_000n,
+  flowsOpen: 7,
+  flowsOpened: 12n,
+  dropped: { "fw.policy": 998n, malformed_ipv4: 1n, non_ip: 1n, "fw.a": 0n, "fw.b": 0n },
+  nfs: [{ entry: "fw", version: "1.0.0", faults: 2n, quarantined: false, counters: { matched: 1234n } }],
+};
+const before = { counters: none, atMs: 1000 };
+const now = { counters: some, atMs: 3000 };
+
+test("a line has the rates since the last one, the flows, and the most frequent drops", () => {
+  expect(viewLine(now, before, 0)).toBe("3.0 s  in 1.50 k packets/s, 12.0 Mbit/s  out 1.00 k packets/s, 8.00 Mbit/s  flows 7  dropped 1,000 (fw.policy 998, malformed_ipv4 1, non_ip 1, 2 more reasons)");
+});
+
+test("the terminal's lines show each NF with its faults and counters", () => {
+  const lines = viewLines(now, before, 0, "fw");
+  expect(lines[0]).toBe("fw   3.0 s");
+  expect(lines).toContain("  fw 1.0.0  faults 2  matched 1,234");
+  expect(lines).toContain("flows   7 open, 12 in all");
+});
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test("on a terminal the view is written over, and messages stay above it", () => {
+  let screen = "";
+  const view = new LiveView({ title: "fw", read: () => some, write: (text) => (screen += text), columns: () => 40, quiet: false });
+  vi.advanceTimersByTime(500);
+  const rows = screen.split("\n").length - 1;
+  expect(screen.split("\n").every((line) => line.length < 40)).toBe(true);
+  screen = "";
+  view.say("fault  fw");
+  expect(screen).toBe(`\x1b[${rows}A\x1b[0Jfault  fw\n`);
+  view.close();
+});
+
+test("quiet says nothing by itself", () => {
+  let screen = "";
+  const view = new LiveView({ title: "fw", read: () => some, write: (text) => (screen += text), columns: undefined, quiet: true });
+  vi.advanceTimersByTime(60_000);
+  expect(screen).toBe("");
+  view.close();
+});

@@ -1,0 +1,21 @@
+/**
+ * Ctrl-C, SIGTERM and SIGHUP during a run: the first asks for a graceful stop, a second one of Ctrl-C ends the process at once.
+ */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Calls `stop` at the first signal, `abort` at the second. Returns how to give the signals back. */
+export function onStopSignals(stop: (signal: string) => void, abort: () => void): () => void {
+  let asked = false;
+  const handler = (signal: NodeJS.Signals): void => {
+    if (asked) {
+      abort();
+      process.exit(130);
+    }
+    asked = true;
+    stop(signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, handler);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, handler);
+  };
+}
