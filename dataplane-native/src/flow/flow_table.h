@@ -1,0 +1,114 @@
+// From a flow key to the flow's actor, in both directions of the flow, without a lock, an allocation or a rehash.
+//
+// The table owns no keys: the key of flow `i`, as its initiator sends it, lies in the flow's actor, at `keys + i *
+// key_stride`. So a hit touches one cache line of the table and the actor's own first line, which is needed anyway.
+// Only aliases (the tuple by which the responder answers when an NF rewrote the first packet) are kept here.
+//
+// A bucket is one cache line: ten 16-bit tags that one AVX2 compare tests, ten indexes, and a link to an overflow
+// bucket. Buckets are sized for ten thirteenths load; the pool of overflow buckets is large enough for any distribution
+// of keys, so that Insert cannot fail while there are free actors. The hash gives both directions of a flow the same
+// value and is keyed with a secret of the process, so that nobody can aim at one bucket.
+//
+// Used by one lcore. A burst goes in three steps, each a loop over its packets, so that memory is waited for in
+// parallel:
+//   hash = table.Start(key);            // Hashes and prefetches the bucket.
+//   flow = table.Candidate(hash);       // Prefetches the actor's key; the index, likely right, lets the caller
+//   prefetch
+//                                       // more of the actor and its state slots.
+//   FlowMatch m = table.Find(key, hash);  // In order, after the flows that packets before this one opened or closed.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "base/shared_region.h"
+#include "packet/flow_key.h"
+#include "packet/packet_meta.h"
+
+namespace nf {
+
+struct FlowMatch {
+  uint32_t flow;  // kNoFlow when the key belongs to none.
+  uint32_t direction;
+
+  bool found() const { return flow != kNoFlow; }
+};
+
+class FlowTable {
+ public:
+  struct Options {
+    uint32_t flows_max;        // Actors: indexes are 0 … flows_max - 1. Below 2^30.
+    bool with_aliases;         // Needed by chains with an NF that has `edit` only.
+    const void* keys;          // FlowKey of flow 0; outlives the table.
+    size_t key_stride;         // Bytes from one flow's key to the next one's.
+    bool prefer_huge = false;  // Huge pages for the table, where there are some.
+  };
+  static Expected<FlowTable> Create(const Options& options);
+
+  FlowTable(FlowTable&&) noexcept = default;
+  FlowTable& operator=(FlowTable&&) noexcept = default;
+
+  uint64_t Start(const FlowKey& key) const;
+  uint32_t Candidate(uint64_t hash) const;
+  // The flow of this key and the direction of a packet that shows it. 0 if both endpoints are the same.
+  FlowMatch Find(const FlowKey& key, uint64_t hash) const;
+  FlowMatch Find(const FlowKey& key) const { return Find(key, Hash(key)); }
+
+  // All three steps for up to 32 keys that nothing opens or closes meanwhile.
+  void FindBurst(const FlowKey* const* keys, uint32_t count, FlowMatch* matches) const;
+
+  // Enters `flow`, whose key has been written to its actor and was not found. `hash` is that key's.
+  void Insert(uint32_t flow, uint64_t hash);
+  // A second key of `flow`, as its responder sends it: a packet that shows `key` has direction 1, one that shows the
+  // reverse 0. False, and nothing done, if another flow has that key. A key that the flow has already stays as it is.
+  bool SetAlias(uint32_t flow, const FlowKey& key);
+  // Forgets the key and the alias of `flow`, whose key must still be in its actor. A flow not entered is an error.
+  void Erase(uint32_t flow);
+
+  // The alias of a flow that has one, else null.
+  const FlowKey* AliasOf(uint32_t flow) const;
+
+  // The same for both directions, and for nobody to foresee. Equal within one process only.
+  static uint64_t Hash(const FlowKey& key);
+
+  uint32_t size() const { return size_; }  // Keys, aliases included.
+  size_t memory_bytes() const { return buckets_memory_.bytes() + aliases_memory_.bytes(); }
+
+ private:
+  static constexpr uint32_t kSlots = 10;
+  static constexpr uint32_t kAliasBit = 0x80000000u;
+  static constexpr uint32_t kNoBucket = 0;  // Bucket 0 is nobody's overflow: the first overflow bucket comes after all.
+  struct alignas(64) Bucket {
+    uint16_t tags[kSlots];  // 0: free. Filled from the front, all buckets of a chain but the last are full.
+    uint32_t next;          // Overflow bucket, or kNoBucket. In the free list: the next free one.
+    uint32_t flows[kSlots];
+  };
+  static_assert(sizeof(Bucket) == 64);
+
+  FlowTable() = default;
+
+  const FlowKey& KeyOf(uint32_t entry) const {
+    return entry & kAliasBit ? aliases_[entry & ~kAliasBit]
+                             : *reinterpret_cast<const FlowKey*>(keys_ + uint64_t{entry} * key_stride_);
+  }
+  uint32_t HomeOf(uint64_t hash) const { return static_cast<uint32_t>(hash >> 32) & bucket_mask_; }
+  static uint16_t TagOf(uint64_t hash) {
+    const uint16_t tag = static_cast<uint16_t>(hash);
+    return tag != 0 ? tag : 1;
+  }
+  static uint32_t MatchTags(const Bucket& bucket, uint16_t tag);
+  void InsertEntry(uint32_t entry, uint64_t hash);
+  void EraseEntry(uint32_t entry, uint64_t hash);
+
+  Bucket* buckets_ = nullptr;
+  const uint8_t* keys_ = nullptr;
+  size_t key_stride_ = 0;
+  FlowKey* aliases_ = nullptr;  // By flow; ip_version 0: none.
+  uint32_t bucket_mask_ = 0;
+  uint32_t overflow_free_ = kNoBucket;
+  uint32_t size_ = 0;
+  SharedRegion buckets_memory_;
+  SharedRegion aliases_memory_;
+};
+
+}  // namespace nf
