@@ -6,28 +6,28 @@
 
 @unmanaged
 export class U8Array {
-  [i: number]: u32;
+  [key: number]: u32;
   get length(): u32 {
     return ERROR("take a state array as a type parameter: function f<A>(a: A)");
   }
 }
 @unmanaged
 export class U16Array {
-  [i: number]: u32;
+  [key: number]: u32;
   get length(): u32 {
     return ERROR("take a state array as a type parameter: function f<A>(a: A)");
   }
 }
 @unmanaged
 export class U32Array {
-  [i: number]: u32;
+  [key: number]: u32;
   get length(): u32 {
     return ERROR("take a state array as a type parameter: function f<A>(a: A)");
   }
 }
 @unmanaged
 export class U64Array {
-  [i: number]: u64;
+  [key: number]: u64;
   get length(): u32 {
     return ERROR("take a state array as a type parameter: function f<A>(a: A)");
   }

@@ -1,0 +1,91 @@
+/**
+ * Runs the AssemblyScript compiler in this process, with the one set of flags that makes a module of the ABI.
+ *
+ * Sources are read from the NF's folder and named relative to it, the SDK's library comes from sdk/assembly under the name @nfactor/sdk: so
+ * neither the module nor its source map holds a path of this machine, and the same sources give the same bytes anywhere.
+ */
+import { readFileSync } from "node:fs";
+import { join, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as asc from "assemblyscript/asc";
+import { BASE_PAGES, MODULE_BASE } from "../abi/gen/abi.ts";
+import type { ConfigSchema } from "../config/schema.ts";
+import type { Manifest } from "../manifest/manifest.ts";
+import type { StateSchema } from "../manifest/state_schema.ts";
+import { type TransformOutput, makeTransform } from "../transform/transform.ts";
+import { type Diagnostic, failedBuild } from "./diagnostics.ts";
+
+/** The SDK's folder. */
+export const SDK = fileURLToPath(new URL("..", import.meta.url));
+const LIBRARY = join(SDK, "assembly");
+/** The ABI in AssemblyScript is generated elsewhere; the library knows it as ./abi. */
+const ABI_SOURCE = join(SDK, "abi/gen/abi.as.ts");
+
+export interface Compiled {
+  stateSchema: StateSchema;
+  configSchema: ConfigSchema;
+  /** The module, with the custom sections that the compiler writes. */
+  binary: Uint8Array;
+  /** JSON of the source map, sources included. */
+  sourceMap: string;
+  warnings: Diagnostic[];
+}
+
+export function compilerArguments(entry: string, heapPages: number): string[] {
+  const pages = String(BASE_PAGES + heapPages);
+  return [
+    entry,
+    "-O3",
+    ...["--runtime", "stub"],
+    ...["--exportStart", "init"],
+    ...["--memoryBase", String(MODULE_BASE)],
+    ...["--initialMemory", pages],
+    ...["--maximumMemory", pages],
+    ...["--disable", "bulk-memory"],
+    ...["--use", "abort=~lib/@nfactor/sdk/abort/sdkAbort"],
+    ...["--outFile", "module.wasm"],
+    "--sourceMap",
+  ];
+}
+
+/** Compiles the NF in `folder`; throws NfError build.compile at the first complaint. */
+export async function compileNf(folder: string, manifest: Manifest): Promise<Compiled> {
+  const output: TransformOutput = { stateSchema: undefined, configSchema: undefined };
+  const files = new Map<string, string | Uint8Array>();
+  const diagnostics: Diagnostic[] = [];
+  const readFile = (name: string): string | null => readSource(folder, name);
+  const { error, stderr } = await asc.main(compilerArguments(manifest.entry, manifest.heap_pages), {
+    stdout: asc.createMemoryStream(),
+    stderr: asc.createMemoryStream(),
+    readFile,
+    writeFile: (name, contents) => void files.set(name, contents),
+    listFiles: () => [],
+    transforms: [makeTransform({ entry: manifest.entry, rights: manifest.rights }, output) as unknown as asc.Transform],
+    reportDiagnostic: (d) => void diagnostics.push(d as unknown as Diagnostic),
+  });
+  if (error) throw failedBuild(diagnostics, readFile, error, stderr.toString());
+  return {
+    stateSchema: output.stateSchema!,
+    configSchema: output.configSchema!,
+    binary: files.get("module.wasm") as Uint8Array,
+    sourceMap: String(files.get("module.wasm.map")),
+    warnings: diagnostics,
+  };
+}
+
+/** The text of a source by the name that the compiler asks for; null if there is none. Nothing outside the NF's folder and the SDK is read. */
+export function readSource(folder: string, name: string): string | null {
+  const path = name.replaceAll("\\", "/");
+  const library = /(?:^|\/)node_modules\/@nfactor\/sdk\/([\w/]+)\.ts$/.exec(path);
+  if (library) return library[1] === "abi" ? readText(ABI_SOURCE) : readText(join(LIBRARY, `${library[1]}.ts`));
+  const inside = resolve(folder, path);
+  return inside.startsWith(resolve(folder) + sep) && !path.includes("node_modules") ? readText(inside) : null;
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}

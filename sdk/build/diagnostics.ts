@@ -1,0 +1,78 @@
+/** The compiler's diagnostics → NfError and warnings with file, line, column and the source line. */
+import { NfError, type Where, formatWhere } from "../errors.ts";
+
+/** As the compiler reports it. */
+export interface Diagnostic {
+  message: string;
+  code: number;
+  /** 0 pedantic, 1 info, 2 warning, 3 error. */
+  category: number;
+  range: { start: number; end: number; source: { normalizedPath: string } | null } | null;
+}
+
+/** A warning as `buildNf` returns it. */
+export interface BuildWarning {
+  message: string;
+  where: Where;
+  /** The line of the source, with a mark under the place. */
+  excerpt: string;
+}
+
+const ERROR = 3;
+const WARNING = 2;
+
+type ReadFile = (name: string) => string | null;
+
+/** The message of the compiler, which for the transform's own complaints is only their text. */
+function messageOf(diagnostic: Diagnostic): string {
+  return diagnostic.message.replace(/\.$/, "");
+}
+
+/** Where a diagnostic is: line and column count from 1. */
+export function whereOf(diagnostic: Diagnostic, readFile: ReadFile): { where: Where; excerpt: string } | undefined {
+  const path = diagnostic.range?.source?.normalizedPath;
+  if (diagnostic.range === null || path === undefined) return undefined;
+  const text = readFile(sourcePath(path));
+  if (text === null) return { where: { file: path }, excerpt: "" };
+  const before = text.slice(0, diagnostic.range.start);
+  const line = before.split("\n").length;
+  const column = before.length - (before.lastIndexOf("\n") + 1) + 1;
+  return { where: { file: path, line, column }, excerpt: excerptOf(text, line, column, diagnostic.range.end - diagnostic.range.start) };
+}
+
+/** Library sources are read as the compiler found them. */
+function sourcePath(path: string): string {
+  return path.startsWith("~lib/@nfactor/sdk/") ? path.replace("~lib/", "node_modules/") : path;
+}
+
+/** One line of source with a mark under `length` characters from `column` on. */
+export function excerptOf(text: string, line: number, column: number, length: number): string {
+  const content = text.split("\n")[line - 1] ?? "";
+  const number = String(line).padStart(6);
+  const mark = "^".repeat(Math.max(1, Math.min(length, content.length - column + 1)));
+  return `${number} | ${content}\n${" ".repeat(number.length)} | ${" ".repeat(column - 1)}${mark}`;
+}
+
+/** The error for a failed compilation: the first complaint, and all of them as text. */
+export function failedBuild(diagnostics: readonly Diagnostic[], readFile: ReadFile, error: Error, output: string): NfError {
+  const errors = diagnostics.filter((d) => d.category === ERROR);
+  const first = errors[0];
+  if (first === undefined) {
+    return new NfError("build.compile", `the compiler failed: ${error.message}`, { cause: new Error(output), fix: "Please report this, with the NF's source." });
+  }
+  const place = whereOf(first, readFile);
+  const more = errors.slice(1).map((d) => {
+    const at = whereOf(d, readFile);
+    return `\n${at ? `${formatWhere(at.where)}: ` : ""}${messageOf(d)}${at?.excerpt ? `\n${at.excerpt}` : ""}`;
+  });
+  return new NfError("build.compile", `${messageOf(first)}${place?.excerpt ? `\n${place.excerpt}` : ""}${more.join("")}`, { where: place?.where, cause: error });
+}
+
+export function warningsOf(diagnostics: readonly Diagnostic[], readFile: ReadFile): BuildWarning[] {
+  return diagnostics
+    .filter((d) => d.category === WARNING)
+    .map((d) => {
+      const at = whereOf(d, readFile);
+      return { message: messageOf(d), where: at?.where ?? { file: "" }, excerpt: at?.excerpt ?? "" };
+    });
+}

@@ -1,0 +1,3 @@
+/** From an NF's folder to its artifact. Loads the compiler; a host that only runs artifacts imports @nfactor/sdk/config instead. */
+export { type BuildOptions, type BuiltNf, buildNf } from "./build.ts";
+export type { BuildWarning } from "./diagnostics.ts";
