@@ -1,6 +1,7 @@
 // What an NF imports: `import { NetworkFunction, Packet, Verdict } from "@nfactor/sdk";` The README lists it all.
 export { CloseReason, LogLevel, Side, Verdict } from "./abi";
 export { Bytes } from "./bytes";
+export { CONFIG_REFUSED, configError } from "./config_error";
 export { U8Array, U16Array, U32Array, U64Array } from "./number_array";
 export { counter, Counter } from "./counter";
 export { Ethernet, Vlan } from "./ethernet";
