@@ -15,7 +15,8 @@ export const VERSION = (JSON.parse(readFileSync(join(ROOT, "package.json"), "utf
 /** Path of the stand-alone dataplane, which also compiles modules; throws NfError native.missing. */
 export function nfactordPath(): string {
   const path = process.env.NFACTOR_NFACTORD ?? join(NATIVE, "nfactord");
-  if (!existsSync(path)) throw new NfError("native.missing", `the native dataplane is not built (${path} does not exist)`, { fix: "Run 'npm run build' in NFActor's folder." });
+  if (!existsSync(path))
+    throw new NfError("native.missing", `the native dataplane is not built (${path} does not exist)`, { fix: "Run 'npm run build' in NFActor's folder." });
   return path;
 }
 

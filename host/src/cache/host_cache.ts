@@ -6,7 +6,21 @@
  * Without a place to write, nothing is cached.
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { closeSync, fstatSync, linkSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
@@ -96,7 +110,13 @@ function defaultFolder(): string {
 function requirePrivate(path: string): void {
   const stat = lstatSync(path);
   const uid = process.getuid?.() ?? 0;
-  const wrong = stat.isSymbolicLink() ? "is a link" : stat.uid !== uid ? `belongs to user ${stat.uid}` : (stat.mode & 0o022) !== 0 ? "can be written by others" : undefined;
+  const wrong = stat.isSymbolicLink()
+    ? "is a link"
+    : stat.uid !== uid
+      ? `belongs to user ${stat.uid}`
+      : (stat.mode & 0o022) !== 0
+        ? "can be written by others"
+        : undefined;
   if (wrong) throw new NfError("host.permission", `${path} ${wrong}: native code from there could be anybody's`, { fix: `Remove ${path}; it is made again.` });
 }
 
@@ -109,7 +129,9 @@ function readKey(folder: string): Buffer | undefined {
       try {
         const { uid, mode } = fstatSync(file);
         if (uid !== (process.getuid?.() ?? 0) || (mode & 0o077) !== 0) {
-          throw new NfError("host.permission", `${path} is readable by others: whoever knows the key can forge native code`, { fix: `Remove ${path}; a new key is made.` });
+          throw new NfError("host.permission", `${path} is readable by others: whoever knows the key can forge native code`, {
+            fix: `Remove ${path}; a new key is made.`,
+          });
         }
         const key = readFileSync(file);
         if (key.length === KEY_BYTES) return key;

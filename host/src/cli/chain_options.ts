@@ -19,7 +19,9 @@ export function addChainOptions(command: Command): Command {
     .option("-c, --chain <nfs>", "the NFs from client to server, with commas between them; <entry>=<nf> names an entry")
     .option("--config <file>", "settings and chain from a file; flags override it (default: ./nfactor.yaml when there is no --chain)")
     .addOption(new Option("--nf-config <entry=file>", "configuration of one NF from a YAML or JSON file; may be repeated").argParser(collect))
-    .addOption(new Option("--grant <entry[=rights]>", "what an NF may do, like nat=edit:headers; without rights: all it asks for; may be repeated").argParser(collect))
+    .addOption(
+      new Option("--grant <entry[=rights]>", "what an NF may do, like nat=edit:headers; without rights: all it asks for; may be repeated").argParser(collect),
+    )
     .addOption(new Option("--lease <entry=size>", "size of an NF's pool of leased values; may be repeated").argParser(collect))
     .option("--in <file>", "capture to read: pcap or pcapng")
     .option("--out <file>", "capture to write what leaves the chain to; made whole or not at all")

@@ -9,7 +9,8 @@ export async function main(args: string[]): Promise<void> {
   const json = args.includes("--json");
   try {
     const program = createProgram();
-    for (const command of [program, ...program.commands]) command.exitOverride().configureOutput({ writeErr: () => undefined, writeOut: (text) => writeAll(1, text) });
+    for (const command of [program, ...program.commands])
+      command.exitOverride().configureOutput({ writeErr: () => undefined, writeOut: (text) => writeAll(1, text) });
     if (args.length === 0) {
       writeAll(2, program.helpInformation());
       process.exitCode = 2;

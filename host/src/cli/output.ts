@@ -42,7 +42,7 @@ export function reportError(error: unknown, json: boolean): number {
 /** Writes everything before it returns, so that a process.exit after it loses nothing. A reader that went away is no error of ours. */
 export function writeAll(fd: 1 | 2, text: string): void {
   const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {

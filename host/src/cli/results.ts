@@ -3,7 +3,6 @@
  * test compares with these.
  */
 import { z } from "zod";
-import { LIMITS } from "@nfactor/sdk/abi";
 import { RULES, type RuleId } from "@nfactor/sdk/admission";
 import { errorSchema, flowsResult, swapResult } from "../rpc/protocol.ts";
 
@@ -34,7 +33,9 @@ export const checkResultSchema = z.strictObject({
   version: z.string().optional(),
   digest: digest.optional(),
   measured: z.record(z.string(), z.strictObject({ value: amount, limit: amount })).describe("What the check measured, by name of the limit."),
-  refusals: z.array(z.strictObject({ rule: z.enum(Object.keys(RULES) as [RuleId, ...RuleId[]]), value: measured, limit: measured, message: z.string(), fix: z.string() })),
+  refusals: z.array(
+    z.strictObject({ rule: z.enum(Object.keys(RULES) as [RuleId, ...RuleId[]]), value: measured, limit: measured, message: z.string(), fix: z.string() }),
+  ),
 });
 
 export const testResultSchema = z.strictObject({
@@ -47,7 +48,9 @@ export const testResultSchema = z.strictObject({
 
 export const doctorResultSchema = z.strictObject({
   ok: z.boolean(),
-  requirements: z.array(z.strictObject({ name: z.string(), state: z.enum(["ok", "missing", "advice"]), found: z.string(), wanted: z.string(), fix: z.string() })),
+  requirements: z.array(
+    z.strictObject({ name: z.string(), state: z.enum(["ok", "missing", "advice"]), found: z.string(), wanted: z.string(), fix: z.string() }),
+  ),
 });
 
 export const flowsResultSchema = flowsResult;
@@ -59,5 +62,3 @@ export type InitResultJson = z.output<typeof initResultSchema>;
 export type BuildResultJson = z.output<typeof buildResultSchema>;
 export type CheckResultJson = z.output<typeof checkResultSchema>;
 export type TestResultJson = z.output<typeof testResultSchema>;
-
-export type LimitName = keyof typeof LIMITS;

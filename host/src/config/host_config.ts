@@ -84,7 +84,12 @@ export const hostConfigSchema = z
     memory: z
       .strictObject({
         hugepages: z.enum(["auto", "never"]).default("auto").describe("auto uses free hugepages when there are enough."),
-        megabytes: z.int().min(64).max(1 << 20).default(256).describe("Memory for packets and tables, MiB."),
+        megabytes: z
+          .int()
+          .min(64)
+          .max(1 << 20)
+          .default(256)
+          .describe("Memory for packets and tables, MiB."),
       })
       .prefault({}),
     chain: z.array(entrySchema).min(1).max(LIMITS.chain_nfs_max).describe("The NFs, from the client side to the server side."),

@@ -12,7 +12,17 @@ import { type Located, type Path, nameSchema, nearest, parseYamlFile } from "@nf
 import { z } from "zod";
 import { type NfPlace, entryNameOf, resolveNf } from "../nf/resolve.ts";
 import { peekName } from "../nf/peek_name.ts";
-import { CONFIG_FILE, type EntryConfig, type Grant, type HostConfig, defaultConfig, entrySchema, grantSchema, isPrefix, readHostConfig } from "./host_config.ts";
+import {
+  CONFIG_FILE,
+  type EntryConfig,
+  type Grant,
+  type HostConfig,
+  defaultConfig,
+  entrySchema,
+  grantSchema,
+  isPrefix,
+  readHostConfig,
+} from "./host_config.ts";
 
 /** What `run` and `sim` share, as the command line gives it. */
 export interface ChainFlags {
@@ -69,10 +79,13 @@ export function makePlan(flags: ChainFlags): Plan {
   const entries = flags.chain === undefined ? fromFile.map((make) => make()) : chainOf(flags.chain, located?.value.chain ?? [], fromFile);
   entries.forEach((entry, i) => {
     if (entries.findIndex(({ name }) => name === entry.name) === i) return;
-    throw new NfError("usage", `the chain has two entries called '${entry.name}'`, { where: entry.where, fix: `Give them names: --chain first=${entry.name},second=${entry.name}, or 'name:' in ${CONFIG_FILE}.` });
+    throw new NfError("usage", `the chain has two entries called '${entry.name}'`, {
+      where: entry.where,
+      fix: `Give them names: --chain first=${entry.name},second=${entry.name}, or 'name:' in ${CONFIG_FILE}.`,
+    });
   });
   override(flags.nfConfig, "--nf-config", "<entry>=<file>", entries, (entry, file) => {
-    const values = readConfigValue(file);
+    const values = parseConfigText(readConfigText(file).text, file);
     entry.config = values.value;
     entry.configPlace = values.where;
   });
@@ -92,11 +105,13 @@ function withFlags(config: HostConfig, flags: ChainFlags): HostConfig {
   const settings = { ...config, flows: { ...config.flows } };
   if (flags.client && flags.client.length > 0) {
     const wrong = flags.client.find((text) => !isPrefix(text));
-    if (wrong !== undefined) throw new NfError("config.prefix", `--client: '${wrong}' is no prefix`, { given: wrong, allowed: "an address or a prefix, like 10.0.0.0/8 or fd00::/8" });
+    if (wrong !== undefined)
+      throw new NfError("config.prefix", `--client: '${wrong}' is no prefix`, { given: wrong, allowed: "an address or a prefix, like 10.0.0.0/8 or fd00::/8" });
     settings.clients = [...flags.client];
   }
   if (flags.nonIp !== undefined) {
-    if (flags.nonIp !== "forward" && flags.nonIp !== "drop") throw new NfError("usage", `--non-ip: '${flags.nonIp}' is not allowed`, { allowed: "forward, drop" });
+    if (flags.nonIp !== "forward" && flags.nonIp !== "drop")
+      throw new NfError("usage", `--non-ip: '${flags.nonIp}' is not allowed`, { allowed: "forward, drop" });
     settings.non_ip = flags.nonIp;
   }
   if (flags.maxFlows !== undefined) settings.flows.max = integer("--max-flows", flags.maxFlows, 1, 1 << 24);
@@ -132,8 +147,10 @@ function fileEntry(entry: EntryConfig, i: number, located: Located<HostConfig>, 
 
 function chainOf(flag: string, fileChain: readonly EntryConfig[], fromFile: readonly (() => EntryPlan)[]): EntryPlan[] {
   const items = flag.split(",").map((item) => item.trim());
-  if (items.some((item) => item === "")) throw new NfError("usage", `--chain: '${flag}' has an empty name in it`, { allowed: "names or paths of NFs, with commas between them" });
-  if (items.length > LIMITS.chain_nfs_max) throw new NfError("usage", `--chain: ${items.length} NFs are too many`, { allowed: `${LIMITS.chain_nfs_max} at most` });
+  if (items.some((item) => item === ""))
+    throw new NfError("usage", `--chain: '${flag}' has an empty name in it`, { allowed: "names or paths of NFs, with commas between them" });
+  if (items.length > LIMITS.chain_nfs_max)
+    throw new NfError("usage", `--chain: ${items.length} NFs are too many`, { allowed: `${LIMITS.chain_nfs_max} at most` });
   return items.map((item) => {
     const [, given, nf = item] = /^([^=/]+)=(.+)$/.exec(item) ?? [];
     if (given === undefined) {
@@ -141,7 +158,8 @@ function chainOf(flag: string, fileChain: readonly EntryConfig[], fromFile: read
       if (known >= 0) return fromFile[known]!();
     }
     const name = given === undefined ? undefined : nameSchema.safeParse(given);
-    if (name && !name.success) throw new NfError("usage", `--chain: '${given}' cannot be an entry's name`, { allowed: "a lower-case letter, then letters, digits and underscores" });
+    if (name && !name.success)
+      throw new NfError("usage", `--chain: '${given}' cannot be an entry's name`, { allowed: "a lower-case letter, then letters, digits and underscores" });
     const place = resolveNf(nf);
     return {
       name: name?.data ?? peekName(place) ?? entryNameOf(nf),
@@ -156,7 +174,13 @@ function chainOf(flag: string, fileChain: readonly EntryConfig[], fromFile: read
   });
 }
 
-function override(flags: readonly string[] | undefined, flag: string, form: string, entries: EntryPlan[], apply: (entry: EntryPlan, text: string) => void): void {
+function override(
+  flags: readonly string[] | undefined,
+  flag: string,
+  form: string,
+  entries: EntryPlan[],
+  apply: (entry: EntryPlan, text: string) => void,
+): void {
   for (const given of flags ?? []) {
     const at = given.indexOf("=");
     const name = at < 0 ? given : given.slice(0, at);
@@ -164,7 +188,10 @@ function override(flags: readonly string[] | undefined, flag: string, form: stri
     if (!entry) {
       const names = entries.map((one) => one.name);
       const meant = nearest(name, names);
-      throw new NfError("usage", `${flag}: the chain has no entry '${name}'`, { allowed: names.join(", "), fix: meant === undefined ? undefined : `Did you mean '${meant}'?` });
+      throw new NfError("usage", `${flag}: the chain has no entry '${name}'`, {
+        allowed: names.join(", "),
+        fix: meant === undefined ? undefined : `Did you mean '${meant}'?`,
+      });
     }
     if (at < 0 && flag !== "--grant") throw new NfError("usage", `${flag} ${given}: a value is missing`, { allowed: form });
     apply(entry, at < 0 ? "" : given.slice(at + 1));
@@ -172,7 +199,7 @@ function override(flags: readonly string[] | undefined, flag: string, form: stri
 }
 
 /** `edit:headers,reply,emits:2` */
-function parseGrant(text: string): Grant {
+export function parseGrant(text: string): Grant {
   const rights: Record<string, unknown> = {};
   for (const item of text.split(",")) {
     const [name = "", value] = item.trim().split(/[:=]/);
@@ -181,16 +208,20 @@ function parseGrant(text: string): Grant {
   const grant = grantSchema.safeParse(rights);
   if (grant.success) return grant.data;
   const issue = grant.error.issues[0]!;
-  throw new NfError("usage", `--grant: '${text}': ${[...issue.path, issue.message].join(": ")}`, { allowed: "view:headers|payload, edit:none|headers|payload, reshape, reply, emits:<n>, with commas between them" });
+  throw new NfError("usage", `--grant: '${text}': ${[...issue.path, issue.message].join(": ")}`, {
+    allowed: "view:headers|payload, edit:none|headers|payload, reshape, reply, emits:<n>, with commas between them",
+  });
 }
 
-/** The value of a YAML (or JSON) file that holds one NF's configuration. */
-export function readConfigValue(file: string): Located<unknown> {
-  let text: string;
+/** The text of a YAML (or JSON) file that holds one NF's configuration. */
+export function readConfigText(file: string): { file: string; text: string } {
   try {
-    text = readFileSync(file, "utf8");
+    return { file, text: readFileSync(file, "utf8") };
   } catch (cause) {
     throw new NfError("config.not_found", `${file} does not exist or cannot be read`, { cause, fix: "Name a YAML or JSON file with the NF's configuration." });
   }
+}
+
+export function parseConfigText(text: string, file: string): Located<unknown> {
   return parseYamlFile(text, file, z.unknown(), { yaml: "config.yaml", field: "config.field" });
 }

@@ -11,7 +11,7 @@ import type { Params, Result } from "../rpc/protocol.ts";
 import type { NativeAddon } from "../dataplane/native_types.ts";
 import { nativeAsync } from "../dataplane/native_error.ts";
 import { nfSpec } from "../dataplane/runtime_spec.ts";
-import type { EntryPlan } from "../config/plan.ts";
+import { type EntryPlan, parseConfigText } from "../config/plan.ts";
 import { compileNf } from "../nf/compile.ts";
 import { layoutDiffText } from "../nf/layout_diff.ts";
 import { type PreparedNf, admitAndPrepare } from "../nf/prepare.ts";
@@ -51,7 +51,12 @@ export class LiveChain implements Handlers {
 
   readonly info = async (): Promise<Result<"info">> => {
     const { name, chain } = this.#options;
-    return { name, pid: process.pid, version: VERSION, chain: chain.map(({ nf }) => ({ entry: nf.entry, nf: nf.manifest.name, version: nf.manifest.version, digest: nf.digest })) };
+    return {
+      name,
+      pid: process.pid,
+      version: VERSION,
+      chain: chain.map(({ nf }) => ({ entry: nf.entry, nf: nf.manifest.name, version: nf.manifest.version, digest: nf.digest })),
+    };
   };
 
   readonly flows = async ({ match, limit }: Params<"flows">): Promise<Result<"flows">> => {
@@ -60,7 +65,7 @@ export class LiveChain implements Handlers {
     const states = chain.map(({ nf }) => nf);
     const result: Result<"flows"> = { flows: [], seen: 0, more: false };
     let bytes = 0;
-    for (let cursor: number | undefined; ; ) {
+    for (let cursor: number | undefined; ;) {
       const options = cursor === undefined ? { limit: PAGE_FLOWS } : { cursor, limit: PAGE_FLOWS };
       const page = await nativeAsync(() => addon.flows(runtime, options));
       for (const native of page.flows) {
@@ -80,21 +85,36 @@ export class LiveChain implements Handlers {
     const { addon, runtime, events, say } = this.#options;
     const from = performance.now();
     const entry = this.#entry(params.entry);
+    const config = params.config && parseConfigText(params.config.text, params.config.file);
     const plan: EntryPlan = {
       ...entry.plan,
-      ...(params.config ? { config: params.config.value, configPlace: () => undefined } : {}),
+      ...(config ? { config: config.value, configPlace: config.where } : {}),
       ...(params.grant ? { grant: params.grant, grantPlace: undefined } : {}),
     };
     const running = entry.nf;
-    const next = await admitAndPrepare({ component: params.artifact, sourceMap: params.source_map && Buffer.from(params.source_map).toString("utf8"), shown: params.folder, folder: params.folder, warnings: [] }, plan, {
-      beforeConfig: ({ manifest, stateSchema }) => {
-        requireSameLayout(running, stateSchema, manifest.version);
-        const beyond = plan.grant === "all" ? [] : beyondGrant(manifest.rights, plan.grant);
-        if (beyond.length > 0) {
-          throw new NfError("swap.rights", `${manifest.name} ${manifest.version} asks for '${beyond.join(", ")}', which entry '${plan.name}' was not granted`, { fix: `If it may have that, add --grant ${beyond.map((right) => right.replace(": ", ":")).join(",")}.` });
-        }
+    const next = await admitAndPrepare(
+      {
+        component: params.artifact,
+        sourceMap: params.source_map && Buffer.from(params.source_map).toString("utf8"),
+        shown: params.folder,
+        folder: params.folder,
+        warnings: [],
       },
-    });
+      plan,
+      {
+        beforeConfig: ({ manifest, stateSchema }) => {
+          requireSameLayout(running, stateSchema, manifest.version);
+          const beyond = plan.grant === "all" ? [] : beyondGrant(manifest.rights, plan.grant);
+          if (beyond.length > 0) {
+            throw new NfError(
+              "swap.rights",
+              `${manifest.name} ${manifest.version} asks for '${beyond.join(", ")}', which entry '${plan.name}' was not granted`,
+              { fix: `If it may have that, add --grant ${beyond.map((right) => right.replace(": ", ":")).join(",")}.` },
+            );
+          }
+        },
+      },
+    );
     const native = await compileNf(next.core, next.digest);
     const versions = { entry: plan.name, from: versionOf(running), to: versionOf(next) };
     if (params.dry_run) {
@@ -123,7 +143,11 @@ export class LiveChain implements Handlers {
     if (entry) return entry;
     const names = chain.map(({ nf }) => nf.entry);
     const meant = nearest(name, names);
-    throw new NfError("swap.entry", `the chain has no entry '${name}'`, { given: name, allowed: names.join(", "), fix: meant === undefined ? undefined : `Did you mean '${meant}'?` });
+    throw new NfError("swap.entry", `the chain has no entry '${name}'`, {
+      given: name,
+      allowed: names.join(", "),
+      fix: meant === undefined ? undefined : `Did you mean '${meant}'?`,
+    });
   }
 }
 
@@ -131,8 +155,12 @@ const versionOf = ({ manifest, digest }: PreparedNf) => ({ name: manifest.name, 
 
 function requireSameLayout(running: PreparedNf, next: PreparedNf["stateSchema"], version: string): void {
   if (running.stateSchema.digest === next.digest) return;
-  throw new NfError("swap.layout", `the state layout of version ${version} is not that of the running version ${running.manifest.version}, so the flows' states cannot be kept`, {
-    given: layoutDiffText(running.stateSchema, next),
-    fix: "Keep the fields of the flow state as they are, or stop the host and start it with the new version. Nothing was changed.",
-  });
+  throw new NfError(
+    "swap.layout",
+    `the state layout of version ${version} is not that of the running version ${running.manifest.version}, so the flows' states cannot be kept`,
+    {
+      given: layoutDiffText(running.stateSchema, next),
+      fix: "Keep the fields of the flow state as they are, or stop the host and start it with the new version. Nothing was changed.",
+    },
+  );
 }

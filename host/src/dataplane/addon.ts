@@ -37,7 +37,8 @@ export function loadAddon(): NativeAddon {
 /** Starts DPDK's environment, or finds it started. Memory is fixed by the first call; a later one that wants more is an error of the caller. */
 export function startAddon(options: EalOptions): { addon: NativeAddon; eal: EalInfo } {
   const addon = loadAddon();
-  if (started && started.options.memoryMb < options.memoryMb) throw new Error(`the dataplane runs with ${started.options.memoryMb} MiB already, ${options.memoryMb} are wanted`);
+  if (started && started.options.memoryMb < options.memoryMb)
+    throw new Error(`the dataplane runs with ${started.options.memoryMb} MiB already, ${options.memoryMb} are wanted`);
   started ??= { options, info: native(() => addon.start(options)) };
   return { addon, eal: started.info };
 }

@@ -12,8 +12,10 @@ export interface FieldChange {
 /** All fields of both, in order of the running layout, then those that are new; unchanged ones have change "". */
 export function layoutDiff(running: StateSchema, next: StateSchema): FieldChange[] {
   const rows: FieldChange[] = [];
-  if (running.version !== next.version) rows.push({ field: "(layout version)", running: String(running.version), next: String(next.version), change: "differs" });
-  if (running.bytes !== next.bytes) rows.push({ field: "(slot)", running: `${running.bytes} bytes`, next: `${next.bytes} bytes`, change: next.bytes > running.bytes ? "larger" : "smaller" });
+  if (running.version !== next.version)
+    rows.push({ field: "(layout version)", running: String(running.version), next: String(next.version), change: "differs" });
+  if (running.bytes !== next.bytes)
+    rows.push({ field: "(slot)", running: `${running.bytes} bytes`, next: `${next.bytes} bytes`, change: next.bytes > running.bytes ? "larger" : "smaller" });
   const byName = new Map(next.fields.map((field) => [field.name, field]));
   for (const field of inOrder(running)) {
     const other = byName.get(field.name);

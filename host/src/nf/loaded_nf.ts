@@ -3,9 +3,7 @@
  * what a folder says about itself is only used for messages.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
-import { buildNf } from "@nfactor/sdk/build";
-import { NfError } from "@nfactor/sdk/errors";
+import { NfError, formatWhere } from "@nfactor/sdk/errors";
 import { LIMITS } from "@nfactor/sdk/abi";
 import { type NfPlace, shownPath } from "./resolve.ts";
 
@@ -26,8 +24,11 @@ export async function loadNf(place: NfPlace): Promise<LoadedNf> {
   if (place.kind === "artifact") {
     return { component: readArtifact(place.path, shown), sourceMap: mapBeside(place.path), shown, folder: undefined, warnings: [] };
   }
-  const built = await buildNf(place.path);
-  return { component: built.component, sourceMap: built.sourceMap, shown, folder: place.path, warnings: built.warnings.map(String) };
+  // The compiler takes half a second to load, which an artifact does not need.
+  const { buildNf } = await import("@nfactor/sdk/build");
+  const built = await buildNf(shown);
+  const warnings = built.warnings.map(({ message, where }) => `${formatWhere({ ...where, file: `${shown}/${where.file}` })}: ${message}`);
+  return { component: built.component, sourceMap: readFileSync(built.sourceMap, "utf8"), shown, folder: place.path, warnings };
 }
 
 function readArtifact(path: string, shown: string): Uint8Array {
@@ -38,16 +39,14 @@ function readArtifact(path: string, shown: string): Uint8Array {
     throw new NfError("nf.artifact", `${shown} cannot be read`, { cause, where: { file: shown } });
   }
   if (bytes.length <= LIMITS.component_bytes_max) return bytes;
-  throw new NfError("nf.artifact", `${shown} has ${bytes.length} bytes, which is no artifact of an NF`, { allowed: `at most ${LIMITS.component_bytes_max} bytes`, fix: "Give the .wasm file that 'nfactor build' wrote." });
+  throw new NfError("nf.artifact", `${shown} has ${bytes.length} bytes, which is no artifact of an NF`, {
+    allowed: `at most ${LIMITS.component_bytes_max} bytes`,
+    fix: "Give the .wasm file that 'nfactor build' wrote.",
+  });
 }
 
 /** `<name>.wasm.map` beside the artifact. */
 function mapBeside(path: string): string | undefined {
   const map = `${path}.map`;
   return existsSync(map) ? readFileSync(map, "utf8") : undefined;
-}
-
-/** Name for messages when only an artifact is at hand. */
-export function artifactName(path: string): string {
-  return basename(path);
 }

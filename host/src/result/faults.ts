@@ -45,8 +45,12 @@ export function placeOf(event: FaultEvent, source: FaultSource | undefined): Sou
 export function faultText(event: FaultEvent, source: FaultSource | undefined): string {
   const place = placeOf(event, source);
   const kind = faultKindName(event.kind).replaceAll("_", " ");
-  const who = event.flow ? `    ${flowText(keyJson(event.flow))}${event.sequence === undefined ? "" : `, packet ${event.sequence + 1}`}` : `    in ${event.call}`;
-  const lines = [`fault  ${event.entry === event.name ? event.name : `${event.entry} (${event.name})`} ${event.version} (sha256:${event.digest.slice(0, 4)}…)  ${kind}${who}`];
+  const who = event.flow
+    ? `    ${flowText(keyJson(event.flow))}${event.sequence === undefined ? "" : `, packet ${event.sequence + 1}`}`
+    : `    in ${event.call}`;
+  const lines = [
+    `fault  ${event.entry === event.name ? event.name : `${event.entry} (${event.name})`} ${event.version} (sha256:${event.digest.slice(0, 4)}…)  ${kind}${who}`,
+  ];
   if (event.message !== "") lines.push(`  ${safeText(event.message)}`);
   if (place) {
     const folder = source === undefined || source.folder === "" || place.file.startsWith("~") ? "" : `${source.folder}/`;

@@ -1,5 +1,5 @@
 /**
- * `nfactor flows --match`: words that all have to match a flow.
+ * `nfactor flows <match>`: words that all have to match a flow.
  *
  *   tcp              the protocol
  *   10.0.0.0/8       an endpoint's address lies in the prefix
@@ -19,7 +19,10 @@ const FIELD = /^([a-z][a-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)(!=|<=|>=|=|<|>)(.*)$
 
 /** Throws NfError (usage) at the first word that is none of the above. */
 export function parseFlowMatch(words: readonly string[]): FlowMatch {
-  const tests = words.flatMap((text) => text.split(/\s+/)).filter((word) => word !== "").map(parseWord);
+  const tests = words
+    .flatMap((text) => text.split(/\s+/))
+    .filter((word) => word !== "")
+    .map(parseWord);
   return (flow) => tests.every((test) => test(flow));
 }
 
@@ -38,7 +41,7 @@ function parseWord(word: string): FlowMatch {
     const inside = address === undefined ? () => true : prefixTest(address);
     return ({ key }) => [key.initiator, key.responder].some((end) => end.port === port && inside(end.address));
   }
-  throw new NfError("usage", `--match: '${word}' is not understood`, {
+  throw new NfError("usage", `flows: '${word}' is not understood`, {
     allowed: "a protocol (tcp), an address or prefix (10.0.0.0/8), a port (:80), address:port, or a state field (firewall.tag=1)",
   });
 }

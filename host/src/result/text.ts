@@ -3,7 +3,9 @@
 /** Text of a guest or a file for a terminal: control characters and their like are escaped, the length is bounded. */
 export function safeText(text: string, max = 400): string {
   // eslint-disable-next-line no-control-regex
-  const shown = text.slice(0, max).replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
+  const shown = text
+    .slice(0, max)
+    .replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
   return text.length > max ? `${shown}…` : shown;
 }
 
@@ -19,7 +21,11 @@ export function plural(n: bigint | number, noun: string): string {
 
 /** 1234567 → "1.23 M"; for rates. */
 export function si(n: number): string {
-  for (const [limit, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]] as const) {
+  for (const [limit, unit] of [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ] as const) {
     if (n >= limit) return `${(n / limit).toPrecision(3)} ${unit}`;
   }
   return `${n < 10 && n > 0 ? n.toFixed(1) : n.toFixed(0)} `;
@@ -42,5 +48,12 @@ export function duration(ns: bigint | number): string {
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
-  return rows.map((row) => row.map((cell, i) => (right.includes(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join("  ").trimEnd()).join("\n");
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (right.includes(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }

@@ -9,14 +9,15 @@ import { checkName, existingSockets } from "./socket_path.ts";
 /** A swap admits and compiles, which may take this long on a busy machine. */
 const DEADLINE_MS = 120_000;
 
-/** Path of the socket of the host called `name`, or of the only one that runs. Throws NfError (host.not_running, usage). */
+/** Path of the socket of the host called `name` (or a path of a socket), or of the only one that runs. Throws NfError (host.not_running, usage). */
 export async function findHost(name: string | undefined): Promise<string> {
+  if (name?.includes("/")) return name;
   if (name !== undefined) checkName(name);
   const sockets = existingSockets();
   const running: string[] = [];
   for (const [host, path] of sockets) if ((name === undefined || host === name) && (await answers(path))) running.push(host);
   if (running.length === 1) return sockets.get(running[0]!)!;
-  if (running.length > 1) throw new NfError("usage", "several hosts run", { allowed: running.join(", "), fix: "Choose one with --name." });
+  if (running.length > 1) throw new NfError("usage", "several hosts run", { allowed: running.join(", "), fix: "Choose one with --host." });
   const others = name === undefined ? [] : [...sockets.keys()].filter((host) => host !== name);
   throw new NfError("host.not_running", name === undefined ? "no running host was found" : `no host called '${name}' runs`, {
     ...(others.length > 0 ? { allowed: others.join(", ") } : {}),
@@ -69,7 +70,11 @@ export class ControlClient {
       if (!response.success || (response.data.id !== id && response.data.id !== 0)) throw new NfError("host.socket", "the host's answer is malformed");
       if ("error" in response.data) throw errorFromJson(response.data.error);
       const result = METHODS[method].result.safeParse(response.data.result);
-      if (!result.success) throw new NfError("host.socket", `the host's answer to '${method}' is malformed: ${result.error.issues[0]?.path.join(".")} ${result.error.issues[0]?.message}`);
+      if (!result.success)
+        throw new NfError(
+          "host.socket",
+          `the host's answer to '${method}' is malformed: ${result.error.issues[0]?.path.join(".")} ${result.error.issues[0]?.message}`,
+        );
       return result.data as Result<M>;
     } finally {
       clearTimeout(timer);

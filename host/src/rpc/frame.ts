@@ -15,7 +15,10 @@ const packr = new Packr({ useRecords: false, mapsAsObjects: true, largeBigIntToF
 export function packFrame(value: unknown): Buffer {
   const body = packr.pack(value);
   if (body.length > FRAME_BYTES_MAX) {
-    throw new NfError("host.socket", `a message of ${body.length} bytes is too long for the control socket`, { allowed: `${FRAME_BYTES_MAX} bytes`, fix: "Ask for less at once (--limit)." });
+    throw new NfError("host.socket", `a message of ${body.length} bytes is too long for the control socket`, {
+      allowed: `${FRAME_BYTES_MAX} bytes`,
+      fix: "Ask for less at once (--limit).",
+    });
   }
   const frame = Buffer.allocUnsafe(4 + body.length);
   frame.writeUInt32LE(body.length, 0);
@@ -51,7 +54,8 @@ export class FrameReader {
     if (this.#bytes < 4) return undefined;
     if (this.#chunks[0]!.length < 4) this.#joined();
     const length = this.#chunks[0]!.readUInt32LE(0);
-    if (length > FRAME_BYTES_MAX) throw new NfError("host.socket", `a message of ${length} bytes on the control socket`, { allowed: `${FRAME_BYTES_MAX} bytes` });
+    if (length > FRAME_BYTES_MAX)
+      throw new NfError("host.socket", `a message of ${length} bytes on the control socket`, { allowed: `${FRAME_BYTES_MAX} bytes` });
     return length;
   }
 

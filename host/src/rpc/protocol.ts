@@ -11,7 +11,7 @@ import { flowSchema } from "../result/run_result.ts";
 export const PROTOCOL_VERSION = 1;
 export const FLOWS_LIMIT_MAX = 10_000;
 
-const bytes = z.instanceof(Uint8Array);
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, "bytes are expected");
 
 export const flowsParams = z.strictObject({
   /** Words that all have to match, see flow_match.ts. */
@@ -32,8 +32,8 @@ export const swapParams = z.strictObject({
   source_map: bytes.optional(),
   /** How messages name the NF's files. */
   folder: z.string().max(4096),
-  /** New configuration value; left out: the entry's present one. */
-  config: z.strictObject({ value: z.unknown() }).optional(),
+  /** New configuration, the text of a YAML file; left out: the entry's present one. */
+  config: z.strictObject({ file: z.string().max(4096), text: z.string().max(4 << 20) }).optional(),
   /** New grant; left out: the entry's present one. */
   grant: grantSchema.optional(),
   dry_run: z.boolean(),

@@ -67,7 +67,11 @@ test("a folder that is a link is refused", () => {
 
 test("garbage and giant frames end the connection, not the host", async () => {
   server = await ControlServer.listen(path(), handlers);
-  for (const garbage of [Buffer.from([0xff, 0xff, 0xff, 0xff, 1]), Buffer.from([1, 0, 0, 0, 0xc1]), Buffer.concat([packFrame({ v: 9, id: 1, method: "info", params: {} })])]) {
+  for (const garbage of [
+    Buffer.from([0xff, 0xff, 0xff, 0xff, 1]),
+    Buffer.from([1, 0, 0, 0, 0xc1]),
+    Buffer.concat([packFrame({ v: 9, id: 1, method: "info", params: {} })]),
+  ]) {
     const answer = await new Promise<unknown>((done, fail) => {
       const socket = connect(server!.path);
       const reader = new FrameReader();

@@ -101,7 +101,10 @@ export class ControlServer {
     try {
       if (!request.success) throw new NfError("host.socket", "a request on the control socket is malformed");
       const { v, method, params } = request.data;
-      if (v !== PROTOCOL_VERSION) throw new NfError("host.socket", `the client speaks version ${v} of the control protocol, this host ${PROTOCOL_VERSION}`, { fix: "Use the nfactor command that belongs to the running host." });
+      if (v !== PROTOCOL_VERSION)
+        throw new NfError("host.socket", `the client speaks version ${v} of the control protocol, this host ${PROTOCOL_VERSION}`, {
+          fix: "Use the nfactor command that belongs to the running host.",
+        });
       return packFrame({ v: PROTOCOL_VERSION, id, result: await this.#call(method, params) });
     } catch (error) {
       return packFrame({ v: PROTOCOL_VERSION, id, error: errorJson(error) });
@@ -112,7 +115,11 @@ export class ControlServer {
     if (!Object.hasOwn(METHODS, method)) throw new NfError("host.socket", `the host knows no '${method}'`, { allowed: Object.keys(METHODS).join(", ") });
     const name = method as Method;
     const checked = METHODS[name].params.safeParse(params);
-    if (!checked.success) throw new NfError("host.socket", `${method}: ${checked.error.issues[0]?.path.join(".") ?? ""} ${checked.error.issues[0]?.message ?? "malformed parameters"}`);
+    if (!checked.success)
+      throw new NfError(
+        "host.socket",
+        `${method}: ${checked.error.issues[0]?.path.join(".") ?? ""} ${checked.error.issues[0]?.message ?? "malformed parameters"}`,
+      );
     return (this.#handlers[name] as (params: unknown) => Promise<unknown>)(checked.data);
   }
 }

@@ -33,7 +33,8 @@ export function prepareSocketPath(name: string, env: NodeJS.ProcessEnv = process
   }
   checkFolder(folder);
   const path = join(folder, `${name}.sock`);
-  if (Buffer.byteLength(path) > PATH_BYTES_MAX) throw new NfError("host.socket", `${path} is too long for a socket`, { allowed: `${PATH_BYTES_MAX} bytes`, fix: "Use a shorter --name." });
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX)
+    throw new NfError("host.socket", `${path} is too long for a socket`, { allowed: `${PATH_BYTES_MAX} bytes`, fix: "Use a shorter --name." });
   return path;
 }
 
@@ -52,15 +53,28 @@ export function existingSockets(env: NodeJS.ProcessEnv = process.env): Map<strin
 }
 
 export function checkName(name: string): void {
-  if (!NAME.test(name)) throw new NfError("usage", `'${name}' cannot be a host's name`, { allowed: "letters, digits, '_', '-' and '.', 63 at most, beginning with a letter or digit" });
+  if (!NAME.test(name))
+    throw new NfError("usage", `'${name}' cannot be a host's name`, {
+      allowed: "letters, digits, '_', '-' and '.', 63 at most, beginning with a letter or digit",
+    });
 }
 
 function checkFolder(folder: string): void {
   const stat = lstatSync(folder);
-  const wrong = !stat.isDirectory() ? "is not a folder" : stat.uid !== uid() ? `belongs to user ${stat.uid}` : (stat.mode & 0o077) !== 0 ? "is open to other users" : undefined;
-  if (wrong) throw new NfError("host.socket", `${folder} ${wrong}: no control socket is used there`, { fix: `Remove it, or run 'chmod 700 ${folder}' if it is yours.` });
+  const wrong = !stat.isDirectory()
+    ? "is not a folder"
+    : stat.uid !== uid()
+      ? `belongs to user ${stat.uid}`
+      : (stat.mode & 0o077) !== 0
+        ? "is open to other users"
+        : undefined;
+  if (wrong)
+    throw new NfError("host.socket", `${folder} ${wrong}: no control socket is used there`, { fix: `Remove it, or run 'chmod 700 ${folder}' if it is yours.` });
 }
 
 function cannot(folder: string, cause: unknown): NfError {
-  return new NfError("host.socket", `${folder} cannot be made: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, fix: "Set XDG_RUNTIME_DIR to a folder of yours." });
+  return new NfError("host.socket", `${folder} cannot be made: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    cause,
+    fix: "Set XDG_RUNTIME_DIR to a folder of yours.",
+  });
 }

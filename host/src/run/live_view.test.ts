@@ -2,7 +2,21 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { CountersSnapshot } from "../dataplane/native_types.ts";
 import { LiveView, viewLine, viewLines } from "./live_view.ts";
 
-const none: CountersSnapshot = { nowNs: 0n, received: 0n, receivedBytes: 0n, sent: 0n, sentBytes: 0n, emitted: 0n, held: 0n, dropped: {}, flowsOpen: 0, flowsOpened: 0n, flowsEnded: 0n, eventsLost: 0n, nfs: [] };
+const none: CountersSnapshot = {
+  nowNs: 0n,
+  received: 0n,
+  receivedBytes: 0n,
+  sent: 0n,
+  sentBytes: 0n,
+  emitted: 0n,
+  held: 0n,
+  dropped: {},
+  flowsOpen: 0,
+  flowsOpened: 0n,
+  flowsEnded: 0n,
+  eventsLost: 0n,
+  nfs: [],
+};
 const some: CountersSnapshot = {
   ...none,
   received: 3000n,
@@ -18,7 +32,9 @@ const before = { counters: none, atMs: 1000 };
 const now = { counters: some, atMs: 3000 };
 
 test("a line has the rates since the last one, the flows, and the most frequent drops", () => {
-  expect(viewLine(now, before, 0)).toBe("3.0 s  in 1.50 k packets/s, 12.0 Mbit/s  out 1.00 k packets/s, 8.00 Mbit/s  flows 7  dropped 1,000 (fw.policy 998, malformed_ipv4 1, non_ip 1, 2 more reasons)");
+  expect(viewLine(now, before, 0)).toBe(
+    "3.0 s  in 1.50 k packets/s, 12.0 Mbit/s  out 1.00 k packets/s, 8.00 Mbit/s  flows 7  dropped 1,000 (fw.policy 998, malformed_ipv4 1, non_ip 1, 2 more reasons)",
+  );
 });
 
 test("the terminal's lines show each NF with its faults and counters", () => {

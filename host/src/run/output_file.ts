@@ -19,13 +19,21 @@ export class OutputFile {
   static prepare(given: string, not?: string): OutputFile {
     const path = resolve(given);
     if (not !== undefined && same(path, not)) throw new NfError("capture.write", `'${given}' is the input too`, { fix: "Give the output another name." });
-    if (existsSync(path) && !statSync(path).isFile()) throw new NfError("capture.write", `'${given}' is there already and is no file`, { fix: "Give the output another name." });
+    if (existsSync(path) && !statSync(path).isFile())
+      throw new NfError("capture.write", `'${given}' is there already and is no file`, { fix: "Give the output another name." });
     const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
     try {
       closeSync(openSync(temporary, "w"));
+      // Not there until something is written: whoever is interrupted before that leaves nothing.
+      rmSync(temporary);
     } catch (cause) {
-      const why = { ENOENT: "its folder does not exist", EACCES: "this user may not write there", EROFS: "the file system is read-only" }[(cause as NodeJS.ErrnoException).code ?? ""];
-      throw new NfError("capture.write", `'${given}' cannot be written: ${why ?? (cause as Error).message}`, { cause, fix: "Choose another place with --out." });
+      const why = { ENOENT: "its folder does not exist", EACCES: "this user may not write there", EROFS: "the file system is read-only" }[
+        (cause as NodeJS.ErrnoException).code ?? ""
+      ];
+      throw new NfError("capture.write", `'${given}' cannot be written: ${why ?? (cause as Error).message}`, {
+        cause,
+        fix: "Choose another place with --out.",
+      });
     }
     return new OutputFile(path, temporary);
   }

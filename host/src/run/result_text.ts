@@ -24,15 +24,34 @@ export function* resultJson({ packets, flows, faults }: RunSummary): Generator<s
 export function summaryText({ packets, flows, faults }: RunSummary): string {
   const dropped = Object.values(packets.dropped).reduce((sum, n) => sum + n, 0);
   const lines = [
-    [`${count(packets.received)} received`, ...(packets.emitted ? [`${count(packets.emitted)} emitted by NFs`] : []), `${count(packets.sent)} sent`, `${count(dropped)} dropped`, `${count(packets.held)} held`].join(", "),
+    [
+      `${count(packets.received)} received`,
+      ...(packets.emitted ? [`${count(packets.emitted)} emitted by NFs`] : []),
+      `${count(packets.sent)} sent`,
+      `${count(dropped)} dropped`,
+      `${count(packets.held)} held`,
+    ].join(", "),
   ];
   const reasons = Object.entries(packets.dropped).sort(([, a], [, b]) => b - a);
-  if (reasons.length > 0) lines.push(indent(table(reasons.map(([reason, n]) => [count(n), reason]), [0])));
+  if (reasons.length > 0)
+    lines.push(
+      indent(
+        table(
+          reasons.map(([reason, n]) => [count(n), reason]),
+          [0],
+        ),
+      ),
+    );
   if (flows.total > 0) lines.push(plural(flows.total, "flow"));
   for (const json of flows.json()) lines.push(indent(flowLines(JSON.parse(json) as FlowJson)));
   if (flows.omitted > 0) lines.push(`  and ${count(flows.omitted)} more; --flows shows more of them`);
   if (faults.length > 0) {
-    lines.push(plural(faults.reduce((sum, fault) => sum + fault.count, 0), "fault"));
+    lines.push(
+      plural(
+        faults.reduce((sum, fault) => sum + fault.count, 0),
+        "fault",
+      ),
+    );
     for (const fault of faults) {
       const place = fault.file === undefined ? "" : `  ${fault.file}:${fault.line}:${fault.column}`;
       lines.push(`  ${count(fault.count)} × ${fault.nf}: ${fault.kind.replaceAll("_", " ")}${fault.message === "" ? "" : `: ${fault.message}`}${place}`);

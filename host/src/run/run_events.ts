@@ -44,7 +44,9 @@ export class RunEvents {
         this.#say(`log  ${event.entry} ${logLevelName(event.level)}: ${safeText(event.text)}`);
         break;
       case "quarantine":
-        this.#say(`quarantine  ${event.entry}: ${plural(event.faults, "fault")} in short order; ${event.mode === "open" ? "packets pass by it" : "its packets are dropped (nf_quarantined)"} until it is swapped`);
+        this.#say(
+          `quarantine  ${event.entry}: ${plural(event.faults, "fault")} in short order; ${event.mode === "open" ? "packets pass by it" : "its packets are dropped (nf_quarantined)"} until it is swapped`,
+        );
         break;
     }
   }

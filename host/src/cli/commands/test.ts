@@ -19,7 +19,14 @@ export function testCommand(): Command {
     .description("Run an NF's tests (*.test.ts in its folder).")
     .argument("[folder]", "the NF's folder, or its name", ".")
     .option("-t, --name <pattern>", "only the tests whose name matches")
-    .addHelpText("after", examples(["nfactor test", "the NF in this folder"], ["nfactor test nf-wasm/rate_limiter", ""], ["nfactor test firewall -t 'established'", "some tests of a shipped NF"]))
+    .addHelpText(
+      "after",
+      examples(
+        ["nfactor test", "the NF in this folder"],
+        ["nfactor test nf-wasm/rate_limiter", ""],
+        ["nfactor test firewall -t 'established'", "some tests of a shipped NF"],
+      ),
+    )
     .action((folder: string, options: { name?: string; json?: boolean }) => {
       const place = resolveNf(folder);
       if (place.kind === "artifact") throw new NfError("usage", `'${folder}' is an artifact: its tests are with its sources`, { fix: "Name the NF's folder." });
@@ -50,7 +57,10 @@ function runForJson(folder: string, name: string | undefined): number {
   const temporary = mkdtempSync(join(tmpdir(), "nfactor-test-"));
   try {
     const file = join(temporary, "report.json");
-    const { status, stderr } = spawnSync(process.execPath, [...vitestArgs(folder, name), "--reporter=json", `--outputFile=${file}`], { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
+    const { status, stderr } = spawnSync(process.execPath, [...vitestArgs(folder, name), "--reporter=json", `--outputFile=${file}`], {
+      stdio: ["ignore", "ignore", "pipe"],
+      encoding: "utf8",
+    });
     if (!existsSync(file)) throw new NfError("internal", `the tests left no report: ${stderr.trim().slice(-2000)}`);
     new Output(true).result(resultOf(JSON.parse(readFileSync(file, "utf8")) as VitestJson, folder), "");
     return status === 0 ? EXIT.ok : EXIT.failure;

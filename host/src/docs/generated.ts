@@ -1,0 +1,66 @@
+/**
+ * What is written from the code of the host: docs/cli.md from the commands' own help, docs/schemas from the zod schemas that check the data.
+ * generate.ts writes the files; a test fails when they differ.
+ */
+import { Command } from "commander";
+import { manifestJsonSchema } from "@nfactor/sdk/manifest";
+import { z } from "zod";
+import { createProgram } from "../cli/program.ts";
+import { EXIT_DOCS } from "../cli/exit_codes.ts";
+import * as results from "../cli/results.ts";
+import { hostConfigJsonSchema } from "../config/host_config.ts";
+import { runResultSchema } from "../result/run_result.ts";
+
+/** Path from the repository's root → content. */
+export function generatedDocs(): Map<string, string> {
+  const files = new Map<string, string>([["docs/cli.md", cliMarkdown()]]);
+  for (const [name, schema] of schemas()) files.set(`docs/schemas/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`);
+  return files;
+}
+
+function schemas(): [string, object][] {
+  const of = (name: string, title: string, schema: z.ZodType): [string, object] => [name, { $id: `urn:nfactor:schema:${name}`, title, ...z.toJSONSchema(schema) }];
+  return [
+    ["nf.yaml", manifestJsonSchema()],
+    ["nfactor.yaml", hostConfigJsonSchema()],
+    of("run", "nfactor run --json, nfactor sim --json", runResultSchema),
+    of("init", "nfactor init --json", results.initResultSchema),
+    of("build", "nfactor build --json", results.buildResultSchema),
+    of("check", "nfactor check --json", results.checkResultSchema),
+    of("test", "nfactor test --json", results.testResultSchema),
+    of("flows", "nfactor flows --json", results.flowsResultSchema),
+    of("swap", "nfactor swap --json", results.swapResultSchema),
+    of("doctor", "nfactor doctor --json", results.doctorResultSchema),
+    of("error", "Any command with --json that fails", results.errorResultSchema),
+  ];
+}
+
+function helpOf(command: Command): string {
+  let text = "";
+  command.configureOutput({ writeOut: (piece) => (text += piece), getOutHelpWidth: () => 120, getOutHasColors: () => false });
+  command.outputHelp();
+  return text.trimEnd();
+}
+
+export function cliMarkdown(): string {
+  const program = createProgram();
+  const sections = program.commands.map((command) => ["", `## nfactor ${command.name()}`, "", "```text", helpOf(command), "```"].join("\n"));
+  return `<!-- Generated from host/src/cli by \`npm run generate\`. Do not edit. -->
+# The nfactor command
+
+Results go to stdout, everything else (progress, the live view, faults, log lines of NFs, errors) to stderr. With \`--json\` stdout gets exactly one
+object, whether the command succeeds or not; its form is published in [docs/schemas](schemas): a failure is an object \`{"error": {…}}\`.
+
+An NF is named by a path (something with a slash, a \`.wasm\` file, a folder with an \`nf.yaml\`), by its name in \`./nf-wasm\`, or by the name of one that
+comes with NFActor. Settings and chain can stand in a file, [nfactor.yaml](schemas/nfactor.yaml.schema.json); flags override it. An NF never gets
+more rights than its entry is granted: \`view: payload\` and nothing else, unless the file or \`--grant\` says more.
+
+Every error is one paragraph with a stable code, the place (file, line, column) where there is one, what is allowed and what to do. Output files are
+made whole or not at all.
+
+| exit code | means |
+|---|---|
+${EXIT_DOCS.map(([code, what]) => `| ${code} | ${what} |`).join("\n")}
+${sections.join("\n")}
+`;
+}

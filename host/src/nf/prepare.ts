@@ -1,0 +1,54 @@
+/**
+ * One entry of a chain made ready: admitted, its rights within the grant, its configuration encoded by the NF's own schema, with every complaint at
+ * its place in the file that the value came from.
+ */
+import type { OptionalExport } from "@nfactor/sdk/abi";
+import { encodeConfig } from "@nfactor/sdk/build";
+import { NfError } from "@nfactor/sdk/errors";
+import type { AdmittedNf } from "@nfactor/sdk/admission";
+import type { Manifest, StateSchema } from "@nfactor/sdk/manifest";
+import type { EntryPlan } from "../config/plan.ts";
+import type { NfRights } from "../dataplane/native_types.ts";
+import type { FaultSource } from "../result/faults.ts";
+import { admit } from "./admit.ts";
+import { faultSource } from "./fault_source.ts";
+import type { LoadedNf } from "./loaded_nf.ts";
+import { grantedRights } from "./rights.ts";
+
+export interface PreparedNf {
+  entry: string;
+  manifest: Manifest;
+  stateSchema: StateSchema;
+  /** The core module, and its SHA-256 in hex. */
+  core: Uint8Array;
+  digest: string;
+  /** MessagePack for `configure`. */
+  config: Uint8Array;
+  rights: NfRights;
+  leaseSize: number;
+  exports: readonly OptionalExport[];
+  source: FaultSource;
+}
+
+/** `beforeConfig` may refuse what was admitted, before its configuration is looked at. Throws NfError (admission.*, config.*). */
+export async function admitAndPrepare(
+  loaded: LoadedNf,
+  plan: EntryPlan,
+  { beforeConfig }: { beforeConfig?: (nf: AdmittedNf) => void } = {},
+): Promise<PreparedNf> {
+  const nf = await admit(loaded.component, loaded.shown);
+  beforeConfig?.(nf);
+  const rights = grantedRights(nf.manifest, plan);
+  return {
+    entry: plan.name,
+    manifest: nf.manifest,
+    stateSchema: nf.stateSchema,
+    core: nf.core,
+    digest: nf.digest,
+    config: encode(nf, plan),
+    rights,
+    leaseSize: rights.lease ? plan.leaseSize : 0,
+    exports: nf.optionalExports,
+    source: faultSource(loaded.sourceMap, loaded.shown),
+  };
+}

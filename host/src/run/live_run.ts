@@ -1,0 +1,92 @@
+/**
+ * A live host: a chain between two interfaces, a view of it, and a control socket for `nfactor swap` and `nfactor flows`. It runs until a signal
+ * asks it to stop; then what is in flight leaves first.
+ */
+import type { HostConfig } from "../config/host_config.ts";
+import type { EntryPlan } from "../config/plan.ts";
+import { LiveChain } from "../control/live_chain.ts";
+import { startAddon } from "../dataplane/addon.ts";
+import { reportedError } from "../dataplane/native_error.ts";
+import { nfSpec, runtimeSpec } from "../dataplane/runtime_spec.ts";
+import { compileNf } from "../nf/compile.ts";
+import type { PreparedNf } from "../nf/prepare.ts";
+import { packetsJson } from "../result/flow_json.ts";
+import { ControlServer } from "../rpc/server.ts";
+import { prepareSocketPath } from "../rpc/socket_path.ts";
+import { FlowList } from "./flow_list.ts";
+import { LiveView } from "./live_view.ts";
+import { NativeRun } from "./native_run.ts";
+import type { RunSummary } from "./result_text.ts";
+import { RunEvents } from "./run_events.ts";
+import { onStopSignals } from "./signals.ts";
+
+export interface LiveRunOptions {
+  settings: HostConfig;
+  name: string;
+  client: string;
+  server: string;
+  plans: readonly EntryPlan[];
+  chain: readonly PreparedNf[];
+  /** Ended flows to keep for the result. */
+  flows: number;
+  /** Stops by itself after this long. */
+  durationMs: number | undefined;
+  write(text: string): void;
+  columns: (() => number) | undefined;
+  quiet: boolean;
+}
+
+/** Rejects with NfError when it cannot start, or when a port fails while it runs. */
+export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
+  const { settings, plans, chain } = options;
+  let run: NativeRun | undefined;
+  let server: ControlServer | undefined;
+  let view: LiveView | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const say = (text: string): void => (view ? view.say(text) : options.write(`${text}\n`));
+  const stop = (): void => {
+    stopped = true;
+    run?.stop(true);
+  };
+  const entries = chain.map((nf, i) => ({ plan: plans[i]!, nf }));
+  // The layout of an entry's state stays the same over a swap, so the schemas of the start serve for all flows.
+  const events = new RunEvents(chain, new FlowList({ which: "last", flows: options.flows }), say);
+  const release = onStopSignals(stop, () => undefined);
+  try {
+    const socket = prepareSocketPath(options.name);
+    const specs = [];
+    for (const nf of chain) {
+      events.know(nf.digest, nf.source);
+      specs.push(nfSpec(nf, await compileNf(nf.core, nf.digest)));
+    }
+    const { addon } = startAddon({ hugepages: settings.memory.hugepages, memoryMb: settings.memory.megabytes });
+    const spec = runtimeSpec(
+      settings,
+      { kind: "af_packet", client: options.client, server: options.server },
+      specs,
+      options.flows === 0 ? 0 : settings.flows.max,
+    );
+    run = await NativeRun.create(addon, spec, events);
+    const { id } = run;
+    server = await ControlServer.listen(socket, new LiveChain({ name: options.name, addon, runtime: id, chain: entries, events, say }));
+    if (!stopped) run.start();
+    else return { packets: packetsJson(addon.counters(id)), flows: events.flows, faults: [] };
+    const title = `${options.name}   ${options.client} > ${chain.map(({ entry }) => entry).join(" > ")} > ${options.server}`;
+    if (!options.quiet) options.write(`running: ${title}; Ctrl-C stops, 'nfactor swap' and 'nfactor flows' reach it\n`);
+    view = new LiveView({ title, read: () => addon.counters(id), write: options.write, columns: options.columns, quiet: options.quiet });
+    if (options.durationMs !== undefined) timer = setTimeout(stop, options.durationMs);
+    const report = await run.ended();
+    view.close();
+    view = undefined;
+    if (report.error) throw reportedError(report.error);
+    if (report.counters.eventsLost > 0n) options.write(`${report.counters.eventsLost} events were lost: more flows ended at once than could be taken\n`);
+    return { packets: packetsJson(report.counters), flows: events.flows, faults: events.faults.json() };
+  } finally {
+    clearTimeout(timer);
+    view?.close();
+    await server?.close();
+    run?.destroy();
+    release();
+  }
+}
