@@ -2,7 +2,7 @@
  * What is written from the code of the host: docs/cli.md from the commands' own help, docs/schemas from the zod schemas that check the data.
  * generate.ts writes the files; a test fails when they differ.
  */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { manifestJsonSchema } from "@nfactor/sdk/manifest";
 import { z } from "zod";
 import { createProgram } from "../cli/program.ts";

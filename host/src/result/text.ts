@@ -2,10 +2,7 @@
 
 /** Text of a guest or a file for a terminal: control characters and their like are escaped, the length is bounded. */
 export function safeText(text: string, max = 400): string {
-  // eslint-disable-next-line no-control-regex
-  const shown = text
-    .slice(0, max)
-    .replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
+  const shown = text.slice(0, max).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
   return text.length > max ? `${shown}…` : shown;
 }
 

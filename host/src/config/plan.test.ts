@@ -1,0 +1,113 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { NfError } from "@nfactor/sdk/errors";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type ChainFlags, type Plan, makePlan } from "./plan.ts";
+
+let folder: string;
+let before: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "nfa-plan-"));
+  before = process.cwd();
+  process.chdir(folder);
+  for (const name of ["one", "two"]) {
+    mkdirSync(join(folder, "nf-wasm", name), { recursive: true });
+    writeFileSync(join(folder, "nf-wasm", name, "nf.yaml"), `apiVersion: nfactor/v1\nname: ${name}\nversion: 1.0.0\n`);
+  }
+});
+afterEach(() => {
+  process.chdir(before);
+  rmSync(folder, { recursive: true });
+});
+
+const file = (text: string, name = "nfactor.yaml"): string => {
+  writeFileSync(join(folder, name), text);
+  return name;
+};
+const chain = (plan: Plan) => plan.entries.map(({ name, place }) => [name, place.path.slice(folder.length + 1)]);
+function refused(flags: ChainFlags): string {
+  try {
+    makePlan(flags);
+  } catch (error) {
+    if (error instanceof NfError) return error.format();
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+const YAML = `apiVersion: nfactor/v1
+non_ip: drop
+flows: { max: 5 }
+chain:
+  - { name: a, nf: one, config: { x: 1 }, grant: { edit: headers }, lease: { size: 9 } }
+  - nf: nf-wasm/two
+`;
+
+test("a chain of names from the command line, entries named after their NFs", () => {
+  expect(chain(makePlan({ chain: "one,b=two" }))).toEqual([
+    ["one", "nf-wasm/one"],
+    ["b", "nf-wasm/two"],
+  ]);
+});
+
+test("./nfactor.yaml is used when nothing else is said, and only then", () => {
+  file(YAML);
+  expect(chain(makePlan({}))).toEqual([
+    ["a", "nf-wasm/one"],
+    ["two", "nf-wasm/two"],
+  ]);
+  expect(makePlan({ chain: "one" }).settings.non_ip).toBe("forward");
+});
+
+test("flags override the file; a name of --chain that the file knows is the file's entry", () => {
+  file(YAML);
+  const plan = makePlan({ config: "nfactor.yaml", chain: "two,a", maxFlows: "7", seed: "18446744073709551615", client: ["10.0.0.0/8"] });
+  expect(chain(plan)).toEqual([
+    ["two", "nf-wasm/two"],
+    ["a", "nf-wasm/one"],
+  ]);
+  expect(plan.entries[1]).toMatchObject({ config: { x: 1 }, leaseSize: 9, grant: { edit: "headers" } });
+  expect(plan.settings).toMatchObject({ non_ip: "drop", flows: { max: 7 }, seed: 2n ** 64n - 1n, clients: ["10.0.0.0/8"] });
+});
+
+test("an entry's configuration, grant and pool from flags", () => {
+  const rules = file("rules:\n  - { action: drop }\n", "rules.yaml");
+  const [one, two] = makePlan({ chain: "one,two", nfConfig: [`two=${rules}`], grant: ["one=edit:payload,reply,emits:2", "two"], lease: ["two=100"] }).entries;
+  expect(one).toMatchObject({ grant: { view: "payload", edit: "payload", reply: true, emits: 2, reshape: false }, config: undefined });
+  expect(two).toMatchObject({ grant: "all", leaseSize: 100, config: { rules: [{ action: "drop" }] } });
+  expect(two!.configPlace(["rules", 0, "action"])).toEqual({ file: "rules.yaml", line: 2, column: 15 });
+});
+
+test("the place of a configuration value is that of the host's file", () => {
+  file(YAML);
+  expect(makePlan({}).entries[0]!.configPlace(["x"])).toEqual({ file: "nfactor.yaml", line: 5, column: 38 });
+});
+
+test.each<[ChainFlags, string]>([
+  [{}, "error[usage]: there is no chain.\n  Give one with --chain, or a configuration file with --config (or as ./nfactor.yaml)."],
+  [{ chain: "one,onee" }, "error[nf.not_found]: there is no NF 'onee': neither a path, nor in ./nf-wasm, nor shipped."],
+  [{ chain: "one,one" }, "error[usage]: the chain has two entries called 'one'."],
+  [{ chain: "one,,two" }, "error[usage]: --chain: 'one,,two' has an empty name in it."],
+  [{ chain: "one", grant: ["oen"] }, "error[usage]: --grant: the chain has no entry 'oen'.\n  Allowed: one. Did you mean 'one'?"],
+  [{ chain: "one", grant: ["one=edit:all"] }, "error[usage]: --grant: 'edit:all': edit: "],
+  [{ chain: "one", lease: ["one=0"] }, "error[usage]: --lease: "],
+  [{ chain: "one", nfConfig: ["one"] }, "error[usage]: --nf-config one: a value is missing."],
+  [{ chain: "one", nfConfig: ["one=none.yaml"] }, "error[config.not_found]: none.yaml does not exist or cannot be read."],
+  [{ chain: "one", client: ["10.0.0.0/33"] }, "error[config.prefix]: --client: '10.0.0.0/33' is no prefix."],
+  [{ chain: "one", maxFlows: "0" }, "error[usage]: --max-flows: '0' is not a number in its range."],
+  [{ chain: "one", seed: "18446744073709551616" }, "error[usage]: --seed: '18446744073709551616' is no unsigned 64-bit number."],
+  [{ config: "no.yaml" }, "error[config.not_found]: no.yaml does not exist or is no readable file."],
+])("%j is refused", (flags, message) => {
+  expect(refused(flags)).toContain(message);
+});
+
+test.each<[string, string]>([
+  ["apiVersion: nfactor/v1\nchain: [\n", "error[config.yaml]: nfactor.yaml:3:1: "],
+  ["apiVersion: nfactor/v1\nchain:\n  - { nf: onee }\n", "error[nf.not_found]: nfactor.yaml:3:11: there is no NF 'onee'"],
+  ["apiVersion: nfactor/v1\nchain:\n  - { nf: one, grunt: {} }\n", "error[config.field]: nfactor.yaml:3:16: unknown field 'chain[0].grunt'.\n  Allowed: name, nf, config, grant, lease. Did you mean 'grant'?"],
+  ["apiVersion: nfactor/v1\nflows: { max: 0 }\nchain: [{ nf: one }]\n", "error[config.field]: nfactor.yaml:2:15: 'flows.max' is 0: "],
+])("a file with a slip names line and column", (text, message) => {
+  file(text);
+  expect(refused({})).toContain(message);
+});
