@@ -1,0 +1,104 @@
+// What a runtime tells about itself: the native twins of CountersSnapshot, RunReport, SwapReport, NativeFlow and
+// NativeEvent in host/src/dataplane/native_types.ts. Plain values that control threads own.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "flow/flow_phase.h"
+#include "nf_abi.h"
+#include "packet/flow_key.h"
+#include "runtime/runtime_spec.h"
+
+namespace nf {
+
+struct NfCounters {
+  std::string entry;
+  std::string version;
+  uint64_t faults = 0;
+  bool quarantined = false;
+  std::map<std::string, uint64_t> counters;  // All of the NF's own, by name.
+};
+
+struct CountersSnapshot {
+  uint64_t now_ns = 0;
+  uint64_t received = 0, received_bytes = 0;
+  uint64_t sent = 0, sent_bytes = 0;
+  uint64_t emitted = 0;
+  uint64_t held = 0;
+  std::map<std::string, uint64_t> dropped;  // By full name; only those above 0.
+  uint32_t flows_open = 0;
+  uint64_t flows_opened = 0, flows_ended = 0;
+  uint64_t events_lost = 0;
+  std::vector<NfCounters> nfs;
+};
+
+struct RunReport {
+  CountersSnapshot counters;
+  std::optional<Error> error;  // Why the run ended early.
+};
+
+struct SwapReport {
+  uint64_t pause_ns = 0;  // From the burst boundary where the swap began to where the lcore went on.
+  uint64_t burst_ns = 0;  // An ordinary poll just before.
+  double prepare_ms = 0;  // Off the packet path.
+  uint32_t flows = 0;
+  uint64_t packets_dropped = 0;  // By the swap: between the boundary and the first burst of the new version.
+};
+
+struct FlowSnapshot {
+  FlowKey key;  // As the initiator sends.
+  uint64_t flow_id = 0;
+  uint64_t packets[2] = {};
+  uint64_t bytes[2] = {};
+  uint64_t start_ns = 0, last_seen_ns = 0;
+  FlowPhase phase = FlowPhase::kNone;
+  std::optional<abi::CloseReason> close_reason;
+  std::vector<std::vector<uint8_t>> states;  // One per entry of the chain; empty where the NF has not opened the flow.
+};
+
+struct FlowsPage {
+  std::vector<FlowSnapshot> flows;
+  std::optional<uint32_t> next;
+};
+
+enum class FaultAction : uint8_t { kDrop, kCloseFlow, kBypass, kNone };
+
+struct FaultEvent {
+  std::string entry, name, version, digest;
+  abi::FaultKind kind = abi::FaultKind::kOther;
+  std::string message, file;  // UTF-8; untrusted.
+  uint32_t line = 0, column = 0;
+  std::vector<uint32_t> backtrace;
+  std::string call;
+  std::optional<FlowKey> flow;
+  uint32_t sequence = 0;  // Of the packet in that flow.
+  FaultAction action = FaultAction::kNone;
+  uint32_t packets_dropped = 0;
+  uint32_t faults_in_minute = 0;
+  uint64_t now_ns = 0;
+};
+struct LogEvent {
+  std::string entry;
+  abi::LogLevel level = abi::LogLevel::kInfo;
+  std::string text;  // UTF-8; untrusted.
+  uint32_t lost = 0;
+  uint64_t now_ns = 0;
+};
+struct QuarantineEvent {
+  std::string entry;
+  QuarantineMode mode = QuarantineMode::kClosed;
+  uint32_t faults = 0;
+  uint64_t now_ns = 0;
+};
+struct FlowEndedEvent {
+  FlowSnapshot flow;
+};
+using Event = std::variant<FaultEvent, LogEvent, QuarantineEvent, FlowEndedEvent>;
+
+}  // namespace nf
