@@ -4,7 +4,11 @@
  */
 import { LIMITS } from "../abi/gen/abi.ts";
 
-type LimitName = keyof typeof LIMITS;
+export type LimitName = keyof typeof LIMITS;
+export interface Measure {
+  value: number;
+  limit: number;
+}
 interface Rule {
   /** What has to hold. */
   what: string;
@@ -100,31 +104,57 @@ export interface Refusal {
   fix: string;
 }
 
-const REFUSALS_MAX = 20;
+/** Refusals of one rule that are kept; a module may break it a thousand times. */
+const REFUSALS_PER_RULE = 3;
 
-/** Collects refusals; after `REFUSALS_MAX` further ones are dropped. */
+/** Collects refusals and what was measured. */
 export class Report {
   readonly refusals: Refusal[] = [];
+  /** The largest value seen, and its limit, by the limit's name. */
+  readonly measured: Partial<Record<LimitName, Measure>> = {};
+  readonly #counts = new Map<RuleId, number>();
 
   /** `detail` says where or what; it must not hold unbounded text of the module. */
   refuse(rule: RuleId, value: number | string, detail: string, limit?: number | string): void {
-    if (this.refusals.length >= REFUSALS_MAX) return;
+    const count = (this.#counts.get(rule) ?? 0) + 1;
+    this.#counts.set(rule, count);
+    if (count > REFUSALS_PER_RULE) return;
     const { what, fix, limit: limitName }: Rule = RULES[rule];
     const bound = limit ?? (limitName === undefined ? what : LIMITS[limitName]);
     this.refusals.push({ rule, value, limit: bound, message: detail, fix });
   }
 
-  /** Refuses when `value` is above the rule's limit; true when it is within. */
-  within(rule: RuleId, value: number, detail: string): boolean {
-    const { limit }: Rule = RULES[rule];
-    const max = limit === undefined ? Number.POSITIVE_INFINITY : LIMITS[limit];
+  /** Measures, and refuses when `value` is above the rule's limit, or above `max` where the NF itself declares less; true when it is within. */
+  within(rule: RuleId, value: number, detail: string, max = limitOf(rule)): boolean {
+    this.measure(rule, value, max);
     if (value > max) this.refuse(rule, value, detail, max);
     return value <= max;
+  }
+
+  /** Notes what was measured for a rule; the largest value counts. */
+  measure(rule: RuleId, value: number, max = limitOf(rule)): void {
+    const { limit }: Rule = RULES[rule];
+    if (limit !== undefined && (this.measured[limit]?.value ?? -1) < value) this.measured[limit] = { value, limit: max };
+  }
+
+  /** How often one of these rules was broken, kept or not. */
+  count(...rules: RuleId[]): number {
+    return rules.reduce((sum, rule) => sum + (this.#counts.get(rule) ?? 0), 0);
   }
 
   get ok(): boolean {
     return this.refusals.length === 0;
   }
+
+  /** Refusals that were not kept because the same rule had been broken often enough. */
+  get hidden(): number {
+    return [...this.#counts.values()].reduce((sum, n) => sum + Math.max(0, n - REFUSALS_PER_RULE), 0);
+  }
+}
+
+function limitOf(rule: RuleId): number {
+  const { limit }: Rule = RULES[rule];
+  return limit === undefined ? Number.POSITIVE_INFINITY : LIMITS[limit];
 }
 
 /** `rule: message (value …, limit …). fix` */
@@ -133,11 +163,16 @@ export function formatRefusal(r: Refusal): string {
   return `${r.rule}: ${r.message}${limit}. ${r.fix}`;
 }
 
-/** Text of a module made fit for a message: printable, short. */
+/** Text of a stranger made fit for a message: printable, of at most `max` characters. */
+export function printable(text: string, max: number): string {
+  const head = text.slice(0, max + 1);
+  const clean = head.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "?");
+  return clean.length > max ? `${clean.slice(0, max - 3)}...` : clean;
+}
+
+/** The same for a name, in quotes. */
 export function quote(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff\u200b-\u200f\u202a-\u202e]/g, "?");
-  return `'${clean.length > 64 ? `${clean.slice(0, 61)}...` : clean}'`;
+  return `'${printable(text, 64)}'`;
 }
 
 export function admissionRulesMarkdown(): string {

@@ -2,9 +2,9 @@
  * The artifact: a component of world nfactor:nf/network-function around one core module, with three custom sections of JSON behind it:
  * `nfactor.manifest`, `nfactor.state` and `nfactor.config`.
  *
- * `packComponent` makes one; `unpackComponent` takes it apart again, trusting nothing: it does not follow the component's own wiring or WIT, it
- * takes the one core module out and strips every custom section of it (`producers`, `component-type`, `name`, source map references), so that the
- * same code has the same bytes and digest whoever wrapped it.
+ * `packComponent` makes one; `unpackComponent` and `readArtifact` take it apart again, trusting nothing: they do not follow the component's own
+ * wiring or WIT, they take the one core module out and strip every custom section of it (`producers`, `component-type`, `name`, source map
+ * references), so that the same code has the same bytes and digest whoever wrapped it.
  */
 import { LIMITS } from "../abi/gen/abi.ts";
 import { NfError } from "../errors.ts";
@@ -12,6 +12,9 @@ import { MalformedError, binaryKind, concat, customSection, sections } from "./w
 import { wrapCore } from "./wrap.ts";
 
 export const METADATA_SECTIONS = { manifest: "nfactor.manifest", stateSchema: "nfactor.state", configSchema: "nfactor.config" } as const;
+
+/** Levels of arrays and objects in a metadata section. */
+const METADATA_DEPTH_MAX = 64;
 
 export interface Metadata {
   manifest: unknown;
@@ -23,7 +26,8 @@ export interface Unpacked extends Metadata {
   core: Uint8Array;
 }
 
-export type ArtifactRule = "component_malformed" | "component_size" | "core_modules" | "nested_component" | "metadata_missing" | "metadata_size" | "module_malformed" | "module_bytes";
+export type ArtifactRule =
+  "component_malformed" | "component_size" | "core_modules" | "nested_component" | "metadata_missing" | "metadata_size" | "module_malformed" | "module_bytes";
 
 /** Why bytes are no artifact; `rule` is the rule of admission that they break. */
 export class ArtifactError extends NfError {
@@ -47,44 +51,71 @@ export async function packComponent(core: Uint8Array, metadata: Metadata): Promi
   return concat([component, ...extra]);
 }
 
-/** Takes an artifact apart; throws ArtifactError. The metadata is parsed JSON that nobody has checked yet. */
+/** Takes an artifact apart; throws ArtifactError for the first thing that is wrong. The metadata is parsed JSON that nobody has checked yet. */
 export function unpackComponent(bytes: Uint8Array): Unpacked {
-  if (bytes.length > LIMITS.component_bytes_max) throw new ArtifactError("component_size", "the component is too large", bytes.length);
+  const parts = readArtifact(bytes, (problem) => {
+    throw problem;
+  });
+  return parts as Unpacked;
+}
+
+/**
+ * Takes apart what can be taken apart; everything that is wrong goes to `complain`, and what depends on it is missing from the answer. Without a
+ * complaint the answer is complete.
+ */
+export function readArtifact(bytes: Uint8Array, complain: (problem: ArtifactError) => void): Partial<Unpacked> {
+  const refuse = (rule: ArtifactRule, message: string, value: number | string): void => complain(new ArtifactError(rule, message, value));
+  if (bytes.length > LIMITS.component_bytes_max) {
+    refuse("component_size", "the component is too large", bytes.length);
+    return {};
+  }
   const kind = binaryKind(bytes);
-  if (kind === "core") throw new ArtifactError("component_malformed", "this is a core module, not a component", "core module");
-  if (kind === undefined) throw new ArtifactError("component_malformed", "this is no WebAssembly file", hexHead(bytes));
+  if (kind !== "component") {
+    if (kind === "core") refuse("component_malformed", "this is a core module, not a component", "core module");
+    else refuse("component_malformed", "this is no WebAssembly file", hexHead(bytes));
+    return {};
+  }
   const metadata = new Map<string, unknown>();
   const cores: Uint8Array[] = [];
+  const twice = new Set<string>();
+  let nested = 0;
   try {
     for (const { id, start, end, body } of sections(bytes)) {
       if (id === 0) {
         const name = body.name("custom section");
         if (!Object.values<string>(METADATA_SECTIONS).includes(name)) continue;
-        if (metadata.has(name)) throw new ArtifactError("metadata_missing", `section ${name} is there twice`, 2);
-        metadata.set(name, parseJson(name, body.take(body.left, name)));
+        if (metadata.has(name)) twice.add(name);
+        else metadata.set(name, parseMetadata(name, body.take(body.left, name), refuse));
       } else if (id === 1) {
         cores.push(bytes.subarray(start, end));
       } else if (id === 4) {
-        throw new ArtifactError("nested_component", "the component holds another component", `section at ${start}`);
+        nested++;
       } else if (id > 12) {
-        throw new ArtifactError("component_malformed", `section ${id} is none of a component`, id);
+        throw new MalformedError(`section ${id} is none of a component`, start);
       }
     }
   } catch (error) {
-    if (error instanceof MalformedError) throw new ArtifactError("component_malformed", error.message, `offset ${error.offset}`);
-    throw error;
+    if (!(error instanceof MalformedError)) throw error;
+    refuse("component_malformed", error.message, `offset ${error.offset}`);
+    return {};
   }
-  if (cores.length !== 1) throw new ArtifactError("core_modules", `the component holds ${cores.length} core modules instead of one`, cores.length);
-  const json = (name: string): unknown => {
-    if (!metadata.has(name)) throw new ArtifactError("metadata_missing", `section ${name} is missing`, 0);
-    return metadata.get(name);
-  };
-  return {
-    core: stripCustomSections(cores[0]!),
-    manifest: json(METADATA_SECTIONS.manifest),
-    stateSchema: json(METADATA_SECTIONS.stateSchema),
-    configSchema: json(METADATA_SECTIONS.configSchema),
-  };
+  if (nested > 0) refuse("nested_component", "the component holds other components", nested);
+  for (const name of twice) refuse("metadata_missing", `section ${name} is there more than once`, "repeated");
+  const parts: Partial<Unpacked> = {};
+  if (cores.length !== 1) refuse("core_modules", `the component holds ${cores.length} core modules instead of one`, cores.length);
+  else {
+    try {
+      parts.core = stripCustomSections(cores[0]!);
+    } catch (error) {
+      if (!(error instanceof ArtifactError)) throw error;
+      complain(error);
+    }
+  }
+  for (const [key, name] of Object.entries(METADATA_SECTIONS)) {
+    if (!metadata.has(name)) refuse("metadata_missing", `section ${name} is missing`, 0);
+    else if (metadata.get(name) !== undefined) parts[key as keyof Metadata] = metadata.get(name);
+  }
+  return parts;
 }
 
 /** A core module without its custom sections; throws ArtifactError when it is none or its sections do not fit. */
@@ -101,13 +132,29 @@ export function stripCustomSections(core: Uint8Array): Uint8Array {
   return concat(kept);
 }
 
-function parseJson(name: string, bytes: Uint8Array): unknown {
-  if (bytes.length > LIMITS.metadata_bytes_max) throw new ArtifactError("metadata_size", `section ${name} is too large`, bytes.length);
+/** The section's JSON; undefined after a complaint. */
+function parseMetadata(name: string, bytes: Uint8Array, refuse: (rule: ArtifactRule, message: string, value: number) => void): unknown {
+  if (bytes.length > LIMITS.metadata_bytes_max) return refuse("metadata_size", `section ${name} is too large`, bytes.length);
+  let json: unknown;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    throw new ArtifactError("component_malformed", `section ${name} is not JSON in UTF-8`, bytes.length);
+    return refuse("component_malformed", `section ${name} is not JSON in UTF-8`, bytes.length);
   }
+  // Checks and printers of JSON call themselves for each level: a file of brackets must not exhaust their stack.
+  if (deeper(json, METADATA_DEPTH_MAX)) return refuse("component_malformed", `section ${name} is JSON of more than ${METADATA_DEPTH_MAX} levels`, bytes.length);
+  return json;
+}
+
+function deeper(json: unknown, max: number): boolean {
+  const left: [unknown, number][] = [[json, 1]];
+  for (let item = left.pop(); item !== undefined; item = left.pop()) {
+    const [value, depth] = item;
+    if (typeof value !== "object" || value === null) continue;
+    if (depth > max) return true;
+    for (const child of Object.values(value)) left.push([child, depth + 1]);
+  }
+  return false;
 }
 
 function hexHead(bytes: Uint8Array): string {

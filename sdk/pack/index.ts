@@ -1,3 +1,12 @@
 /** The artifact: core module ↔ component with metadata. */
-export { ArtifactError, METADATA_SECTIONS, type Metadata, type Unpacked, packComponent, stripCustomSections, unpackComponent } from "./component.ts";
+export {
+  ArtifactError,
+  METADATA_SECTIONS,
+  type Metadata,
+  type Unpacked,
+  packComponent,
+  readArtifact,
+  stripCustomSections,
+  unpackComponent,
+} from "./component.ts";
 export { wrapCore } from "./wrap.ts";

@@ -68,6 +68,20 @@ export class WasmReader {
     throw new MalformedError(`${what}: the number is too long`, start);
   }
 
+  /** Signed LEB128 of 32 bits, as a number. */
+  s32(what: string): number {
+    const start = this.position;
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.u8(what);
+      value |= (byte & 0x7f) << shift;
+      // Of the fifth byte four bits count; the other three have to repeat the sign.
+      if (shift === 28 && byte > 0x07 && (byte < 0x78 || byte > 0x7f)) throw new MalformedError(`${what}: the number exceeds 32 bits`, start);
+      if ((byte & 0x80) === 0) return (byte & 0x40) !== 0 && shift < 28 ? value | (-1 << (shift + 7)) : value;
+    }
+    throw new MalformedError(`${what}: the number is too long`, start);
+  }
+
   /** A count of things of at least `unit` bytes each: refused here when they cannot fit, so that no loop runs on a forged count. */
   count(what: string, unit = 1): number {
     const start = this.position;
