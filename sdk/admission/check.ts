@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import type { OptionalExport } from "../abi/gen/abi.ts";
+import type { ConfigSchema } from "../config/index.ts";
 import { NfError } from "../errors.ts";
 import type { Manifest, StateSchema } from "../manifest/index.ts";
 import { readArtifact, wrapCore } from "../pack/index.ts";
@@ -19,7 +20,7 @@ import { type ModuleFacts, checkShape } from "./shape_rules.ts";
 export interface AdmittedNf {
   manifest: Manifest;
   stateSchema: StateSchema;
-  configSchema: Record<string, unknown>;
+  configSchema: ConfigSchema;
   /** The core module without custom sections: what is compiled. */
   core: Uint8Array;
   /** SHA-256 of `core`, hex. */

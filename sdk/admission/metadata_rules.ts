@@ -1,5 +1,7 @@
 /** The rules on what an artifact says about itself: manifest, state schema, configuration schema. The JSON is a stranger's. */
 import type { z } from "zod";
+import { type ConfigSchema, checkConfigSchema } from "../config/index.ts";
+import { NfError } from "../errors.ts";
 import { type Manifest, type StateSchema, describeIssue, manifestSchema, stateSchema } from "../manifest/index.ts";
 import type { Metadata } from "../pack/index.ts";
 import { type Report, type RuleId, printable } from "./rules.ts";
@@ -9,18 +11,16 @@ const TEXT_MAX = 300;
 export interface CheckedMetadata {
   manifest: Manifest | undefined;
   stateSchema: StateSchema | undefined;
-  configSchema: Record<string, unknown> | undefined;
+  configSchema: ConfigSchema | undefined;
 }
 
 /** What is missing in `metadata` was refused before, and is left out. */
 export function checkMetadata(metadata: Partial<Metadata>, report: Report): CheckedMetadata {
   const { manifest, stateSchema: state, configSchema: config } = metadata;
-  if (config !== undefined && !isObject(config))
-    report.refuse("config_schema", Array.isArray(config) ? "array" : typeof config, "the configuration schema is no object");
   return {
     manifest: manifest === undefined ? undefined : parse("manifest", manifestSchema, manifest, report),
     stateSchema: state === undefined ? undefined : parse("state_schema", stateSchema, state, report),
-    configSchema: isObject(config) ? config : undefined,
+    configSchema: config === undefined ? undefined : parseConfigSchema(config, report),
   };
 }
 
@@ -49,6 +49,12 @@ function parse<S extends z.ZodType>(rule: RuleId, schema: S, json: unknown, repo
   return undefined;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function parseConfigSchema(json: unknown, report: Report): ConfigSchema | undefined {
+  try {
+    return checkConfigSchema(json);
+  } catch (error) {
+    if (!(error instanceof NfError)) throw error;
+    report.refuse("config_schema", "misfit", printable(error.message, TEXT_MAX));
+    return undefined;
+  }
 }

@@ -36,7 +36,7 @@ export const RULES = {
   metadata_size: { what: "Each metadata section is not too large.", limit: "metadata_bytes_max", fix: "Shorten descriptions, or split the configuration." },
   manifest: { what: "The manifest is a valid nf.yaml, as JSON.", fix: "Mend nf.yaml and build again." },
   state_schema: { what: "The state schema is valid and describes the slot that state-bytes and state-version declare.", fix: rebuild },
-  config_schema: { what: "The configuration schema is a JSON object.", fix: rebuild },
+  config_schema: { what: "The configuration schema is of the kind that the compiler writes: an object of typed fields.", fix: rebuild },
   world: { what: "The core module fits the world nfactor:nf/network-function when it is wrapped again with the host's own WIT.", fix: rebuild },
   // The module as a whole.
   module_malformed: { what: "The core module is a well-formed WebAssembly 1.0 binary.", fix: "Compile again; the file may be damaged." },

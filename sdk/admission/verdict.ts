@@ -33,7 +33,7 @@ let checker: string | undefined;
 /** Changes whenever the rules or what enforces them change. */
 function checkerDigest(): string {
   const sdk = new URL("../", import.meta.url);
-  const folders = ["admission", "pack", "manifest"].flatMap((folder) =>
+  const folders = ["admission", "config", "manifest", "pack"].flatMap((folder) =>
     readdirSync(new URL(folder, sdk))
       .filter((name) => /\.m?ts$/.test(name) && !name.includes(".test."))
       .sort()
