@@ -39,6 +39,43 @@ export function updateUdpAt(address: usize, from: u32, to: u32): void {
 }
 
 /**
+ * For changes that repeat: what a change adds to a checksum, to be kept ready (in a flow's state, say) and added to each packet's.
+ * Values are words as they lie in the frame. Deltas add up, with checksumDeltas.
+ */
+export function checksumDelta(from: u32, to: u32): u32 {
+  return folded((~from & 0xffff) + (~from >>> 16) + (to & 0xffff) + (to >>> 16));
+}
+
+/** Two deltas in one. */
+export function checksumDeltas(a: u32, b: u32): u32 {
+  return folded(a + b);
+}
+
+function folded(sum: u32): u32 {
+  const once = (sum & 0xffff) + (sum >>> 16);
+  return (once & 0xffff) + (once >>> 16);
+}
+
+/** Adds a delta to the checksum at an address. */
+// @ts-ignore: decorator
+@inline
+export function addDeltaAt(address: usize, delta: u32): void {
+  const sum = (<u32>load<u16>(address) ^ 0xffff) + delta;
+  store<u16>(address, <u16>~(sum + (sum >>> 16)));
+}
+
+/** The same for UDP, where 0 says that there is no checksum. */
+// @ts-ignore: decorator
+@inline
+export function addUdpDeltaAt(address: usize, delta: u32): void {
+  const before = <u32>load<u16>(address);
+  if (before == 0) return;
+  const sum = (before ^ 0xffff) + delta;
+  const after = ~(sum + (sum >>> 16)) & 0xffff;
+  store<u16>(address, <u16>(after == 0 ? 0xffff : after));
+}
+
+/**
  * An address of the packet in hand changed: the L4 checksums that cover the pseudo header follow. A later fragment has no L4
  * header. ICMPv4 covers no addresses, SCTP neither.
  */

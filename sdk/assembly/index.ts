@@ -1,6 +1,7 @@
 // What an NF imports: `import { NetworkFunction, Packet, Verdict } from "@nfactor/sdk";` The README lists it all.
 export { CloseReason, LogLevel, Side, Verdict } from "./abi";
 export { Bytes } from "./bytes";
+export { addDeltaAt, addUdpDeltaAt, checksumDelta, checksumDeltas } from "./checksum";
 export { CONFIG_REFUSED, configError } from "./config_error";
 export { U8Array, U16Array, U32Array, U64Array } from "./number_array";
 export { counter, Counter } from "./counter";
@@ -17,6 +18,6 @@ export { NetworkFunction, NoConfig, NoState } from "./network_function";
 export { Packet } from "./packet";
 export { Payload } from "./payload";
 export { random } from "./random";
-export { now } from "./runtime";
+export { editedHeader, now } from "./runtime";
 export { Tcp, TcpFlag } from "./tcp";
 export { Udp } from "./udp";
