@@ -18,10 +18,15 @@ class SharedRegion {
   SharedRegion& operator=(const SharedRegion&) = delete;
   ~SharedRegion();
 
-  // `bytes` is rounded up to pages; the memory is zero. `name` shows in /proc/self/maps. Huge pages of the kernel
-  // (memfd with MFD_HUGETLB or transparent ones) are used where `prefer_huge` is set and there are enough.
+  // `bytes` is rounded up to pages; the memory is zero, and there at once: a packet never waits for a page of it.
+  // `name` shows in /proc/self/maps. Huge pages of the kernel (memfd with MFD_HUGETLB or transparent ones) are used
+  // where `prefer_huge` is set and there are enough. Its size never changes. Errors: eal.memory.
   static Expected<SharedRegion> Create(const char* name, size_t bytes, bool prefer_huge = false);
 
+  // Gives the descriptor up once nothing will be mapped from it any more; the memory stays.
+  void CloseDescriptor();
+
+  // -1 after CloseDescriptor.
   int fd() const { return fd_; }
   uint8_t* data() const { return data_; }
   size_t bytes() const { return bytes_; }

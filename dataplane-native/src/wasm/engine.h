@@ -9,17 +9,22 @@
 namespace nf {
 
 struct EngineOptions {
-  uint32_t tick_us = 100;          // Step of the watchdog.
-  uint32_t call_budget_us = 1000;  // CPU time a call into a guest may take before it is stopped as `deadline`.
-  bool watchdog = true;            // Off for measuring what it costs; guests of unknown origin are not run then.
+  uint32_t tick_us = 100;              // Step of the watchdog while a call is under suspicion.
+  uint32_t call_budget_us = 1000;      // CPU time a call into a guest may take before it is stopped as `deadline`.
+  uint32_t start_budget_us = 1000000;  // The same for init and configure, which run off the packet path.
+  bool watchdog = true;  // Off for measuring what it costs; guests of unknown origin are not run then. Native code
+                         // of one kind of engine does not load into the other.
 };
 
 class Engine {
  public:
   static Expected<std::unique_ptr<Engine>> Create(const EngineOptions& options);
+  // Instances and modules are gone by then. Control threads, both.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
+
+  static const char* WasmtimeVersion();
 
   struct Wasm;
   Wasm& wasm() { return *wasm_; }

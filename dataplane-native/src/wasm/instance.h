@@ -15,6 +15,8 @@
 #include "base/shared_region.h"
 #include "nf_abi.h"
 
+union wasmtime_val_raw;
+
 namespace nf {
 
 class Engine;
@@ -33,8 +35,7 @@ struct InstancePlan {
   std::span<const uint8_t> config;      // MessagePack, copied.
   const SharedRegion* state = nullptr;  // The state store; null when state-bytes is 0.
   uint32_t state_bytes = 0;             // As admitted; compared with the export.
-  uint32_t heap_pages = 1;
-  uint32_t seed_counter = 0;  // Reserved for tests.
+  uint32_t heap_pages = 1;              // As admitted; compared with the module's memory.
 };
 
 // What is known about a trap, copied out of the guest: fixed size, so that an lcore can keep it.
@@ -49,7 +50,7 @@ struct FaultInfo {
   uint8_t file[abi::kFaultTextBytesMax];
   uint32_t backtrace_size;
   uint32_t backtrace[16];  // Offsets into the core module, innermost first.
-  uint64_t cpu_ns;         // CPU time of the call, where the kind is deadline.
+  uint64_t cpu_ns;         // CPU time of the call since the watchdog first saw it, where the kind is deadline.
 };
 
 // Optional exports that a module may have.
@@ -66,15 +67,16 @@ enum class OptionalExport : uint8_t {
 class Instance {
  public:
   // Maps the memory, instantiates, compares abi-version, state-bytes and export types, runs init and configure (each
-  // under the watchdog). Errors: nf.start (message names the fault or configure's code, with the text of abort),
-  // swap.*, internal.
+  // under the watchdog). Errors: nf.start (message names the fault, with the text of abort), config.refused
+  // (configure's code), config.too_large, state.too_large, eal.memory, internal.
   static Expected<std::unique_ptr<Instance>> Create(Engine& engine, std::shared_ptr<const Module> module,
                                                     const InstancePlan& plan);
   ~Instance();
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  // The host's own view of the areas; always writable.
+  // The host's own view of the areas; always writable. burst_header()->config_length is set; the rest of it, and every
+  // descriptor, is the caller's to fill before each call.
   abi::BurstHeader* burst_header() const { return burst_header_; }
   abi::Descriptor* descriptors() const { return descriptors_; }    // kBurstPackets
   abi::FlowRecord* flow_records() const { return flow_records_; }  // kBurstPackets
@@ -89,7 +91,8 @@ class Instance {
   bool dead() const { return dead_; }
 
   // Calls of the lcore. True when the guest returned; false after a trap or deadline: then fault() says what, and the
-  // instance is dead. Arguments are guest addresses of abi.md.
+  // instance is dead (a call of a dead one is false at once). Arguments are guest addresses of docs/abi.md. FlowTimer
+  // and Tick do nothing where the module has no such export. A successful call neither allocates nor locks.
   bool ProcessBurst(uint32_t count) noexcept;
   bool FlowClose(uint32_t flow, uint32_t state, abi::CloseReason reason) noexcept;
   bool FlowTimer(uint32_t flow, uint32_t state, uint64_t now_ns) noexcept;
@@ -99,6 +102,12 @@ class Instance {
  private:
   struct Wasm;  // Wasmtime's objects; only instance.cc knows them.
   Instance();
+
+  static Expected<void> CheckPlan(const Module& module, const InstancePlan& plan);
+  void FindAreas(const InstancePlan& plan);
+  Expected<void> Start(const InstancePlan& plan);
+  Expected<uint32_t> Ask(abi::Export which, uint32_t first = 0, uint32_t second = 0);
+  bool Call(abi::Export which, wasmtime_val_raw* values, size_t count) noexcept;
 
   std::unique_ptr<Wasm> wasm_;
   abi::BurstHeader* burst_header_ = nullptr;

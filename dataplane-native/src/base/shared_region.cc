@@ -1,0 +1,98 @@
+#include "base/shared_region.h"
+
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "base/huge_pages.h"
+
+namespace nf {
+namespace {
+
+constexpr size_t kPage = 4096;
+
+size_t RoundUp(size_t value, size_t to) { return (value + to - 1) / to * to; }
+
+// What a region is made of while it is not yet one: closed and unmapped unless it is complete.
+struct Draft {
+  int fd = -1;
+  uint8_t* data = nullptr;
+  size_t bytes = 0;
+
+  bool Make(const char* name, size_t wanted, unsigned flags) {
+    bytes = wanted;
+    fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
+    if (fd < 0 || ftruncate(fd, static_cast<off_t>(bytes)) != 0) return false;
+    void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) return false;
+    data = static_cast<uint8_t*>(at);
+    return true;
+  }
+  // Kernels before 5.14 don't know the advice (EINVAL): pages then come on first touch.
+  bool Populate() { return madvise(data, bytes, MADV_POPULATE_WRITE) == 0 || errno == EINVAL; }
+  void Drop() {
+    if (data != nullptr) munmap(data, bytes);
+    if (fd >= 0) close(fd);
+    *this = Draft{};
+  }
+};
+
+}  // namespace
+
+SharedRegion::SharedRegion(SharedRegion&& other) noexcept { *this = std::move(other); }
+
+SharedRegion& SharedRegion::operator=(SharedRegion&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(data_, other.data_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(page_bytes_, other.page_bytes_);
+  return *this;
+}
+
+SharedRegion::~SharedRegion() {
+  if (data_ != nullptr) munmap(data_, bytes_);
+  CloseDescriptor();
+}
+
+void SharedRegion::CloseDescriptor() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+Expected<SharedRegion> SharedRegion::Create(const char* name, size_t bytes, bool prefer_huge) {
+  SharedRegion region;
+  Draft draft;
+  // A failure of huge pages is no error: they may be taken between the look and the mapping.
+  if (prefer_huge && bytes >= kHugePageBytes && FreeHugePages() >= RoundUp(bytes, kHugePageBytes) / kHugePageBytes) {
+    if (draft.Make(name, RoundUp(bytes, kHugePageBytes), MFD_HUGETLB | MFD_HUGE_2MB) && draft.Populate()) {
+      region.page_bytes_ = kHugePageBytes;
+    } else {
+      draft.Drop();
+    }
+  }
+  if (draft.data == nullptr) {
+    bool made = draft.Make(name, RoundUp(bytes == 0 ? 1 : bytes, kPage), 0);
+    if (made && prefer_huge) madvise(draft.data, draft.bytes, MADV_HUGEPAGE);
+    if (!made || !draft.Populate()) {
+      std::string why = std::strerror(errno);
+      draft.Drop();
+      return Fail(ErrorCode::kEalMemory, "no memory for " + std::string(name) + ": " + std::to_string(bytes) +
+                                             " bytes are wanted (" + why +
+                                             "). Fewer flows or smaller flow states need less.");
+    }
+  }
+  // Someone who could shrink the file would make the host fault on its own mapping.
+  fcntl(draft.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+  region.fd_ = draft.fd;
+  region.data_ = draft.data;
+  region.bytes_ = draft.bytes;
+  return region;
+}
+
+}  // namespace nf
