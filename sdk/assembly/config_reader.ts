@@ -68,11 +68,16 @@ export function configNil(): bool {
   return true;
 }
 
+/** What an object may take besides its fields: headers, and what its fields are until they are read. */
+export const CONFIG_SLACK: u64 = 4096;
+
 /** Room on the heap for `bytes` more, so that a large configuration is refused instead of running out. */
 export function configRoom(bytes: u64): bool {
   if (failure != 0) return false;
   // The allocator hands out addresses in order and never frees: an empty block tells where it is.
-  const next = <u64>heap.alloc(0);
+  const block = heap.alloc(0);
+  const next = <u64>block;
+  heap.free(block);
   if (next + bytes + 64 <= <u64>memory.size() << 16) return true;
   configFail(ConfigFailure.HEAP);
   return false;
@@ -97,6 +102,11 @@ export function configUnsigned(low: u64, high: u64): u64 {
   } else if (head >= 0xcc && head <= 0xcf) {
     at += 1;
     value = big(1 << (head - 0xcc));
+  } else if (head >= 0xd0 && head <= 0xd3) {
+    // Encoders write what fits a signed number as one.
+    const signed = configSigned(i64.MIN_VALUE, i64.MAX_VALUE);
+    if (signed < 0) configFail(ConfigFailure.RANGE);
+    value = <u64>signed;
   } else {
     configFail(ConfigFailure.TYPE);
   }

@@ -3,3 +3,4 @@ export * from "./manifest.ts";
 export * from "./state_schema.ts";
 export * from "./yaml_file.ts";
 export * from "./suggest.ts";
+export * from "./state_values.ts";

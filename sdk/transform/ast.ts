@@ -127,37 +127,49 @@ function resolve(sources: readonly as.Source[], source: as.Source, name: string,
 }
 
 /** The value of a constant integer expression: literals, + - * << ( ), and top-level constants of the same file. */
-export function integerOf(expression: as.Expression, depth = 0): number | undefined {
+export function bigintOf(expression: as.Expression, depth = 0): bigint | undefined {
   if (depth > 20) return undefined;
+  const of = (e: as.Expression): bigint | undefined => bigintOf(e, depth + 1);
   switch (expression.kind) {
     case NodeKind.Literal: {
       const text = textOf(expression).replaceAll("_", "");
-      return /^(0x[0-9a-f]+|0b[01]+|0o[0-7]+|\d+)$/i.test(text) ? Number(text) : undefined;
+      return /^(0x[0-9a-f]+|0b[01]+|0o[0-7]+|\d+)$/i.test(text) ? BigInt(text) : undefined;
     }
     case NodeKind.Parenthesized:
-      return integerOf((expression as as.ParenthesizedExpression).expression, depth + 1);
+      return of((expression as as.ParenthesizedExpression).expression);
     case NodeKind.Assertion:
-      return integerOf((expression as as.AssertionExpression).expression, depth + 1);
+      return of((expression as as.AssertionExpression).expression);
+    case NodeKind.UnaryPrefix: {
+      const { operand, operator } = expression as as.UnaryPrefixExpression;
+      const value = of(operand);
+      return value !== undefined && operator === Token.Minus ? -value : undefined;
+    }
     case NodeKind.Binary: {
       const { left, right, operator } = expression as as.BinaryExpression;
-      const a = integerOf(left, depth + 1);
-      const b = integerOf(right, depth + 1);
+      const a = of(left);
+      const b = of(right);
       if (a === undefined || b === undefined) return undefined;
       if (operator === Token.Plus) return a + b;
       if (operator === Token.Minus) return a - b;
       if (operator === Token.Asterisk) return a * b;
-      return operator === Token.LessThan_LessThan ? a * 2 ** b : undefined;
+      return operator === Token.LessThan_LessThan && b >= 0n && b < 64n ? a << b : undefined;
     }
     case NodeKind.Identifier: {
       const name = (expression as as.IdentifierExpression).text;
       for (const statement of expression.range.source.statements) {
         if (statement.kind !== NodeKind.Variable) continue;
         const found = (statement as as.VariableStatement).declarations.find((d) => d.name.text === name && d.is(CommonFlags.Const));
-        if (found?.initializer) return integerOf(found.initializer, depth + 1);
+        if (found?.initializer) return of(found.initializer);
       }
       return undefined;
     }
     default:
       return undefined;
   }
+}
+
+/** The same, where it is a number that counts something. */
+export function integerOf(expression: as.Expression): number | undefined {
+  const value = bigintOf(expression);
+  return value === undefined || value > BigInt(Number.MAX_SAFE_INTEGER) || value < 0n ? undefined : Number(value);
 }

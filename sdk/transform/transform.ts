@@ -9,7 +9,8 @@ import type * as as from "assemblyscript";
 import type { ConfigSchema } from "../config/schema.ts";
 import type { Rights } from "../manifest/manifest.ts";
 import type { StateSchema } from "../manifest/state_schema.ts";
-import { decoratorOf, isAuthored, isClass, parseGenerated, resolveClass, typeName } from "./ast.ts";
+import { decoratorOf, isAuthored, isClass, parseGenerated, resolveClass, textOf, typeName } from "./ast.ts";
+import { ConfigClasses } from "./config_class.ts";
 import { type NfClass, findNf } from "./find_nf.ts";
 import { type FlowState, HIDDEN, arrayClasses, emptySchema, layOut, rewriteFlowState, rewriteOffsetof } from "./flow_state.ts";
 import { addGlue, setStateConstants } from "./glue.ts";
@@ -49,8 +50,9 @@ export function makeTransform(input: TransformInput, output: TransformOutput): n
       this.#rewriteStates(parser, authored, report);
       for (const source of authored) rewriteOffsetof(source, (name, field) => this.#placeOf(parser, source, name, field));
       this.#state = this.#stateOf(parser, nf, report);
-      output.configSchema = { type: "object", properties: {}, additionalProperties: false };
-      addGlue(parser, nf, { decode: undefined });
+      const config = this.#configOf(parser, nf, report);
+      output.configSchema = config ?? { type: "object", properties: {}, additionalProperties: false };
+      addGlue(parser, nf, { decode: config && `${textOf(nf.config)}.${HIDDEN}decode()` });
     }
 
     #rewriteStates(parser: as.Parser, authored: readonly as.Source[], report: Report): void {
@@ -91,6 +93,21 @@ export function makeTransform(input: TransformInput, output: TransformOutput): n
       if (state || name === "NoState") return state;
       if (declaration) report.error(nf.state.range, `${name} is not a @flowState class: write @flowState before it, or NoState here.`);
       else report.error(nf.state.range, `there is no class ${name}; the state is a @flowState class, or NoState.`);
+      return undefined;
+    }
+
+    #configOf(parser: as.Parser, nf: NfClass, report: Report): ConfigSchema | undefined {
+      const name = typeName(nf.config);
+      const declaration = name === undefined ? undefined : resolveClass(parser.sources, nf.source, name);
+      if (declaration && decoratorOf(declaration, "config")) {
+        const classes = new ConfigClasses(parser.sources, report);
+        const schema = classes.schemaOf(declaration);
+        classes.addDecoders(parser);
+        return schema;
+      }
+      if (name === "NoConfig") return undefined;
+      if (declaration) report.error(nf.config.range, `${name} is not a @config class: write @config before it, or NoConfig here.`);
+      else report.error(nf.config.range, `there is no class ${name}; the configuration is a @config class, or NoConfig.`);
       return undefined;
     }
 
