@@ -42,10 +42,17 @@ function ports(text: string): FormatComplaint | undefined {
   return undefined;
 }
 
+/** A word like tcp, or a number: YAML reads the latter as one. */
+function nameOrNumber(text: string): FormatComplaint | undefined {
+  if (/^[a-z0-9][a-z0-9_/-]{0,62}$/.test(text)) return undefined;
+  return { code: "config.field", message: "this is no name and no number", allowed: "lower-case letters, digits, '-', '_' and '/'" };
+}
+
 export const TEXT_FORMATS: Readonly<Record<string, Check>> = {
   ipv4: address(isIPv4, "an IPv4 address: 192.0.2.1"),
   ipv6: address(isIPv6, "an IPv6 address: 2001:db8::1"),
   address: address((text) => isIPv4(text) || isIPv6(text), "an IPv4 or IPv6 address"),
   prefix,
   ports,
+  name_or_number: nameOrNumber,
 };
