@@ -12,10 +12,10 @@ export function innerProtocol(ip: usize, l4: usize): u32 {
   if (load<u8>(ip) >> 4 == 4) return <u32>load<u8>(ip, 9);
   let protocol = <u32>load<u8>(ip, 6);
   for (let at = ip + 40; at + 2 <= l4; ) {
-    const length = <usize>load<u8>(at, 1);
-    const bytes = protocol == 44 ? 8 : protocol == 51 ? (length + 2) << 2 : (length + 1) << 3;
+    const length = <u32>load<u8>(at, 1);
+    const bytes: u32 = protocol == 44 ? 8 : protocol == 51 ? (length + 2) << 2 : (length + 1) << 3;
     protocol = <u32>load<u8>(at);
-    at += bytes;
+    at += <usize>bytes;
   }
   return protocol;
 }
