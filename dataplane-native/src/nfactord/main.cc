@@ -1,0 +1,29 @@
+// nfactord, the stand-alone native binary.
+#include <cstdio>
+#include <cstring>
+
+#include "nf_abi.h"
+#include "nfactord/compile.h"
+#include "wasm/engine.h"
+
+namespace {
+
+int Usage() {
+  std::fputs(
+      "usage: nfactord compile <in.wasm> <out.native>   compile an admitted core module, in a jail\n"
+      "       nfactord version                          print versions\n",
+      stderr);
+  return nf::kExitUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* command = argc > 1 ? argv[1] : "";
+  if (std::strcmp(command, "compile") == 0 && argc == 4) return nf::CompileFile(argv[2], argv[3]);
+  if (std::strcmp(command, "version") == 0 && argc == 2) {
+    std::printf("nfactord, ABI version %u, Wasmtime %s\n", nf::abi::kAbiVersion, nf::Engine::WasmtimeVersion());
+    return nf::kExitDone;
+  }
+  return Usage();
+}
