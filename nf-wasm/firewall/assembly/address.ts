@@ -24,15 +24,15 @@ function ipv4(t: Text): i64 {
     const start = t.at;
     const byte = t.decimal(255);
     if (byte < 0 || (t.at - start > 1 && t.text.charCodeAt(start) == 48)) return -1; // 010 would be octal elsewhere
-    value = (value << 8) | <i64>byte;
+    value = (value << 8) | (<i64>byte);
   }
   return value;
 }
 
 /** Puts word i (of eight) into the prefix. */
 function putWord(p: Prefix, i: i32, word: u64): void {
-  if (i < 4) p.high |= word << <u64>((3 - i) << 4);
-  else p.low |= word << <u64>((7 - i) << 4);
+  if (i < 4) p.high |= word << (<u64>((3 - i) << 4));
+  else p.low |= word << (<u64>((7 - i) << 4));
 }
 
 /** True when the text goes on with a.b.c.d. */
@@ -91,7 +91,7 @@ export function readPrefix(t: Text, text: string, p: Prefix): bool {
     const v4 = ipv4(t);
     if (v4 < 0) return false;
     p.family = 4;
-    p.low = MAPPED | <u64>v4;
+    p.low = MAPPED | (<u64>v4);
   } else {
     if (!ipv6(t, p)) return false;
     p.family = 6;

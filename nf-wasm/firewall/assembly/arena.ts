@@ -10,7 +10,7 @@ const REST: usize = 16_384;
 
 /** Takes the rest of the heap. Its pages were never written, so they are zero. */
 export function arenaBegin(): void {
-  const left = (<usize>memory.size() << 16) - heap.alloc(0);
+  const left = ((<usize>memory.size()) << 16) - heap.alloc(0);
   if (left <= REST) return;
   next = (heap.alloc(left - REST) + 7) & ~7;
   end = next + left - REST - 32;

@@ -62,7 +62,7 @@ export function newPalette(): Palette {
 
 function mark(bits: usize, port: u32): void {
   const at = bits + <usize>(port >> 3);
-  store<u8>(at, <u8>(<u32>load<u8>(at) | (<u32>1 << (port & 7))));
+  store<u8>(at, <u8>((<u32>load<u8>(at)) | ((<u32>1) << (port & 7))));
 }
 
 /** Turns the list of ranges into intervals. */
@@ -78,17 +78,17 @@ export function paint(t: PortTable, palette: Palette): void {
   t.rules = arena(<usize>most * 4);
   let n: u32 = 0;
   for (let word: u32 = 0; word < 1024; word++) {
-    let rest = load<u64>(bits + (<usize>word << 3));
+    let rest = load<u64>(bits + ((<usize>word) << 3));
     if (rest == 0) continue;
-    store<u64>(bits + (<usize>word << 3), 0); // clean for the next table
+    store<u64>(bits + ((<usize>word) << 3), 0); // clean for the next table
     for (; rest != 0; rest &= rest - 1) {
-      store<u32>(t.starts + (<usize>n << 2), (word << 6) + <u32>ctz(rest));
-      store<u32>(t.rules + (<usize>n << 2), NO_RULE);
-      store<u32>(palette.free + (<usize>n << 2), n);
+      store<u32>(t.starts + ((<usize>n) << 2), (word << 6) + <u32>ctz(rest));
+      store<u32>(t.rules + ((<usize>n) << 2), NO_RULE);
+      store<u32>(palette.free + ((<usize>n) << 2), n);
       n++;
     }
   }
-  store<u32>(palette.free + (<usize>n << 2), n);
+  store<u32>(palette.free + ((<usize>n) << 2), n);
   t.count = n;
   for (let at = reversed(t.ranges); at != 0; at = changetype<Range>(at).next) paintOne(t, palette.free, changetype<Range>(at));
   t.ranges = 0;
@@ -109,9 +109,9 @@ function reversed(list: usize): usize {
 
 function paintOne(t: PortTable, free: usize, range: Range): void {
   let i = nextFree(free, intervalOf(t, range.low));
-  while (i < t.count && load<u32>(t.starts + (<usize>i << 2)) <= range.high) {
-    store<u32>(t.rules + (<usize>i << 2), range.rule);
-    store<u32>(free + (<usize>i << 2), i + 1);
+  while (i < t.count && load<u32>(t.starts + ((<usize>i) << 2)) <= range.high) {
+    store<u32>(t.rules + ((<usize>i) << 2), range.rule);
+    store<u32>(free + ((<usize>i) << 2), i + 1);
     i = nextFree(free, i + 1);
   }
 }
@@ -119,10 +119,10 @@ function paintOne(t: PortTable, free: usize, range: Range): void {
 /** The first unpainted interval from i on, shortening the way for the next search. */
 function nextFree(free: usize, i: u32): u32 {
   let to = i;
-  while (load<u32>(free + (<usize>to << 2)) != to) to = load<u32>(free + (<usize>to << 2));
+  while (load<u32>(free + ((<usize>to) << 2)) != to) to = load<u32>(free + ((<usize>to) << 2));
   while (i != to) {
-    const next = load<u32>(free + (<usize>i << 2));
-    store<u32>(free + (<usize>i << 2), to);
+    const next = load<u32>(free + ((<usize>i) << 2));
+    store<u32>(free + ((<usize>i) << 2), to);
     i = next;
   }
   return to;
@@ -131,9 +131,9 @@ function nextFree(free: usize, i: u32): u32 {
 /** Index of the interval that holds a port. */
 function intervalOf(t: PortTable, port: u32): u32 {
   let low: u32 = 0;
-  for (let high = t.count; high - low > 1; ) {
+  for (let high = t.count; high - low > 1;) {
     const middle = (low + high) >> 1;
-    if (load<u32>(t.starts + (<usize>middle << 2)) <= port) low = middle;
+    if (load<u32>(t.starts + ((<usize>middle) << 2)) <= port) low = middle;
     else high = middle;
   }
   return low;
@@ -141,5 +141,5 @@ function intervalOf(t: PortTable, port: u32): u32 {
 
 /** The first rule that holds a port, or NO_RULE. */
 export function ruleOf(t: PortTable, port: u32): u32 {
-  return load<u32>(t.rules + (<usize>intervalOf(t, port) << 2));
+  return load<u32>(t.rules + ((<usize>intervalOf(t, port)) << 2));
 }

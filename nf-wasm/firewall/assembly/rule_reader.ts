@@ -69,7 +69,12 @@ export class RuleReader {
     const before = this.errors;
     const m = this.match;
     if (rule.action != "allow" && rule.action != "drop") {
-      this.wrong(i, ".action", "config.field", rule.action == "" ? "a rule needs an action; allow or drop" : quoted(rule.action) + " is no action; allow or drop");
+      this.wrong(
+        i,
+        ".action",
+        "config.field",
+        rule.action == "" ? "a rule needs an action; allow or drop" : quoted(rule.action) + " is no action; allow or drop",
+      );
     }
     this.prefixes(m, rule, i);
     this.protocolAndSide(m, rule, i);
@@ -196,11 +201,11 @@ export class RuleReader {
       const end = ports.high[r] + 1;
       while (low < end) {
         let bits: u32 = low == 0 ? 16 : ctz(low);
-        while ((<u32>1 << bits) > end - low) bits--;
+        while ((<u32>1) << bits > end - low) bits--;
         this.blockLengths[this.blocks] = 16 - bits;
         this.blockStarts[this.blocks] = low;
         this.blocks += 1;
-        low += <u32>1 << bits;
+        low += (<u32>1) << bits;
       }
     }
   }
