@@ -1,0 +1,125 @@
+/**
+ * `npm run demo`: the product's main job on real traffic. As root: a chain of sandboxed NFs between a real curl and a real nginx, one NF swapped for
+ * a new version during a download. Then, with or without root, a capture through the same chain. Ends by itself, leaves nothing behind, exits with 1
+ * when something did not happen as it should.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RunResult } from "../host/src/result/run_result.ts";
+import { LiveHost, ROOT, newVersion, nfactorJson } from "./lib/live_host.ts";
+import { NetworkLab } from "./lib/network_lab.ts";
+
+const CONFIG = `apiVersion: nfactor/v1
+chain:
+  - { nf: flow_monitor }
+  - nf: firewall
+    config:
+      default: allow
+      rules:
+        - { action: drop, protocol: tcp, side: client, to: 10.77.0.0/16, ports: 8080 }
+  - { nf: http_parser }
+`;
+const DOWNLOAD_MIB = 100;
+
+const say = (text: string): void => console.log(text);
+const title = (text: string): void => say(`\n── ${text}`);
+const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+const group = (n: number): string => n.toLocaleString("en-US");
+
+function must(condition: boolean, text: string): void {
+  say(`  ${condition ? "ok  " : "FAIL"} ${text}`);
+  if (!condition) process.exitCode = 1;
+}
+
+function packetLine({ received, sent, held, dropped }: RunResult["packets"]): string {
+  const reasons = Object.entries(dropped).map(([reason, n]) => `${reason} ${group(n)}`);
+  return `${group(received)} packets received, ${group(sent)} sent, ${group(held)} held, dropped: ${reasons.join(", ") || "none"}`;
+}
+
+async function live(config: string): Promise<void> {
+  title("Two hosts, and between them a chain of NFs that nobody has to trust");
+  const lab = new NetworkLab();
+  try {
+    const www = await lab.startNginx();
+    const file = randomBytes(DOWNLOAD_MIB << 20);
+    writeFileSync(join(www, "large"), file);
+    say(`  client ${lab.clientAddress} ── left [flow_monitor → firewall → http_parser] right ── server ${lab.serverAddress} (nginx)`);
+    const host = await LiveHost.start(lab, "demo", ["--config", config]);
+    const curl = (url: string, ...more: string[]) => lab.run("client", "curl", ["-sS", "--max-time", "60", ...more, url]);
+
+    const hello = await curl(`http://${lab.serverAddress}/hello`);
+    must(hello.stdout === "hello through the chain\n", `allowed:  GET http://${lab.serverAddress}/hello → ${JSON.stringify(hello.stdout.trim())}`);
+    await curl(`http://${lab.serverAddress}/missing`, "-o", "/dev/null");
+    await curl(`http://[${lab.serverAddress6}]/moved`, "-o", "/dev/null");
+    const blocked = await curl(`http://${lab.serverAddress}:8080/hello`, "--connect-timeout", "2");
+    must(blocked.code === 28, `blocked:  port 8080, by the firewall's rule 1 (curl: ${blocked.stderr.trim() || `exit ${blocked.code}`})`);
+
+    title("What the host knows of each flow: state of the NFs, read by name from memory that the host owns");
+    for (const { key, packets, nfs } of (await host.flows("tcp")).flows) {
+      const { firewall: fw, http_parser: http, flow_monitor: monitor } = nfs;
+      const ends = [key.initiator, key.responder].map(({ address, port }) => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`));
+      const request = http?.["method0"] ? `${String(http["method0"])} ${String(http["path0"])} → ${String((http["statuses"] as number[])[0])}` : "no HTTP seen";
+      say(
+        `  ${ends.join(" > ")}  packets ${packets.join("/")}  firewall.tag ${String(fw?.["tag"])}  rtt ${(Number(monitor?.["rttServerNs"] ?? 0) / 1000).toFixed(0)} µs  ${request}`,
+      );
+    }
+
+    title(`A new firewall in the middle of a download of ${DOWNLOAD_MIB} MiB`);
+    const download = lab.run(
+      "client",
+      "curl",
+      ["-sS", "--max-time", "120", "--limit-rate", "40M", "-o", join(lab.folder, "received"), "-w", "%{speed_download}", `http://${lab.serverAddress}/large`],
+      150_000,
+    );
+    const next = newVersion(lab, "firewall", "1.1.0");
+    const swap = await host.swap("firewall", next);
+    const under = (await host.flows("tcp", ":80")).flows.reduce((most, flow) => Math.max(most, flow.bytes[1]), 0);
+    const { code, stdout: speed } = await download;
+    say(
+      `  firewall ${swap.from.version} → ${swap.to.version} in ${swap.prepare_ms.toFixed(0)} ms off the packet path; pause ${(swap.pause_ns / 1000).toFixed(1)} µs (a burst took ${(swap.burst_ns / 1000).toFixed(1)} µs)`,
+    );
+    must(under < file.length, `swapped while the download was at ${group(under)} of ${group(file.length)} bytes`);
+    must(swap.packets_dropped === 0, `${swap.flows} flows kept their state, ${swap.packets_dropped} packets dropped by the swap`);
+    must(
+      code === 0 && sha256(readFileSync(join(lab.folder, "received"))) === sha256(file),
+      `the download went on: sha256 right, ${(Number(speed) / 1e6).toFixed(0)} MB/s`,
+    );
+    const again = await curl(`http://${lab.serverAddress}:8080/hello`, "--connect-timeout", "2");
+    must(again.code === 28, "the new version still blocks port 8080");
+
+    const result = await host.stop();
+    must(result.faults.length === 0, packetLine(result.packets));
+  } finally {
+    lab.close();
+  }
+}
+
+async function capture(config: string, folder: string): Promise<void> {
+  title("A capture of curl and nginx through the same chain");
+  const input = join(ROOT, "test/fixtures/http.pcap");
+  const output = join(folder, "out.pcap");
+  const result = await nfactorJson<RunResult>(["run", "--config", config, "--in", input, "--out", output, "--quiet"]);
+  const { received, sent, held, dropped } = result.packets;
+  say(`  ${packetLine(result.packets)}; ${result.flows.length} flows`);
+  for (const { key, nfs } of result.flows) {
+    const http = nfs["http_parser"];
+    if (http === undefined || Number(http["requests"]) === 0) continue;
+    const requests = Array.from(
+      { length: Math.min(8, Number(http["requests"])) },
+      (_, i) => `${String(http[`method${i}`])} ${String(http[`path${i}`])} → ${(http["statuses"] as number[])[i]}`,
+    );
+    say(`  ${key.initiator.address}:${key.initiator.port}  ${requests.join(", ")}`);
+  }
+  must(received === sent + held + Object.values(dropped).reduce((a, b) => a + b, 0), "received = sent + dropped by reason + held");
+}
+
+const folder = mkdtempSync(join(tmpdir(), "nfactor-demo-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+const config = join(folder, "nfactor.yaml");
+writeFileSync(config, CONFIG);
+if (process.getuid?.() === 0) await live(config);
+else say("\nNot root, so no network namespaces: the live part is left out. 'sudo npm run demo' shows it.");
+await capture(config, folder);
+say(process.exitCode ? "\nSomething did not happen as it should; see FAIL above." : "\nEverything happened as it should.");

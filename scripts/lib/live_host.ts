@@ -1,0 +1,108 @@
+/**
+ * The nfactor command as a user starts it, for the demo and the end-to-end tests: a live host in a lab's wire, and single commands. A command that
+ * fails is an exception that carries what it printed.
+ */
+import { type ChildProcess, execFile } from "node:child_process";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { RunResult } from "../../host/src/result/run_result.ts";
+import type { Result } from "../../host/src/rpc/protocol.ts";
+import type { NetworkLab } from "./network_lab.ts";
+
+export const ROOT = new URL("../../", import.meta.url).pathname;
+export const NFACTOR = join(ROOT, "bin/nfactor");
+
+/** Runs `nfactor …` to its end; resolves with exit code and output whatever the code. */
+export function nfactor(args: readonly string[], { cwd = ROOT, timeoutMs = 120_000 } = {}): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((done) => {
+    execFile(
+      process.execPath,
+      [NFACTOR, ...args],
+      { cwd, timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 256 << 20, encoding: "utf8" },
+      (error, stdout, stderr) => {
+        done({ code: error ? (typeof error.code === "number" ? error.code : 1) : 0, stdout, stderr });
+      },
+    );
+  });
+}
+
+/** Like nfactor() with --json: the object that was printed. */
+export async function nfactorJson<T>(args: readonly string[], options: { cwd?: string; timeoutMs?: number } = {}): Promise<T> {
+  const { code, stdout, stderr } = await nfactor([...args, "--json"], options);
+  if (code !== 0) throw new Error(`nfactor ${args.join(" ")} ended with ${code}:\n${stderr}${stdout}`);
+  return JSON.parse(stdout) as T;
+}
+
+/** A copy of a shipped NF with another version number, as an author would publish it. */
+export function newVersion(lab: NetworkLab, nf: string, version: string): string {
+  const folder = join(lab.folder, `${nf}-${version}`);
+  cpSync(join(ROOT, "nf-wasm", nf), folder, { recursive: true, filter: (path) => !/\/(build|node_modules)$/.test(path) });
+  const manifest = join(folder, "nf.yaml");
+  writeFileSync(manifest, readFileSync(manifest, "utf8").replace(/^version: .*$/m, `version: ${version}`));
+  return folder;
+}
+
+export class LiveHost {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<number>;
+  #stdout = "";
+  #stderr = "";
+
+  private constructor(lab: NetworkLab, name: string, args: readonly string[]) {
+    this.name = name;
+    this.#child = lab.spawn("wire", process.execPath, [
+      NFACTOR,
+      "run",
+      ...args,
+      "--client-iface",
+      lab.clientIface,
+      "--server-iface",
+      lab.serverIface,
+      "--name",
+      name,
+      "--quiet",
+      "--json",
+    ]);
+    this.#child.stdout?.on("data", (chunk: Buffer) => (this.#stdout += chunk.toString()));
+    this.#child.stderr?.on("data", (chunk: Buffer) => (this.#stderr += chunk.toString()));
+    this.#ended = new Promise((done) => this.#child.once("close", (code) => done(code ?? 1)));
+  }
+
+  /** Starts a host and waits until it answers on its control socket. */
+  static async start(lab: NetworkLab, name: string, args: readonly string[]): Promise<LiveHost> {
+    const host = new LiveHost(lab, name, args);
+    let ended = false;
+    void host.#ended.then(() => (ended = true));
+    for (let i = 0; i < 300 && !ended; i++) {
+      const { code } = await nfactor(["flows", "--host", name, "--json"]);
+      if (code === 0) return host;
+      await new Promise((done) => setTimeout(done, 100));
+    }
+    host.#child.kill("SIGKILL");
+    throw new Error(`the host did not start:\n${host.#stderr}${host.#stdout}`);
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+  get messages(): string {
+    return this.#stderr;
+  }
+
+  flows(...match: string[]): Promise<Result<"flows">> {
+    return nfactorJson(["flows", ...match, "--host", this.name]);
+  }
+
+  swap(entry: string, nf: string, ...more: string[]): Promise<Result<"swap">> {
+    return nfactorJson(["swap", entry, nf, "--host", this.name, ...more]);
+  }
+
+  /** Ctrl-C; resolves with the run's result. */
+  async stop(): Promise<RunResult> {
+    this.#child.kill("SIGINT");
+    const code = await this.#ended;
+    if (code !== 0) throw new Error(`the host ended with ${code}:\n${this.#stderr}${this.#stdout}`);
+    return JSON.parse(this.#stdout) as RunResult;
+  }
+}
