@@ -59,7 +59,7 @@ export async function checkCore(core: Uint8Array, report: Report, heapPages?: nu
   const shape = readCore(core, report);
   const facts = checkShape(shape, heapPages, report);
   // V8 knows features that are refused here, and others not: its verdict says something only about what has passed so far.
-  if (report.count("module_malformed", "feature") === 0) checkValid(core, report);
+  if (report.count("module_malformed", "feature", "memory_missing") === 0) checkValid(core, report);
   // What the wrap would complain of has been said already, when something has been said of the module.
   if (report.refusals.length === before) await checkWorld(core, report);
   return facts;

@@ -1,5 +1,3 @@
 // Entry of the checking process (see child.ts): TypeScript is run as it is, by the tsx of this package.
-import { register } from "tsx/esm/api";
-
-register({ tsconfig: false });
+await import("../register.mjs");
 await import("./child_main.ts");

@@ -75,6 +75,8 @@ export function readCore(core: Uint8Array, report: Report): Shape {
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     report.refuse("module_malformed", `offset ${error.offset}`, error.message);
+    // What was not reached is not whole either.
+    for (const id of NAMES.keys()) shape.broken.add(id);
     return shape;
   }
   const defined = shape.functions.length - shape.importedFunctions;

@@ -46,7 +46,7 @@ export function checkShape(shape: Shape, heapPagesGranted: number | undefined, r
   if (facts.abiVersion !== undefined && facts.abiVersion !== ABI_VERSION) {
     report.refuse("abi_version", facts.abiVersion, `the module is made for ABI version ${facts.abiVersion}, this host runs ${ABI_VERSION}`, ABI_VERSION);
   }
-  if (facts.stateBytes !== undefined) report.within("state_bytes", facts.stateBytes, `a slot has ${facts.stateBytes} bytes`);
+  if (facts.stateBytes !== undefined && !report.within("state_bytes", facts.stateBytes, `a slot has ${facts.stateBytes} bytes`)) facts.stateBytes = undefined;
   return facts;
 }
 
