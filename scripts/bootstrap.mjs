@@ -68,7 +68,7 @@ export function bootstrapSteps(purpose) {
     },
     { title: "engine (Wasmtime; about 5 minutes when it is not cached)", run: (show) => engineDir(show) },
     { title: "native dataplane", run: (show) => buildNative({ targets: ["nfactor_addon", "nfactord"], show }) },
-    { title: "network functions", run: (show) => must("node", ["--import", "tsx", "scripts/build_nfs.ts"], { onLine: show }) },
+    { title: "network functions", run: (show) => must("node", ["--import", "./sdk/register.mjs", "scripts/build_nfs.ts"], { onLine: show }) },
   ];
 }
 

@@ -15,7 +15,7 @@ main(async () => {
   if (!program) throw new StepError(`unknown program '${name}': allowed are ${Object.keys(PROGRAMS).join(", ")}.`);
   checkNode();
   await runSteps(bootstrapSteps(program.purpose));
-  const child = spawn(process.execPath, ["--import", "tsx", program.file, ...args], { cwd: ROOT, stdio: "inherit" });
+  const child = spawn(process.execPath, ["--import", "./sdk/register.mjs", program.file, ...args], { cwd: ROOT, stdio: "inherit" });
   // The child gets the terminal's signals itself; this process waits for it to clean up.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => signal === "SIGTERM" && child.kill(signal));
   process.exitCode = await new Promise((done) => child.on("close", (code, signal) => done(code ?? (signal ? 130 : 1))));

@@ -3,7 +3,7 @@
  * its place in the file that the value came from.
  */
 import type { OptionalExport } from "@nfactor/sdk/abi";
-import { encodeConfig } from "@nfactor/sdk/build";
+import { ConfigError, encodeConfig } from "@nfactor/sdk/config";
 import { NfError } from "@nfactor/sdk/errors";
 import type { AdmittedNf } from "@nfactor/sdk/admission";
 import type { Manifest, StateSchema } from "@nfactor/sdk/manifest";
@@ -51,4 +51,14 @@ export async function admitAndPrepare(
     exports: nf.optionalExports,
     source: faultSource(loaded.sourceMap, loaded.shown),
   };
+}
+
+function encode({ configSchema }: AdmittedNf, plan: EntryPlan): Uint8Array {
+  try {
+    return encodeConfig(configSchema, plan.config);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { code, path, at, given, allowed, fix } = error;
+    throw new NfError(code, `chain '${plan.name}': ${error.message}`, { where: plan.configPlace(path, at) ?? plan.where, given, allowed, fix: fix ?? "Nothing was started." });
+  }
 }

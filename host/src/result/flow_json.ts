@@ -1,6 +1,5 @@
 /** From what the dataplane counts to the objects of run_result.ts. */
-import { type StateSchema } from "@nfactor/sdk/manifest";
-import { stateToJson } from "@nfactor/sdk/build";
+import { type StateSchema, stateToJson } from "@nfactor/sdk/manifest";
 import type { NativeFlow, NativeFlowKey } from "../dataplane/native_types.ts";
 import { protocolName } from "./flow_text.ts";
 import type { FlowJson, FlowKeyJson, RunResult } from "./run_result.ts";
