@@ -57,14 +57,16 @@ bool WriteAll(int fd, const std::vector<uint8_t>& bytes) {
   return fsync(fd) == 0 || errno == EINVAL;
 }
 
-// In the child. The engine is made before the jail is entered: its thread could not be made afterwards.
+// In the child. The engine is made before the jail is entered, its thread could not be made afterwards; and it is never
+// torn down: this process has nothing to tidy up.
 int CompileJailed(int in, int out) {
-  auto engine = Engine::Create({});
-  if (!engine) return Say(engine.error(), kExitRefused);
+  auto made = Engine::Create({});
+  if (!made) return Say(made.error(), kExitRefused);
+  Engine* engine = made->release();
   if (auto jailed = EnterJail({}); !jailed) return Say(jailed.error(), kExitRefused);
   auto wasm = ReadModule(in);
   if (!wasm) return Say(wasm.error(), kExitFiles);
-  auto native = Module::Compile(**engine, *wasm);
+  auto native = Module::Compile(*engine, *wasm);
   if (!native) return Say(native.error(), kExitRefused);
   if (!WriteAll(out, *native)) return SayErrno("cannot write", "the native code");
   return kExitDone;
