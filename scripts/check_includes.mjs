@@ -14,7 +14,7 @@ const BELOW = {
   port: ["base", "packet"],
   wasm: ["base"],
   flow: ["base", "packet"],
-  chain: ["base", "packet", "wasm", "flow"],
+  chain: ["base", "packet", "port", "wasm", "flow"],
   runtime: ["base", "packet", "port", "wasm", "flow", "chain"],
   nfactord: ["base", "packet", "port", "wasm", "flow", "chain", "runtime"],
   addon: ["base", "packet", "port", "wasm", "flow", "chain", "runtime"],
