@@ -36,14 +36,15 @@ function dataLength(p: Packet): u32 {
 export function follow(p: Packet, t: Tcp, s: Connection): u32 {
   // Most segments are of this kind: no beginning, no end, one part of a datagram.
   if (s.stage == Stage.ESTABLISHED && (t.flags & BEGINS) == TcpFlag.ACK && !p.isFragment) {
-    return inWindow(t, s, p.direction & 1, t.seq + dataLength(p));
+    const seq = t.seq;
+    return inWindow(t, s, p.direction & 1, seq, seq + dataLength(p));
   }
   return special(p, t, s);
 }
 
 /** Checks a segment with ACK against both windows, and moves them. `end` is the number behind its last byte. */
 @inline
-function inWindow(t: Tcp, s: Connection, d: u32, end: u32): u32 {
+function inWindow(t: Tcp, s: Connection, d: u32, seq: u32, end: u32): u32 {
   const o = d ^ 1;
   const ack = t.ack;
   const window = max<u32>(t.window << s.scale[d], 1);
@@ -51,7 +52,7 @@ function inWindow(t: Tcp, s: Connection, d: u32, end: u32): u32 {
   const acknowledgeable = s.end[o];
   const offered = s.window[d];
   if (Tracking.enforceWindows) {
-    if (behind(end, s.limit[d]) || behind(sent - s.window[o] - 1, t.seq)) return Reason.OUT_OF_WINDOW;
+    if (behind(end, s.limit[d]) || behind(sent - s.window[o] - 1, seq)) return Reason.OUT_OF_WINDOW;
     if (behind(ack, acknowledgeable) || behind(acknowledgeable - max<u32>(offered, ACK_LAG), ack)) return Reason.OUT_OF_WINDOW;
   }
   if (behind(end, sent)) s.end[d] = end;
@@ -166,7 +167,7 @@ function synAck(p: Packet, t: Tcp, s: Connection, d: u32): u32 {
     return 0;
   }
   if (s.midstream == 0 && Tracking.enforceWindows && (t.seq + 1 != s.synNext[d] || !acknowledges(t, s, o))) return Reason.OUT_OF_WINDOW;
-  return inWindow(t, s, d, t.seq + 1 + dataLength(p));
+  return inWindow(t, s, d, t.seq, t.seq + 1 + dataLength(p));
 }
 
 /** A RST counts if its number lies between what the other side has acknowledged and what it is ready to take. */
@@ -183,7 +184,7 @@ function segment(p: Packet, t: Tcp, s: Connection, d: u32, fin: bool): u32 {
   // Of a segment in fragments, only the first shows its header: the others may hold up to 64 KiB more.
   if (p.isFragment) end = behind(t.seq + 65_535, s.limit[d]) && !behind(end, s.limit[d]) ? s.limit[d] : t.seq + 65_535;
   if (Tracking.enforceWindows && (<u32>s.fins & (<u32>1 << d)) != 0 && behind(end, s.end[d])) return Reason.TCP_STATE; // nothing comes behind a FIN
-  const reason = inWindow(t, s, d, end);
+  const reason = inWindow(t, s, d, t.seq, end);
   if (reason != 0) return reason;
   if (fin) {
     s.fins = <u8>(<u32>s.fins | (<u32>1 << d));

@@ -9,6 +9,7 @@ import { RuleReader } from "./rule_reader";
 import { COUNTER_ALLOWED, COUNTER_BLOCKED, Connection, Reason } from "./state";
 
 const ICMP: u32 = 1;
+const UDP: u32 = 17;
 const ICMPV6: u32 = 58;
 
 let classifier: Classifier = changetype<Classifier>(0);
@@ -118,7 +119,7 @@ export class Firewall extends NetworkFunction<Connection, Config> {
     let reason: u32;
     if (s.tag == 0) {
       const tcp = p.tcp();
-      reason = tcp !== null ? follow(p, tcp, s) : other(p, s);
+      reason = tcp !== null ? follow(p, tcp, s) : p.protocol == UDP ? 0 : other(p, s);
     } else {
       reason = blocked(p, s);
     }
