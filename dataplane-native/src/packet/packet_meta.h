@@ -12,6 +12,7 @@
 namespace nf {
 
 inline constexpr uint32_t kNoFlow = UINT32_MAX;
+inline constexpr uint8_t kNoPollIndex = UINT8_MAX;
 
 struct alignas(64) PacketMeta {
   ParsedPacket parsed;
@@ -25,7 +26,8 @@ struct alignas(64) PacketMeta {
   uint8_t direction;
   uint8_t emitted;  // 1 when an NF made this frame; then order behind its cause is `emit_order`.
   uint8_t emit_order;
-  uint8_t spare[3];
+  uint8_t poll_index;  // Place in the poll that took it, below 32; kNoPollIndex for those that come in otherwise.
+  uint8_t spare[2];
 };
 static_assert(sizeof(PacketMeta) == 128);
 

@@ -37,4 +37,8 @@ struct ParsedPacket {
 // then undefined). Never reads beyond `captured`.
 abi::DropReason ParsePacket(const uint8_t* frame, uint32_t captured, uint32_t wire_length, ParsedPacket* out);
 
+// The tuple that a frame shows now, whose headers lie where `parsed` says (an NF may have edited addresses and ports
+// since): the out tuple of section 7. Of a later fragment only the addresses are new. Not for ICMP errors and non-IP.
+FlowKey ReadTuple(const uint8_t* frame, const ParsedPacket& parsed);
+
 }  // namespace nf
