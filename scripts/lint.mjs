@@ -13,7 +13,7 @@ main(async () => {
   const fix = process.argv.includes("--fix");
   const cxx = tracked("*.cc", "*.h");
   const checks = [
-    ["generated files", "node", ["--import", "tsx", "sdk/abi/generate.ts", ...(fix ? [] : ["--check"])]],
+    ["generated files", "node", ["scripts/generate.mjs", ...(fix ? [] : ["--check"])]],
     ["prettier", "npx", ["prettier", fix ? "--write" : "--check", "--log-level", "warn", "."]],
     ["eslint", "npx", ["eslint", "--max-warnings", "0", ...(fix ? ["--fix"] : []), "."]],
     ["tsc", "npx", ["tsc", "--noEmit"]],

@@ -1,5 +1,5 @@
 /**
- * nfactor.yaml: the ports, the flow table and the chain of one host. Its JSON schema is published as host/schemas/nfactor.schema.json.
+ * nfactor.yaml: the ports, the flow table and the chain of one host. Its JSON schema is published as docs/schemas/nfactor.yaml.schema.json.
  *
  * An entry's `config` is not checked here: what it may hold is decided by the NF's own schema (host/src/nf/prepare.ts does that), with positions
  * from the same file.

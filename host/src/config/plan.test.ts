@@ -105,7 +105,10 @@ test.each<[ChainFlags, string]>([
 test.each<[string, string]>([
   ["apiVersion: nfactor/v1\nchain: [\n", "error[config.yaml]: nfactor.yaml:3:1: "],
   ["apiVersion: nfactor/v1\nchain:\n  - { nf: onee }\n", "error[nf.not_found]: nfactor.yaml:3:11: there is no NF 'onee'"],
-  ["apiVersion: nfactor/v1\nchain:\n  - { nf: one, grunt: {} }\n", "error[config.field]: nfactor.yaml:3:16: unknown field 'chain[0].grunt'.\n  Allowed: name, nf, config, grant, lease. Did you mean 'grant'?"],
+  [
+    "apiVersion: nfactor/v1\nchain:\n  - { nf: one, grunt: {} }\n",
+    "error[config.field]: nfactor.yaml:3:16: unknown field 'chain[0].grunt'.\n  Allowed: name, nf, config, grant, lease. Did you mean 'grant'?",
+  ],
   ["apiVersion: nfactor/v1\nflows: { max: 0 }\nchain: [{ nf: one }]\n", "error[config.field]: nfactor.yaml:2:15: 'flows.max' is 0: "],
 ])("a file with a slip names line and column", (text, message) => {
   file(text);

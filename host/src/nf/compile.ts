@@ -61,5 +61,5 @@ function reason(error: unknown): string {
   if (killed === true) return `the compiler took longer than ${DEADLINE_MS / 1000} s`;
   if (signal) return `the compiler was stopped by ${signal}, most likely at one of its limits`;
   const last = (stderr ?? "").trim().split("\n").at(-1);
-  return safeText(last === undefined || last === "" ? (message ?? "unknown") : last, 300);
+  return safeText(last === undefined || last === "" ? (message ?? "unknown") : last.replace(/^nf\.compile: /, ""), 300);
 }

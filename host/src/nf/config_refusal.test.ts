@@ -3,12 +3,21 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { configRefused, parsePath } from "./config_refusal.ts";
 
-const located = parseYamlFile("default: allow\nrules:\n  - { action: drop, ports: 25-23 }\n", "rules.yaml", z.unknown(), { yaml: "config.yaml", field: "config.field" });
+const located = parseYamlFile("default: allow\nrules:\n  - { action: drop, ports: 25-23 }\n", "rules.yaml", z.unknown(), {
+  yaml: "config.yaml",
+  field: "config.field",
+});
 const entry = { name: "fw", configPlace: located.where, where: undefined };
 
 test("a complaint points at the field in the file", () => {
-  const error = configRefused(entry, ["hello", "config rules[0].ports: config.port_range: '25-23': the first is above the last; write 23-25"], "configure returned 1");
-  expect(error.format()).toBe("error[config.port_range]: rules.yaml:3:28: chain 'fw': rules[0].ports: '25-23': the first is above the last; write 23-25.\n  Nothing was started.");
+  const error = configRefused(
+    entry,
+    ["hello", "config rules[0].ports: config.port_range: '25-23': the first is above the last; write 23-25"],
+    "configure returned 1",
+  );
+  expect(error.format()).toBe(
+    "error[config.port_range]: rules.yaml:3:28: chain 'fw': rules[0].ports: '25-23': the first is above the last; write 23-25.\n  Nothing was started.",
+  );
 });
 
 test("a field that is not there is sought above, several complaints are counted", () => {

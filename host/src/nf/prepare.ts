@@ -59,6 +59,11 @@ function encode({ configSchema }: AdmittedNf, plan: EntryPlan): Uint8Array {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const { code, path, at, given, allowed, fix } = error;
-    throw new NfError(code, `chain '${plan.name}': ${error.message}`, { where: plan.configPlace(path, at) ?? plan.where, given, allowed, fix: fix ?? "Nothing was started." });
+    throw new NfError(code, `chain '${plan.name}': ${error.message}`, {
+      where: plan.configPlace(path, at) ?? plan.where,
+      given,
+      allowed,
+      fix: fix ?? "Nothing was started.",
+    });
   }
 }

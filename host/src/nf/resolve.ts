@@ -54,7 +54,7 @@ function nfsIn(folder: string): string[] {
 /** How messages name an NF's folder: from the working directory where that is shorter. */
 export function shownPath(path: string): string {
   const short = relative(process.cwd(), path);
-  return short === "" ? "." : short.startsWith("../../..") ? path : short;
+  return short === "" ? "." : short.length > path.length ? path : short;
 }
 
 /** The name an entry gets when the configuration gives none. */

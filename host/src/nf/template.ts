@@ -122,8 +122,8 @@ function testTsconfig(folder: string): object {
   return {
     compilerOptions: {
       target: "ES2023",
-      module: "NodeNext",
-      moduleResolution: "NodeNext",
+      module: "ESNext",
+      moduleResolution: "Bundler",
       strict: true,
       allowImportingTsExtensions: true,
       skipLibCheck: true,

@@ -1,6 +1,6 @@
 /**
  * The result of a run or a simulation as one JSON object: packets by what became of them, flows with their states by name, faults.
- * Published as host/schemas/run.schema.json. `flows` and the control socket use the same flow objects.
+ * Published as docs/schemas/run.schema.json. `flows` and the control socket use the same flow objects.
  *
  * 64-bit fields of an NF's state are decimal strings, whatever their value; counts are numbers.
  */
