@@ -13,7 +13,7 @@ import type { ConfigSchema } from "../config/schema.ts";
 import type { Manifest } from "../manifest/manifest.ts";
 import type { StateSchema } from "../manifest/state_schema.ts";
 import { type TransformOutput, makeTransform } from "../transform/transform.ts";
-import { type Diagnostic, failedBuild } from "./diagnostics.ts";
+import { type Diagnostic, atAuthors, failedBuild } from "./diagnostics.ts";
 
 /** The SDK's folder. */
 export const SDK = fileURLToPath(new URL("..", import.meta.url));
@@ -50,7 +50,7 @@ export function compilerArguments(entry: string, heapPages: number): string[] {
 
 /** Compiles the NF in `folder`; throws NfError build.compile at the first complaint. */
 export async function compileNf(folder: string, manifest: Manifest): Promise<Compiled> {
-  const output: TransformOutput = { stateSchema: undefined, configSchema: undefined };
+  const output: TransformOutput = { stateSchema: undefined, configSchema: undefined, nf: undefined };
   const files = new Map<string, string | Uint8Array>();
   const diagnostics: Diagnostic[] = [];
   const readFile = (name: string): string | null => readSource(folder, name);
@@ -60,16 +60,17 @@ export async function compileNf(folder: string, manifest: Manifest): Promise<Com
     readFile,
     writeFile: (name, contents) => void files.set(name, contents),
     listFiles: () => [],
-    transforms: [makeTransform({ entry: manifest.entry, rights: manifest.rights }, output) as unknown as asc.Transform],
+    transforms: [makeTransform({ entry: manifest.entry, manifest }, output) as unknown as asc.Transform],
     reportDiagnostic: (d) => void diagnostics.push(d as unknown as Diagnostic),
   });
-  if (error) throw failedBuild(diagnostics, readFile, error, stderr.toString());
+  const complaints = atAuthors(diagnostics, output.nf && { start: output.nf.start, end: output.nf.end, source: output.nf.source });
+  if (error) throw failedBuild(complaints, readFile, error, stderr.toString());
   return {
     stateSchema: output.stateSchema!,
     configSchema: output.configSchema!,
     binary: files.get("module.wasm") as Uint8Array,
     sourceMap: String(files.get("module.wasm.map")),
-    warnings: diagnostics,
+    warnings: complaints,
   };
 }
 

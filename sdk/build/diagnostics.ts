@@ -1,4 +1,5 @@
 /** The compiler's diagnostics → NfError and warnings with file, line, column and the source line. */
+import { GENERATED_PREFIX } from "../transform/ast.ts";
 import { NfError, type Where, formatWhere } from "../errors.ts";
 
 /** As the compiler reports it. */
@@ -22,6 +23,17 @@ const ERROR = 3;
 const WARNING = 2;
 
 type ReadFile = (name: string) => string | null;
+
+/**
+ * Complaints about generated code are about what it was generated from: they are moved to the NF's class. `nf` is undefined when there is none
+ * yet, and then nothing was generated.
+ */
+export function atAuthors(diagnostics: readonly Diagnostic[], nf: Diagnostic["range"] | undefined): Diagnostic[] {
+  return diagnostics.map((d) => {
+    if (!d.range?.source?.normalizedPath.startsWith(GENERATED_PREFIX) || !nf) return d;
+    return { ...d, range: nf, message: `the exports of this class cannot be made: ${d.message} Do the types of its methods fit NetworkFunction<State, Config>?` };
+  });
+}
 
 /** The message of the compiler, which for the transform's own complaints is only their text. */
 function messageOf(diagnostic: Diagnostic): string {

@@ -60,7 +60,11 @@ export function findNf(entry: as.Source, report: Report): NfClass | undefined {
     return undefined;
   }
   const methods = methodsOf(declaration, report);
-  if (!methods.has("process")) report.error(declaration.name.range, `${declaration.name.text} has no method ${SHAPES.process}.`);
+  if (!methods.has("process")) {
+    if (!declaration.members.some((m) => m.name.text === "process"))
+      report.error(declaration.name.range, `${declaration.name.text} has no method ${SHAPES.process}.`);
+    return undefined;
+  }
   return { declaration, source: entry, state: types[0]!, config: types[1]!, methods };
 }
 

@@ -7,24 +7,30 @@
  */
 import type * as as from "assemblyscript";
 import type { ConfigSchema } from "../config/schema.ts";
-import type { Rights } from "../manifest/manifest.ts";
+import type { Manifest } from "../manifest/manifest.ts";
 import type { StateSchema } from "../manifest/state_schema.ts";
 import { decoratorOf, isAuthored, isClass, parseGenerated, resolveClass, textOf, typeName } from "./ast.ts";
+import { CallSites } from "./call_sites.ts";
+import { checkCode } from "./code_checks.ts";
+import { CodeGraph } from "./code_graph.ts";
 import { ConfigClasses } from "./config_class.ts";
 import { type NfClass, findNf } from "./find_nf.ts";
 import { type FlowState, HIDDEN, arrayClasses, emptySchema, layOut, rewriteFlowState, rewriteOffsetof } from "./flow_state.ts";
-import { addGlue, setStateConstants } from "./glue.ts";
+import { addGlue, exportNames, setStateConstants } from "./glue.ts";
+import { lint } from "./lints.ts";
 import { Report } from "./report.ts";
 
 export interface TransformInput {
   /** The entry file, as the compiler names it. */
   entry: string;
-  rights: Rights;
+  manifest: Manifest;
 }
 
 export interface TransformOutput {
   stateSchema: StateSchema | undefined;
   configSchema: ConfigSchema | undefined;
+  /** The name in the NF's class declaration: where complaints go that have no better place. */
+  nf: as.Range | undefined;
 }
 
 /** What the compiler adds to a transform before it makes an instance. */
@@ -39,6 +45,7 @@ export function makeTransform(input: TransformInput, output: TransformOutput): n
     #nf: NfClass | undefined;
     #states: FlowState[] = [];
     #state: FlowState | undefined;
+    #sites: CallSites | undefined;
 
     afterParse(parser: as.Parser): void {
       const report = new Report(this.program);
@@ -47,6 +54,8 @@ export function makeTransform(input: TransformInput, output: TransformOutput): n
       const nf = entry && findNf(entry, report);
       if (!nf) return;
       this.#nf = nf;
+      output.nf = nf.declaration.name.range;
+      lint(authored, input.manifest.rights, report);
       this.#rewriteStates(parser, authored, report);
       for (const source of authored) rewriteOffsetof(source, (name, field) => this.#placeOf(parser, source, name, field));
       this.#state = this.#stateOf(parser, nf, report);
@@ -113,6 +122,7 @@ export function makeTransform(input: TransformInput, output: TransformOutput): n
 
     afterInitialize(program: as.Program): void {
       const report = new Report(program);
+      this.#sites = new CallSites(program);
       output.stateSchema = emptySchema();
       for (const state of this.#states) {
         const prototype = program.elementsByDeclaration.get(state.declaration);
@@ -122,6 +132,15 @@ export function makeTransform(input: TransformInput, output: TransformOutput): n
         if (state === this.#state) output.stateSchema = schema;
       }
       if (this.#nf) setStateConstants(this.#nf, output.stateSchema);
+    }
+
+    afterCompile(module: { emitText(): string }): void {
+      if (!this.#nf || !this.#sites) return;
+      const report = new Report(this.program);
+      const graph = new CodeGraph(module.emitText());
+      const nf = this.#nf.declaration.name.range;
+      checkCode({ graph, sites: this.#sites, sources: this.program.sources, manifest: input.manifest, nf, report });
+      for (const name of ["init", ...exportNames(this.#nf)]) if (!graph.exports.has(name)) throw new Error(`the compiler did not export ${name}`);
     }
   };
 }
