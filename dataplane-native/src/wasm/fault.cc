@@ -82,7 +82,7 @@ void DescribeFault(wasm_trap_t* trap, wasmtime_error_t* error, bool is_deadline,
 std::string FaultText(const FaultInfo& fault) {
   std::string text = std::string(fault.call) + ": " + abi::FaultKindName(fault.kind);
   if (fault.kind == abi::FaultKind::kDeadline) {
-    text += " (" + std::to_string(fault.cpu_ns / 1000000) + " ms of CPU time)";
+    text += " (" + std::to_string(fault.cpu_ns / 1000) + " us of CPU time)";
   }
   if (fault.kind != abi::FaultKind::kAbort) return text;
   text += " \"" + Utf8FromUtf16({fault.message, fault.message_bytes}) + "\"";

@@ -23,7 +23,7 @@ class Watchdog {
  public:
   // Steps from now to a call's first deadline, and from one callback to the next.
   static constexpr uint64_t kLead = 1;
-  static constexpr uint32_t kLazyStep = 5;
+  static constexpr uint32_t kLazyStep = 3;
 
   Watchdog(wasm_engine_t* engine, uint32_t tick_us);
   ~Watchdog();
