@@ -14,6 +14,7 @@ import type { Manifest } from "../manifest/manifest.ts";
 import type { StateSchema } from "../manifest/state_schema.ts";
 import { type TransformOutput, makeTransform } from "../transform/transform.ts";
 import { type Diagnostic, atAuthors, failedBuild } from "./diagnostics.ts";
+import { tidySourceMap } from "./source_map.ts";
 
 /** The SDK's folder. */
 export const SDK = fileURLToPath(new URL("..", import.meta.url));
@@ -69,7 +70,7 @@ export async function compileNf(folder: string, manifest: Manifest): Promise<Com
     stateSchema: output.stateSchema!,
     configSchema: output.configSchema!,
     binary: files.get("module.wasm") as Uint8Array,
-    sourceMap: String(files.get("module.wasm.map")),
+    sourceMap: tidySourceMap(String(files.get("module.wasm.map"))),
     warnings: complaints,
   };
 }

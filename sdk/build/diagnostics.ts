@@ -37,7 +37,7 @@ export function atAuthors(diagnostics: readonly Diagnostic[], nf: Diagnostic["ra
 
 /** The message of the compiler, which for the transform's own complaints is only their text. */
 function messageOf(diagnostic: Diagnostic): string {
-  return diagnostic.message.replace(/\.$/, "");
+  return diagnostic.message.replace(/^User-defined: /, "").replace(/\.$/, "");
 }
 
 /** Where a diagnostic is: line and column count from 1. */
