@@ -1,0 +1,156 @@
+#include "port/ethdev_port.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <rte_bus_vdev.h>
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/clock.h"
+#include "packet/packet_meta.h"
+
+namespace nf {
+namespace {
+
+constexpr uint16_t kDescriptors = 1024;
+
+// Descriptors of this process that are packet sockets: those that opening a device added are the device's.
+std::vector<int> PacketSockets() {
+  std::vector<int> found;
+  DIR* folder = opendir("/proc/self/fd");
+  if (folder == nullptr) return found;
+  while (const dirent* entry = readdir(folder)) {
+    const int fd = std::atoi(entry->d_name);
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    if (entry->d_name[0] == '.' || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) continue;
+    if (domain == AF_PACKET || domain == AF_XDP) found.push_back(fd);
+  }
+  closedir(folder);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// The interface's MTU, after a look at everything that the driver would only report as a failure.
+Expected<uint32_t> LookAtInterface(const std::string& iface) {
+  if (iface.empty() || iface.size() >= IFNAMSIZ || if_nametoindex(iface.c_str()) == 0) {
+    return Fail(ErrorCode::kPortMissing, "there is no network interface '" + iface + "'");
+  }
+  const int packet = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (packet < 0) {
+    if (errno == EPERM || errno == EACCES) {
+      return Fail(ErrorCode::kHostPermission,
+                  "interface '" + iface + "' can't be opened: raw packets need CAP_NET_RAW");
+    }
+    return Fail(ErrorCode::kPortStart, "interface '" + iface + "' can't be opened: " + std::strerror(errno));
+  }
+  ifreq request{};
+  std::memcpy(request.ifr_name, iface.c_str(), iface.size());
+  uint32_t mtu = 0;
+  bool is_up = false;
+  if (ioctl(packet, SIOCGIFMTU, &request) == 0) mtu = static_cast<uint32_t>(request.ifr_mtu);
+  if (ioctl(packet, SIOCGIFFLAGS, &request) == 0) is_up = (request.ifr_flags & IFF_UP) != 0;
+  close(packet);
+  if (mtu == 0) return Fail(ErrorCode::kPortStart, "the MTU of interface '" + iface + "' can't be read");
+  if (!is_up)
+    return Fail(ErrorCode::kPortStart,
+                "interface '" + iface + "' is down: bring it up first (ip link set " + iface + " up)");
+  return mtu;
+}
+
+}  // namespace
+
+Expected<std::unique_ptr<EthdevPort>> EthdevPort::OpenAfPacket(const std::string& iface, rte_mempool* pool,
+                                                               uint8_t side) {
+  const auto mtu = LookAtInterface(iface);
+  if (!mtu) return std::unexpected(mtu.error());
+  // A frame of the ring holds the kernel's header, a VLAN tag and the packet; block size is a multiple of it, or frames
+  // are damaged.
+  const bool jumbo = *mtu > 1900;
+  const std::string ring =
+      jumbo ? "blocksz=1048576,framesz=16384,framecnt=1024" : "blocksz=1048576,framesz=2048,framecnt=4096";
+  auto port = OpenDevice("net_af_packet", "iface=" + iface + "," + ring, pool, side);
+  if (!port) return Fail(port.error().code, "interface '" + iface + "': " + port.error().message);
+  return port;
+}
+
+Expected<std::unique_ptr<EthdevPort>> EthdevPort::OpenDevice(const std::string& driver, const std::string& devargs,
+                                                             rte_mempool* pool, uint8_t side) {
+  static std::atomic<uint32_t> number = 0;
+  const std::string device = driver + "_nf" + std::to_string(number++);
+  const std::vector<int> before = PacketSockets();
+  if (const int error = rte_vdev_init(device.c_str(), devargs.c_str()); error != 0) {
+    return Fail(ErrorCode::kPortStart, driver + " could not be opened (" + devargs + "): " + std::strerror(-error));
+  }
+  std::unique_ptr<EthdevPort> port(new EthdevPort(device, side));
+  if (auto started = port->Start(pool); !started) return std::unexpected(started.error());
+  const std::vector<int> after = PacketSockets();
+  std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::back_inserter(port->fds_));
+  for (const int fd : port->fds_) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return port;
+}
+
+Expected<void> EthdevPort::Start(rte_mempool* pool) {
+  const auto fail = [&](const char* what, int error) {
+    return Fail(ErrorCode::kPortStart, device_ + ": " + what + ": " + std::strerror(-error));
+  };
+  if (const int error = rte_eth_dev_get_port_by_name(device_.c_str(), &port_); error != 0)
+    return fail("no such device", error);
+  rte_eth_conf conf{};
+  if (const int error = rte_eth_dev_configure(port_, 1, 1, &conf); error != 0) return fail("configure", error);
+  uint16_t rx = kDescriptors;
+  uint16_t tx = kDescriptors;
+  if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(port_, &rx, &tx); error != 0)
+    return fail("descriptors", error);
+  if (const int error = rte_eth_rx_queue_setup(port_, 0, rx, SOCKET_ID_ANY, nullptr, pool); error != 0)
+    return fail("receive queue", error);
+  if (const int error = rte_eth_tx_queue_setup(port_, 0, tx, SOCKET_ID_ANY, nullptr); error != 0)
+    return fail("send queue", error);
+  if (const int error = rte_eth_dev_start(port_); error != 0) return fail("start", error);
+  started_ = true;
+  return {};
+}
+
+EthdevPort::~EthdevPort() {
+  if (started_) {
+    rte_eth_dev_stop(port_);
+    rte_eth_dev_close(port_);
+  }
+  rte_vdev_uninit(device_.c_str());
+}
+
+uint32_t EthdevPort::RxBurst(rte_mbuf** packets, uint32_t count) {
+  const uint16_t n = rte_eth_rx_burst(port_, 0, packets, static_cast<uint16_t>(count));
+  if (n == 0) return 0;
+  const uint64_t now_ns = ClockNs();
+  for (uint16_t i = 0; i < n; ++i) {
+    PacketMeta* meta = MetaOf(packets[i]);
+    meta->timestamp_ns = now_ns;
+    meta->wire_length = rte_pktmbuf_pkt_len(packets[i]);
+    meta->in_port = side_;
+    meta->arrival = arrival_++;
+  }
+  return n;
+}
+
+uint32_t EthdevPort::TxBurst(rte_mbuf** packets, uint32_t count) {
+  return rte_eth_tx_burst(port_, 0, packets, static_cast<uint16_t>(count));
+}
+
+uint64_t EthdevPort::missed() const {
+  rte_eth_stats stats;
+  if (rte_eth_stats_get(port_, &stats) != 0) return 0;
+  return stats.imissed + stats.rx_nombuf + stats.ierrors;
+}
+
+}  // namespace nf
