@@ -1,0 +1,257 @@
+// One NF of a call: choosing the packets, showing them, calling, taking the results.
+#include <bit>
+
+#include "chain/chain.h"
+#include "chain/edits.h"
+#include "chain/native_nf.h"
+
+namespace nf {
+namespace {
+
+using abi::DropReason;
+using abi::Verdict;
+
+constexpr uint16_t kEditFlags =
+    abi::kResultFlagModifiedHeader | abi::kResultFlagModifiedPayload | abi::kResultFlagReshaped;
+
+}  // namespace
+
+void Chain::Step(ChainNf& nf, Walk& walk) {
+  const uint32_t before = walk.count;
+  Call call;
+  call.count = walk.count;
+  for (uint32_t i = 0; i < walk.count; ++i) call.places[i] = static_cast<uint8_t>(i);
+  // Once, and again for those behind a packet that the NF trapped on.
+  while (call.count != 0) {
+    if (nf.any_bypassed || !nf.is_callable()) [[unlikely]]
+      Select(nf, walk, call);
+    if (call.count == 0) break;
+    if (nf.native() != nullptr) [[unlikely]] {
+      CallNative(nf, walk, call);
+    } else {
+      CallInstance(nf, walk, call);
+    }
+  }
+  Compact(walk);
+  if (walk.count != before) walk.headers_shown = walk.payloads_shown = false;
+}
+
+void Chain::Compact(Walk& walk) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < walk.count; ++i) {
+    if (walk.packets[i] != nullptr) walk.packets[count++] = walk.packets[i];
+  }
+  walk.count = count;
+}
+
+// Leaves in `call` what the NF is to see; drops what it can't be shown and must not pass.
+void Chain::Select(ChainNf& nf, Walk& walk, Call& call) {
+  if (nf.native() != nullptr) return;
+  uint32_t count = 0;
+  for (uint32_t j = 0; j < call.count; ++j) {
+    const uint32_t place = call.places[j];
+    rte_mbuf* mbuf = walk.packets[place];
+    if ((flows_->actor(MetaOf(mbuf)->flow).bypassed & nf.bit()) != 0) continue;
+    if (nf.is_quarantined()) {
+      if (nf.rights().quarantine == QuarantineMode::kOpen) continue;
+      counters_->Drop(mbuf, DropReason::kNfQuarantined);
+      walk.packets[place] = nullptr;
+    } else if (nf.active() == nullptr) {
+      counters_->Drop(mbuf, DropReason::kNfUnavailable);
+      walk.packets[place] = nullptr;
+    } else {
+      call.places[count++] = static_cast<uint8_t>(place);
+    }
+  }
+  call.count = count;
+}
+
+void Chain::Show(ChainNf& nf, Walk& walk, Call& call) {
+  Instance& instance = *nf.active();
+  const ChainNf::Rights& rights = nf.rights();
+  const bool all = call.count == walk.count;
+  const bool fill_headers = nf.has_own_headers() || !(all && walk.headers_shown);
+  const bool fill_payloads = rights.view_payload && (nf.has_own_payloads() || !(all && walk.payloads_shown));
+  const uint16_t bit = nf.bit();
+  StateStore& states = nf.states();
+  HeaderArea& headers = nf.headers();
+  abi::Descriptor* descriptors = instance.descriptors();
+  abi::FlowRecord* records = instance.flow_records();
+  call.first = 0;
+  for (uint32_t j = 0; j < call.count; ++j) {
+    rte_mbuf* mbuf = walk.packets[call.places[j]];
+    const PacketMeta& meta = *MetaOf(mbuf);
+    const ParsedPacket& parsed = meta.parsed;
+    FlowActor& actor = flows_->actor(meta.flow);
+    uint16_t flags = parsed.flags;
+    if ((actor.opened & bit) == 0) [[unlikely]] {
+      actor.opened |= bit;
+      states.Clear(meta.flow);
+      flags |= abi::kPacketFlagFirst;
+      call.first |= 1u << j;
+    }
+    if (fill_headers) headers.Fill(j, rte_pktmbuf_mtod(mbuf, const uint8_t*), parsed.payload_offset);
+    uint32_t payload_length = 0;
+    if (rights.view_payload) {
+      payload_length = VisiblePayload(mbuf);
+      if (fill_payloads) {
+        nf.payloads().Fill(j, rte_pktmbuf_mtod_offset(mbuf, const uint8_t*, parsed.payload_offset), payload_length);
+      }
+    }
+    actor.WriteRecord(&records[j]);
+    const abi::Descriptor descriptor = {
+        .header = abi::kHeaderAreaAddress + j * abi::kHeaderStride,
+        .payload = rights.view_payload ? abi::kPayloadAreaAddress + j * abi::kPayloadStride : 0,
+        .header_length = parsed.payload_offset,
+        .payload_length = static_cast<uint16_t>(payload_length),
+        .wire_length = meta.wire_length,
+        .l3_offset = parsed.l3_offset,
+        .l4_offset = parsed.l4_offset,
+        .l4_protocol = parsed.l4_protocol,
+        .direction = walk.direction,
+        .flags = flags,
+        .state = states.address(meta.flow),
+        .flow = abi::kFlowRecordsAddress + j * abi::kFlowRecordBytes,
+        .flow_id = actor.number,
+        .sequence = meta.sequence,
+        .lease = nf.has_lease() ? flows_->lease(nf.index(), meta.flow) : 0,
+        .header_room = rights.reshape ? static_cast<uint16_t>(abi::kHeaderStride) : parsed.payload_offset,
+        .payload_room =
+            static_cast<uint16_t>(rights.reshape && rights.edit_payload ? abi::kFrameBytesMax : payload_length),
+        .reserved_52 = {},
+    };
+    descriptors[j] = descriptor;
+  }
+  if (fill_headers && !nf.has_own_headers()) walk.headers_shown = all;
+  if (fill_payloads && !nf.has_own_payloads()) walk.payloads_shown = all;
+  std::memset(instance.results(), 0, call.count * sizeof(abi::Result));
+  if (rights.emits != 0) [[unlikely]] {
+    std::memset(instance.emit_records(), 0, abi::kEmitsPerBurstMax * sizeof(abi::EmitRecord));
+  }
+  abi::BurstHeader* header = instance.burst_header();
+  header->now_ns = now_ns_;
+  header->count = call.count;
+  header->direction = walk.direction;
+  header->burst_sequence = nf.calls++;
+}
+
+void Chain::CallInstance(ChainNf& nf, Walk& walk, Call& call) {
+  Show(nf, walk, call);
+  Instance& instance = *nf.active();
+  const abi::Result* results = instance.results();
+  uint32_t taken = call.count;
+  const bool returned = instance.ProcessBurst(call.count);
+  if (!returned) [[unlikely]] {
+    for (uint32_t j = 0; j < call.count; ++j) native_results_[j] = ReadResult(&results[j]);
+    results = native_results_.data();
+    taken = 0;
+    while (taken < call.count && results[taken].verdict != static_cast<uint8_t>(Verdict::kPending)) ++taken;
+    if (taken == call.count) --taken;
+  }
+  emit_breach_ = 0;
+  if (nf.rights().emits != 0) [[unlikely]]
+    ReadEmits(nf, call, taken, walk.role);
+  for (uint32_t j = 0; j < taken; ++j) {
+    const abi::Result result = ReadResult(&results[j]);
+    if (IsPlainForward(result) && nf.rights().emits == 0) [[likely]]
+      continue;
+    TakeResult(nf, walk, call, j, result);
+  }
+  CheckLogs(nf);
+  if (returned) [[likely]] {
+    call.count = 0;
+    return;
+  }
+  // The blamed packet, and those behind it, were not processed: for them the NF has not opened their flows.
+  for (uint32_t left = call.first >> taken << taken; left != 0; left &= left - 1) {
+    const uint32_t place = call.places[std::countr_zero(left)];
+    flows_->actor(MetaOf(walk.packets[place])->flow).opened &= static_cast<uint16_t>(~nf.bit());
+  }
+  BlamePacket(nf, walk, call.places[taken], &instance.fault());
+  ReplaceDead(nf);
+  const uint32_t behind = taken + 1;
+  for (uint32_t j = behind; j < call.count; ++j) call.places[j - behind] = call.places[j];
+  call.count -= behind;
+}
+
+void Chain::CallNative(ChainNf& nf, Walk& walk, Call& call) {
+  std::array<NativePacket, abi::kBurstPackets> packets;
+  call.first = 0;
+  for (uint32_t j = 0; j < call.count; ++j) {
+    rte_mbuf* mbuf = walk.packets[j];
+    PacketMeta* meta = MetaOf(mbuf);
+    FlowActor& actor = flows_->actor(meta->flow);
+    const bool first = (actor.opened & nf.bit()) == 0;
+    if (first) {
+      actor.opened |= nf.bit();
+      nf.states().Clear(meta->flow);
+      call.first |= 1u << j;
+    }
+    packets[j] = {.frame = rte_pktmbuf_mtod(mbuf, uint8_t*),
+                  .meta = meta,
+                  .state = nf.states().data(meta->flow),
+                  .flow = &actor.key,
+                  .lease = nf.has_lease() ? flows_->lease(nf.index(), meta->flow) : 0,
+                  .first = first};
+  }
+  std::memset(native_results_.data(), 0, call.count * sizeof(abi::Result));
+  nf.native()->Process(packets.data(), call.count, walk.direction, now_ns_, native_results_.data());
+  for (uint32_t j = 0; j < call.count; ++j) {
+    abi::Result result = native_results_[j];
+    if ((result.flags & abi::kResultFlagModifiedHeader) != 0) {
+      RefreshTuple(walk.packets[j]);
+      walk.headers_shown = false;
+      result.flags &= static_cast<uint16_t>(~kEditFlags);
+    }
+    if (!IsPlainForward(result)) TakeResult(nf, walk, call, j, result);
+  }
+  call.count = 0;
+}
+
+void Chain::TakeResult(ChainNf& nf, Walk& walk, const Call& call, uint32_t index, const abi::Result& result) {
+  const uint32_t place = call.places[index];
+  rte_mbuf* mbuf = walk.packets[place];
+  const auto verdict = static_cast<Verdict>(result.verdict);
+  bool allowed = IsAllowed(result, nf.rights(), walk.role) && (emit_breach_ >> index & 1) == 0;
+  if (allowed && verdict != Verdict::kDrop && (result.flags & kEditFlags) != 0) {
+    allowed = ApplyEdits(nf, index, result, mbuf);
+    if (allowed) walk.headers_shown = walk.payloads_shown = false;
+  }
+  if (!allowed) [[unlikely]] {
+    BlamePacket(nf, walk, place, nullptr);
+    return;
+  }
+  const uint32_t flow = MetaOf(mbuf)->flow;
+  if (nf.rights().emits != 0) [[unlikely]]
+    TakeEmits(nf, walk, index, mbuf);
+  if (((result.flags & (abi::kResultFlagCloseFlow | abi::kResultFlagArmTimer)) | result.timeout) != 0) [[unlikely]] {
+    TakeFlowAnswer(nf, flow, result, (call.first >> index & 1) != 0 && walk.role == PacketRole::kPacket);
+  }
+  if (verdict == Verdict::kForward) [[likely]]
+    return;
+  walk.packets[place] = nullptr;
+  if (verdict == Verdict::kDrop) {
+    nf.dropped[result.drop_reason == 0 ? 0 : result.drop_reason - 127].Add();
+    rte_pktmbuf_free(mbuf);
+  } else {
+    turned_[turned_count_++] = {.mbuf = mbuf, .nf = nf.index()};
+  }
+}
+
+// What a result says about the packet's flow.
+void Chain::TakeFlowAnswer(ChainNf& nf, uint32_t flow, const abi::Result& result, bool is_first) {
+  FlowActor& actor = flows_->actor(flow);
+  if ((result.flags & abi::kResultFlagArmTimer) != 0) {
+    if (nf.has_timer()) flows_->ArmTimer(nf.index(), flow, now_ns_, result.timeout);
+  } else if (result.timeout != 0 && result.timeout != actor.idle_ms) {
+    actor.idle_ms = result.timeout;
+    flows_->Rearm(flow);
+  }
+  if ((result.flags & abi::kResultFlagCloseFlow) != 0) {
+    const bool refused =
+        is_first && result.verdict == static_cast<uint8_t>(Verdict::kDrop) && actor.packets[0] + actor.packets[1] == 1;
+    AskToClose(flow, refused ? abi::CloseReason::kRefused : abi::CloseReason::kFinished, refused ? nf.index() : kNoNf);
+  }
+}
+
+}  // namespace nf
