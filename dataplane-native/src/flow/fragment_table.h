@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "base/result.h"
+#include "flow/flow_hash.h"
 #include "nf_abi.h"
 #include "packet/parse.h"
 
@@ -96,6 +97,7 @@ class FragmentTable {
   };
 
   FragmentTable() = default;
+  static const uint64_t secret_;
   static Key KeyOf(const ParsedPacket& packet);
   uint32_t BucketOf(const Key& key) const;
   uint32_t FindEntry(const Key& key, uint32_t bucket) const;
