@@ -170,10 +170,13 @@ function synAck(p: Packet, t: Tcp, s: Connection, d: u32): u32 {
   return inWindow(t, s, d, t.seq, t.seq + 1 + dataLength(p));
 }
 
-/** A RST counts if its number lies between what the other side has acknowledged and what it is ready to take. */
+/**
+ * A RST counts if its number lies between what the other side has acknowledged and what it is ready to take. One less is harmless,
+ * and usual where a closed socket answers a segment from before the FIN was acknowledged.
+ */
 function reset(t: Tcp, s: Connection, d: u32): u32 {
   const limit = s.limit[d];
-  if (Tracking.enforceWindows && (behind(t.seq, limit) || behind(limit - s.window[d ^ 1], t.seq))) return Reason.OUT_OF_WINDOW;
+  if (Tracking.enforceWindows && (behind(t.seq, limit) || behind(limit - s.window[d ^ 1] - 1, t.seq))) return Reason.OUT_OF_WINDOW;
   s.stage = Stage.RESET;
   return 0;
 }
