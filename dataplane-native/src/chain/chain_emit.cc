@@ -63,6 +63,7 @@ void Chain::TakeEmits(ChainNf& nf, const Walk& walk, uint32_t index, rte_mbuf* c
     }
     meta.timestamp_ns = of_cause.timestamp_ns;
     meta.arrival = of_cause.arrival;
+    meta.record = of_cause.record;
     meta.wire_length = record.length;
     meta.flow = of_cause.flow;
     meta.sequence = of_cause.sequence;

@@ -14,6 +14,15 @@ namespace nf {
 inline constexpr uint32_t kNoFlow = UINT32_MAX;
 inline constexpr uint8_t kNoPollIndex = UINT8_MAX;
 
+// What the record of a capture said about its packet in its own units, so that a record that nobody changed can be
+// written back bit for bit. Emitted frames have their cause's; live packets have none.
+struct RecordOrigin {
+  uint32_t time_high, time_low;  // Classic: seconds and fraction. pcapng: the count of units.
+  uint32_t interface_number;     // pcapng: in its section.
+  uint32_t blocks_before;        // pcapng: section and interface blocks of the file before the record.
+  uint32_t excess;               // By how much the captured length exceeds the original one, which should not be.
+};
+
 struct alignas(64) PacketMeta {
   ParsedPacket parsed;
   uint64_t timestamp_ns;  // Of the capture; live, the time of the poll.
@@ -28,6 +37,7 @@ struct alignas(64) PacketMeta {
   uint8_t emit_order;
   uint8_t poll_index;  // Place in the poll that took it, below 32; kNoPollIndex for those that come in otherwise.
   uint8_t spare[2];
+  RecordOrigin record;
 };
 static_assert(sizeof(PacketMeta) == 128);
 

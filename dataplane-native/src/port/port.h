@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <span>
 
+#include "base/result.h"
+
 namespace nf {
 
 class Port {
@@ -19,12 +21,14 @@ class Port {
   virtual uint32_t RxBurst(rte_mbuf** packets, uint32_t count) = 0;
   // Takes as many of the packets as there is room for, in order, and owns those; the caller keeps the rest.
   virtual uint32_t TxBurst(rte_mbuf** packets, uint32_t count) = 0;
-  // True when no packet will ever come again (the end of a capture).
+  // True when no packet will ever come again (the end of a capture, or an error in it).
   virtual bool at_end() const { return false; }
+  // Called once, after the last packet was given to TxBurst: completes what the port writes. The first error that the
+  // port met while it received or sent, which also means that its output is gone.
+  virtual Expected<void> Finish() { return {}; }
   // Descriptors to poll() on while idle; empty if there are none.
   virtual std::span<const int> wait_fds() const { return {}; }
-  // Bytes of memory for packets that the receive side dropped by itself (driver counters: imissed, rx_nombuf, kernel
-  // drops).
+  // Packets that the receive side lost by itself: the driver's and the kernel's counts.
   virtual uint64_t missed() const { return 0; }
 
  protected:
