@@ -60,6 +60,11 @@ export class SourceMap {
     return offsets.length === 0 ? undefined : this.at(offsets[0]!);
   }
 
+  /** A line of one of the sources, from 1, when the map has the file's text. */
+  line(file: string, line: number): string | undefined {
+    return sourceContentFor(this.#map, file)?.split("\n")[line - 1];
+  }
+
   /** Index of the last entry at or before an offset; -1 if there is none. */
   #indexAt(offset: number): number {
     return lastAtOrBefore(this.#entries.length, (i) => this.#entries[i]!.offset, offset);
@@ -70,7 +75,7 @@ export class SourceMap {
   }
 
   #place({ file, line, column }: Entry): SourcePlace {
-    return { file, line, column, text: sourceContentFor(this.#map, file)?.split("\n")[line - 1] };
+    return { file, line, column, text: this.line(file, line) };
   }
 }
 

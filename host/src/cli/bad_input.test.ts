@@ -32,7 +32,9 @@ async function refused(...args: string[]): Promise<string> {
 
 test("an unknown NF: what there is, and what was probably meant", async () => {
   const text = await refused("run", "--chain", "firewal", "--in", CAPTURE, "--out", "out.pcap");
-  expect(text).toMatch(/^error\[nf\.not_found\]: there is no NF 'firewal': neither a path, nor in \.\/nf-wasm, nor shipped\.\n {2}Allowed: .*\bfirewall\b.* Did you mean 'firewall'\?$/m);
+  expect(text).toMatch(
+    /^error\[nf\.not_found\]: there is no NF 'firewal': neither a path, nor in \.\/nf-wasm, nor shipped\.\n {2}Allowed: .*\bfirewall\b.* Did you mean 'firewall'\?$/m,
+  );
 });
 
 test("bad YAML: file, line, column", async () => {
@@ -73,7 +75,9 @@ test.skipIf(process.getuid?.() !== 0)("no permission for live interfaces", async
 test("a capture that is not there, or may not be overwritten", async () => {
   expect(await refused("run", "--chain", "./good", "--in", "none.pcap")).toMatch(/^error\[capture\.read\]: 'none\.pcap' does not exist/);
   copyFileSync(CAPTURE, cli.path("in.pcap"));
-  expect(paragraph(await cli.run("run", "--chain", "./good", "--in", "in.pcap", "--out", "in.pcap"), 1)).toContain("error[capture.write]: 'in.pcap' is the input too");
+  expect(paragraph(await cli.run("run", "--chain", "./good", "--in", "in.pcap", "--out", "in.pcap"), 1)).toContain(
+    "error[capture.write]: 'in.pcap' is the input too",
+  );
   expect(readFileSync(cli.path("in.pcap")).equals(readFileSync(CAPTURE))).toBe(true);
   expect(paragraph(await cli.run("run", "--chain", "./good", "--in", "in.pcap", "--out", "none/out.pcap"), 1)).toContain("its folder does not exist");
 });
@@ -87,7 +91,9 @@ test("rights that nobody granted", async () => {
 
 test("modules that break the ABI: the rule, the value, what to do", async () => {
   writeFileSync(cli.path("garbage.wasm"), "this is no module");
-  expect(await refused("run", "--chain", "./garbage.wasm", "--in", CAPTURE)).toMatch(/^error\[admission\.refused\]: garbage\.wasm is refused by rule component_malformed: /);
+  expect(await refused("run", "--chain", "./garbage.wasm", "--in", CAPTURE)).toMatch(
+    /^error\[admission\.refused\]: garbage\.wasm is refused by rule component_malformed: /,
+  );
   const good = readFileSync(cli.path("good.wasm"));
   writeFileSync(cli.path("cut.wasm"), good.subarray(0, good.length >> 1));
   expect(await refused("run", "--chain", "./cut.wasm", "--in", CAPTURE)).toMatch(/^error\[admission\.refused\]: cut\.wasm is refused by rule /);

@@ -1,35 +1,27 @@
 /**
- * From an offset in a core module to a line of an NF's source, by the compiler's source map: its columns are the module's offsets. The map of an
- * uploaded NF is untrusted: what it names is shown, never opened; one that does not parse counts as none.
+ * From a fault's backtrace to a line of the NF's source. The source map of an uploaded NF is untrusted: what it names is shown, never opened; one
+ * that does not parse counts as none.
  */
-import { TraceMap, originalPositionFor, sourceContentFor } from "@jridgewell/trace-mapping";
-import type { FaultSource, SourcePlace } from "../result/faults.ts";
-import { safeText } from "../result/text.ts";
+import { SourceMap } from "@nfactor/sdk/source_map";
+import type { FaultSource } from "../result/faults.ts";
 
 const MAP_CHARS_MAX = 8 << 20;
 
-/** `shown` is how messages name the NF's folder. */
-export function faultSource(sourceMap: string | undefined, shown: string): FaultSource {
-  const map = sourceMap === undefined || sourceMap.length > MAP_CHARS_MAX ? undefined : parse(sourceMap);
-  const lineOf = (file: string, line: number): string | undefined => {
-    const text = map && sourceContentFor(map, file);
-    return text?.split("\n")[line - 1];
-  };
+/** `shown` is how messages name the NF's folder. The map is only parsed when there is a fault. */
+export function faultSource(sourceMap: string | undefined, core: Uint8Array, shown: string): FaultSource {
+  let parsed: { map: SourceMap | undefined } | undefined;
+  const map = (): SourceMap | undefined => (parsed ??= { map: parse(sourceMap, core) }).map;
   return {
     folder: shown,
-    lineOf,
-    resolve: (offset): SourcePlace | undefined => {
-      // The nearest mapped place at or before the offset.
-      const found = map && originalPositionFor(map, { line: 1, column: offset });
-      if (!found || found.source === null) return undefined;
-      return { file: safeText(found.source, 255), line: found.line, column: found.column + 1, text: lineOf(found.source, found.line) };
-    },
+    author: (backtrace) => map()?.author(backtrace),
+    lineOf: (file, line) => map()?.line(file, line),
   };
 }
 
-function parse(text: string): TraceMap | undefined {
+function parse(text: string | undefined, core: Uint8Array): SourceMap | undefined {
+  if (text === undefined || text.length > MAP_CHARS_MAX) return undefined;
   try {
-    return new TraceMap(text);
+    return new SourceMap(text, core);
   } catch {
     return undefined;
   }

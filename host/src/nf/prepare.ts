@@ -49,7 +49,7 @@ export async function admitAndPrepare(
     rights,
     leaseSize: rights.lease ? plan.leaseSize : 0,
     exports: nf.optionalExports,
-    source: faultSource(loaded.sourceMap, loaded.shown),
+    source: faultSource(loaded.sourceMap, nf.core, loaded.shown),
   };
 }
 

@@ -5,6 +5,7 @@
  * where the trap itself says nothing more. For every other kind the place comes from the module offset and the source map.
  */
 import { faultKindName } from "@nfactor/sdk/abi";
+import { isAuthors } from "@nfactor/sdk/source_map";
 import type { FaultEvent } from "../dataplane/native_types.ts";
 import { flowText } from "./flow_text.ts";
 import { keyJson } from "./flow_json.ts";
@@ -19,26 +20,22 @@ export interface SourcePlace {
   text?: string | undefined;
 }
 
-/** What is known of an NF when it faults; `folder` is how its files are named in messages ("" for an artifact). */
+/** What is known of an NF when it faults; `folder` is how its files are named in messages ("" when they are not at hand). */
 export interface FaultSource {
   folder: string;
-  resolve(moduleOffset: number): SourcePlace | undefined;
+  /** The author's place for offsets into the module, innermost frame first. */
+  author(backtrace: readonly number[]): SourcePlace | undefined;
   /** One line of the NF's source, when it is at hand. */
   lineOf(file: string, line: number): string | undefined;
 }
 
-const isOfTheSdk = (file: string): boolean => file.startsWith("~lib/") || file.includes("@nfactor/sdk") || /(^|\/)sdk\/(assembly|transform)\//.test(file);
-
-/** The innermost frame in the author's own files; else the innermost one. */
+/** The author's own line: abort's record names it, unless the SDK threw; otherwise the backtrace does. */
 export function placeOf(event: FaultEvent, source: FaultSource | undefined): SourcePlace | undefined {
-  if (event.file !== "" && event.line > 0 && !isOfTheSdk(event.file)) {
-    const file = safeText(event.file, 255);
-    return { file, line: event.line, column: event.column, text: source?.lineOf(event.file, event.line) };
+  if (event.file !== "" && event.line > 0 && isAuthors(event.file)) {
+    return { file: safeText(event.file, 255), line: event.line, column: event.column, text: source?.lineOf(event.file, event.line) };
   }
-  if (!source) return undefined;
-  const places = event.backtrace.map((offset) => source.resolve(offset)).filter((place) => place !== undefined);
-  const place = places.find(({ file }) => !isOfTheSdk(file)) ?? places[0];
-  return place && { ...place, text: place.text ?? source.lineOf(place.file, place.line) };
+  const place = source?.author(event.backtrace);
+  return place && { ...place, file: safeText(place.file, 255) };
 }
 
 /** The paragraph that is printed for a fault. */
