@@ -6,14 +6,14 @@
  * the old artifact or the new one.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { LIMITS } from "../abi/gen/abi.ts";
 import { NfError } from "../errors.ts";
 import type { ConfigSchema } from "../config/schema.ts";
 import { MANIFEST_FILE, type Manifest, readManifest } from "../manifest/manifest.ts";
 import type { StateSchema } from "../manifest/state_schema.ts";
-import { packComponent, stripCustomSections } from "../pack/index.ts";
+import { packComponent, stripCustomSections, unpackComponent } from "../pack/index.ts";
 import { SDK, compileNf, readSource } from "./compile.ts";
 import { type BuildWarning, warningsOf } from "./diagnostics.ts";
 
@@ -50,6 +50,8 @@ export interface BuildOptions {
 /** What is kept besides the artifact and the source map. */
 interface Kept {
   key: string;
+  /** Digests of the two files, so that a pair that does not fit (a write cut off between them) is not used. */
+  files: { component: string; sourceMap: string };
   digest: string;
   stateSchema: StateSchema;
   configSchema: ConfigSchema;
@@ -81,9 +83,9 @@ export async function buildNf(folder: string, options: BuildOptions = {}): Promi
   const { stateSchema, configSchema } = compiled;
   const component = await packComponent(core, { manifest, stateSchema, configSchema });
   const warnings = warningsOf(compiled.warnings, (name) => readSource(root, name));
-  const kept: Kept = { key, digest, stateSchema, configSchema, warnings };
+  const files = { component: sha256(component), sourceMap: sha256(Buffer.from(compiled.sourceMap)) };
+  const kept: Kept = { key, files, digest, stateSchema, configSchema, warnings };
   mkdirSync(out, { recursive: true });
-  writeAtomically(paths.core, core);
   writeAtomically(paths.sourceMap, compiled.sourceMap);
   writeAtomically(paths.component, component);
   // Last: whoever reads this finds the others complete.
@@ -91,7 +93,7 @@ export async function buildNf(folder: string, options: BuildOptions = {}): Promi
   return { ...describe(manifest, root, paths), core, component, digest, stateSchema, configSchema, warnings, cached: false };
 }
 
-type Paths = Record<"component" | "sourceMap" | "core" | "kept", string>;
+type Paths = Record<"component" | "sourceMap" | "kept", string>;
 
 function describe(manifest: Manifest, folder: string, paths: Paths): Pick<BuiltNf, "name" | "version" | "folder" | "manifest" | "componentPath" | "sourceMap"> {
   return { name: manifest.name, version: manifest.version, folder, manifest, componentPath: paths.component, sourceMap: paths.sourceMap };
@@ -102,11 +104,10 @@ type Found = Pick<BuiltNf, "core" | "component" | "digest" | "stateSchema" | "co
 function readKept(paths: Paths, key: string): Found | undefined {
   try {
     const kept = JSON.parse(readFileSync(paths.kept, "utf8")) as Kept;
-    if (kept.key !== key || !existsSync(paths.sourceMap)) return undefined;
-    const core = new Uint8Array(readFileSync(paths.core));
     const component = new Uint8Array(readFileSync(paths.component));
-    // A write that was cut off between files leaves a pair that does not fit.
-    if (sha256(core) !== kept.digest || sha256(component).length === 0) return undefined;
+    const isWhole = sha256(component) === kept.files.component && sha256(readFileSync(paths.sourceMap)) === kept.files.sourceMap;
+    if (kept.key !== key || !isWhole) return undefined;
+    const { core } = unpackComponent(component);
     return { core, component, digest: kept.digest, stateSchema: kept.stateSchema, configSchema: kept.configSchema, warnings: kept.warnings };
   } catch {
     return undefined;

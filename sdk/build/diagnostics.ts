@@ -1,5 +1,7 @@
 /** The compiler's diagnostics → NfError and warnings with file, line, column and the source line. */
 import { GENERATED_PREFIX } from "../transform/ast.ts";
+import { BASE_PAGES } from "../abi/gen/abi.ts";
+import { MANIFEST_FILE } from "../manifest/manifest.ts";
 import { NfError, type Where, formatWhere } from "../errors.ts";
 
 /** As the compiler reports it. */
@@ -71,6 +73,14 @@ export function failedBuild(diagnostics: readonly Diagnostic[], readFile: ReadFi
   const first = errors[0];
   if (first === undefined) {
     return new NfError("build.compile", `the compiler failed: ${error.message}`, { cause: new Error(output), fix: "Please report this, with the NF's source." });
+  }
+  const pages = /^Module requires at least '(\d+)' pages of/.exec(first.message);
+  if (pages) {
+    const needed = Number(pages[1]) - BASE_PAGES;
+    return new NfError("build.compile", `the NF's static data takes ${needed} pages of 64 KiB, which is more than heap_pages`, {
+      where: { file: MANIFEST_FILE },
+      fix: `Write 'heap_pages: ${needed + 1}', or more for what configure allocates.`,
+    });
   }
   const place = whereOf(first, readFile);
   const more = errors.slice(1).map((d) => {

@@ -11,10 +11,13 @@ name: probe
 version: 0.1.0
 `;
 
+const folders: string[] = [];
+process.once("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
 /** A folder with these files (path → text), gone when the test file's process ends. */
 export function nfFolder(files: Record<string, string>): string {
   const folder = mkdtempSync(join(tmpdir(), "nfactor-build-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   for (const [path, text] of Object.entries({ "nf.yaml": MANIFEST, ...files })) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
