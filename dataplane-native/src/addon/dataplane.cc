@@ -1,0 +1,148 @@
+#include "addon/dataplane.h"
+
+#include <chrono>
+#include <thread>
+
+#include "addon/fields.h"
+#include "addon/report_to_js.h"
+#include "addon/spec_from_js.h"
+#include "nf_abi.h"
+#include "port/dpdk_version.h"
+#include "port/eal.h"
+
+namespace nf {
+namespace {
+
+Napi::Object ObjectArgument(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsObject()) throw Wrong(info.Env(), "an argument", "an object");
+  return info[index].As<Napi::Object>();
+}
+
+template <typename T>
+Napi::Value Same(Napi::Env env, const T& value) {
+  return ToJs(env, value);
+}
+
+}  // namespace
+
+// A capture waits while its events are not taken, also when it ends.
+void Dataplane::End(Entry& entry) {
+  if (!entry.is_started) return;
+  entry.runtime->RequestStop(false);
+  while (!entry.runtime->ended()) {
+    entry.runtime->DrainEvents();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+void Dataplane::Shutdown() {
+  for (auto& [id, entry] : runtimes_) End(entry);
+  tasks_.Join();
+  runtimes_.clear();
+  engine_.reset();
+}
+
+Napi::Value Dataplane::BuildInfo(const Napi::CallbackInfo& info) {
+  Napi::Object made = Napi::Object::New(info.Env());
+  made.Set("version", NFACTOR_VERSION);
+  made.Set("wasmtime", Engine::WasmtimeVersion());
+  made.Set("dpdk", DpdkVersion());
+  made.Set("abiVersion", abi::kAbiVersion);
+  return made;
+}
+
+Napi::Value Dataplane::Start(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Napi::Object from = ObjectArgument(info, 0);
+  EalOptions options;
+  options.use_hugepages = OneOf<bool>(from, "hugepages", {{"auto", true}, {"never", false}});
+  options.memory_mb = Number(from, "memoryMb");
+  EalInfo eal = OrThrow(env, StartEal(options));
+  if (engine_ == nullptr) engine_ = OrThrow(env, Engine::Create({}));
+  Napi::Object made = Napi::Object::New(env);
+  made.Set("hugepages", eal.hugepages);
+  made.Set("memoryMb", eal.memory_mb);
+  return made;
+}
+
+Napi::Value Dataplane::CreateRuntime(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (engine_ == nullptr) throw ToError(env, {ErrorCode::kInternal, "start comes before createRuntime"});
+  auto spec = std::make_shared<RuntimeSpec>(RuntimeSpecFromJs(ObjectArgument(info, 0)));
+  return tasks_.Run(env, [this, spec]() -> Tasks::Deliver {
+    auto made = Runtime::Create(*engine_, *spec);
+    // By a shared pointer, since a function must be copyable.
+    Expected<std::shared_ptr<Runtime>> runtime =
+        made ? Expected<std::shared_ptr<Runtime>>(std::move(*made)) : std::unexpected(made.error());
+    return Tasks::Settle(std::move(runtime), [this](Napi::Env env, std::shared_ptr<Runtime>& runtime) -> Napi::Value {
+      runtimes_[++last_id_] = {std::move(runtime)};
+      return Napi::Number::New(env, last_id_);
+    });
+  });
+}
+
+Dataplane::Entry& Dataplane::Find(const Napi::CallbackInfo& info) {
+  auto found = info[0].IsNumber() ? runtimes_.find(info[0].As<Napi::Number>().Uint32Value()) : runtimes_.end();
+  if (found == runtimes_.end()) {
+    throw ToError(info.Env(),
+                  {ErrorCode::kRuntimeNotFound, "there is no runtime " + static_cast<std::string>(info[0].ToString())});
+  }
+  return found->second;
+}
+
+Napi::Value Dataplane::StartRuntime(const Napi::CallbackInfo& info) {
+  Entry& entry = Find(info);
+  OrThrow(info.Env(), entry.runtime->Start());
+  entry.is_started = true;
+  return info.Env().Undefined();
+}
+
+Napi::Value Dataplane::StopRuntime(const Napi::CallbackInfo& info) {
+  Find(info).runtime->RequestStop(Flag(ObjectArgument(info, 1), "drain"));
+  return WaitRuntime(info);
+}
+
+Napi::Value Dataplane::WaitRuntime(const Napi::CallbackInfo& info) {
+  return tasks_.Run(info.Env(), [runtime = Find(info).runtime]() -> Tasks::Deliver {
+    return Tasks::Settle(Expected<RunReport>(runtime->Wait()), Same<RunReport>);
+  });
+}
+
+Napi::Value Dataplane::DestroyRuntime(const Napi::CallbackInfo& info) {
+  End(Find(info));
+  runtimes_.erase(info[0].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value Dataplane::Counters(const Napi::CallbackInfo& info) {
+  return ToJs(info.Env(), Find(info).runtime->counters());
+}
+
+Napi::Value Dataplane::Swap(const Napi::CallbackInfo& info) {
+  auto runtime = Find(info).runtime;
+  if (!info[1].IsString()) throw Wrong(info.Env(), "entry", "a string");
+  std::string entry = info[1].As<Napi::String>();
+  auto spec = std::make_shared<NfSpec>(NfSpecFromJs(ObjectArgument(info, 2)));
+  return tasks_.Run(info.Env(), [runtime, entry, spec]() -> Tasks::Deliver {
+    return Tasks::Settle(runtime->Swap(entry, *spec), Same<SwapReport>);
+  });
+}
+
+Napi::Value Dataplane::Flows(const Napi::CallbackInfo& info) {
+  auto runtime = Find(info).runtime;
+  Napi::Object options = ObjectArgument(info, 1);
+  uint32_t cursor = Has(options, "cursor") ? Number(options, "cursor") : 0;
+  uint32_t limit = Number(options, "limit");
+  return tasks_.Run(info.Env(), [runtime, cursor, limit]() -> Tasks::Deliver {
+    return Tasks::Settle(runtime->Flows(cursor, limit), Same<FlowsPage>);
+  });
+}
+
+Napi::Value Dataplane::DrainEvents(const Napi::CallbackInfo& info) {
+  std::vector<Event> events = Find(info).runtime->DrainEvents();
+  Napi::Array made = Napi::Array::New(info.Env(), events.size());
+  for (uint32_t i = 0; i < events.size(); ++i) made.Set(i, ToJs(info.Env(), events[i]));
+  return made;
+}
+
+}  // namespace nf

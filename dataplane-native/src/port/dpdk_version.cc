@@ -1,0 +1,9 @@
+#include "port/dpdk_version.h"
+
+#include <rte_version.h>
+
+namespace nf {
+
+const char* DpdkVersion() { return rte_version(); }
+
+}  // namespace nf
