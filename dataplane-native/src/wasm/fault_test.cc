@@ -170,6 +170,20 @@ TEST_F(FaultTest, FaultsInInitAndConfigureAreErrors) {
   }
 }
 
+TEST_F(FaultTest, ARefusalCarriesWhatWasLogged) {
+  // One record, "no" in UTF-16, and a forged length in a second one.
+  auto instance = Make({.configure = "(i32.store (i32.const 0x18c00) (i32.const 2))"
+                                     "(i32.store16 (i32.const 0x18c42) (i32.const 4))"
+                                     "(i32.store (i32.const 0x18c48) (i32.const 0x006f006e))"
+                                     "(i32.store16 (i32.const 0x18d42) (i32.const 0xffff))"
+                                     "(i32.const 1)"});
+  ASSERT_FALSE(instance.has_value());
+  EXPECT_EQ(instance.error().code, ErrorCode::kConfigRefused);
+  const std::string& message = instance.error().message;
+  EXPECT_EQ(message.substr(0, message.rfind('\n')), "the NF refuses its configuration with code 1\nno");
+  EXPECT_EQ(message.size() - message.rfind('\n') - 1, abi::kLogTextBytesMax / 2);
+}
+
 TEST_F(FaultTest, ConfigureSeesTheConfiguration) {
   auto module = LoadTest(*engine_, {.configure = "(i32.add (i32.load8_u (local.get $pointer)) (local.get $length))"});
   ASSERT_TRUE(module.has_value());

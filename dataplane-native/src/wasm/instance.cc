@@ -2,7 +2,10 @@
 
 #include <time.h>
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "base/utf16.h"
 #include "wasm/engine_wasm.h"
 #include "wasm/fault.h"
 #include "wasm/linear_memory.h"
@@ -69,6 +72,19 @@ wasmtime_error_t* OnStep(wasmtime_context_t*, void* data, uint64_t* delta, wasmt
 }
 
 std::unexpected<Error> FailStart(const std::string& why) { return Fail(ErrorCode::kNfStart, "the NF " + why); }
+
+// What the NF has logged, a line each: there configError of the SDK says which field it dislikes.
+std::string LogLines(const abi::LogRing& ring, const abi::LogRecord* records) {
+  uint32_t written = ring.written;
+  std::string lines;
+  for (uint32_t left = std::min<uint32_t>(written, abi::kLogRecords); left > 0; --left) {
+    const abi::LogRecord& record = records[(written - left) % abi::kLogRecords];
+    size_t bytes = std::min<size_t>(record.length, abi::kLogTextBytesMax);
+    lines += '\n';
+    lines += Utf8FromUtf16({record.text, bytes});
+  }
+  return lines;
+}
 
 }  // namespace
 
@@ -214,7 +230,8 @@ Expected<void> Instance::Start(const InstancePlan& plan) {
   auto answer = Ask(Export::kConfigure, abi::kConfigAreaAddress, static_cast<uint32_t>(plan.config.size()));
   if (!answer) return std::unexpected(answer.error());
   if (*answer != 0) {
-    return Fail(ErrorCode::kConfigRefused, "the NF refuses its configuration with code " + std::to_string(*answer));
+    return Fail(ErrorCode::kConfigRefused, "the NF refuses its configuration with code " + std::to_string(*answer) +
+                                               LogLines(*log_ring_, log_records_));
   }
   return {};
 }

@@ -68,7 +68,7 @@ class Instance {
  public:
   // Maps the memory, instantiates, compares abi-version, state-bytes and export types, runs init and configure (each
   // under the watchdog). Errors: nf.start (message names the fault, with the text of abort), config.refused
-  // (configure's code), config.too_large, state.too_large, eal.memory, internal.
+  // (configure's code, then what the NF logged, a line each), config.too_large, state.too_large, eal.memory, internal.
   static Expected<std::unique_ptr<Instance>> Create(Engine& engine, std::shared_ptr<const Module> module,
                                                     const InstancePlan& plan);
   ~Instance();
