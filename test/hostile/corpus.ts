@@ -1,0 +1,41 @@
+/**
+ * The hostile corpus: artifacts that want to stop, spy on, or cheat others, each with what has to become of it. `buildHostile(name)` makes the
+ * artifact. Tests run the refused ones through admission, and the others on the engines.
+ */
+import { readFileSync } from "node:fs";
+import { bareComponent, metadataOf } from "../../sdk/admission/testing/artifact.ts";
+import { packComponent } from "../../sdk/pack/index.ts";
+import { ACCESS_ENTRIES } from "./access_entries.ts";
+import { ANSWER_ENTRIES } from "./answer_entries.ts";
+import { assemble } from "./assemble.ts";
+import { BEHAVIOUR_ENTRIES } from "./behaviour_entries.ts";
+import type { HostileEntry, RunExpectation } from "./entry.ts";
+import { REFUSED_ENTRIES } from "./refused_entries.ts";
+
+export type { HostileEntry, RunExpectation } from "./entry.ts";
+
+export const HOSTILE: readonly HostileEntry[] = [...REFUSED_ENTRIES, ...ACCESS_ENTRIES, ...ANSWER_ENTRIES, ...BEHAVIOUR_ENTRIES];
+
+/** The entries that are admitted, with what they do then. */
+export const HOSTILE_RUNS: readonly (HostileEntry & { run: RunExpectation })[] = HOSTILE.flatMap((entry) =>
+  "run" in entry.expect ? [{ ...entry, run: entry.expect.run }] : [],
+);
+
+const STATE_BYTES = 8;
+
+/** The artifact of this name; a whole component wherever the module fits the world. */
+export async function buildHostile(name: string): Promise<Uint8Array> {
+  const entry = HOSTILE.find((one) => one.name === name);
+  if (entry === undefined) throw new Error(`the hostile corpus has no '${name}'`);
+  const { source, expect } = entry;
+  if ("artifact" in source) return source.artifact();
+  const stateBytes = entry.stateBytes ?? ("core" in source ? 0 : STATE_BYTES);
+  const core = "core" in source ? source.core() : hostileModule(entry);
+  const metadata = metadataOf({ name: "hostile", on_fault: "drop", ...entry.manifest }, stateBytes);
+  return "run" in expect ? packComponent(core, metadata) : bareComponent(core, metadata);
+}
+
+function hostileModule({ name, source, stateBytes = STATE_BYTES, manifest, omit = [], expect }: HostileEntry): Uint8Array {
+  const text = "text" in source ? source.text : readFileSync(new URL(`corpus/${name}.wat`, import.meta.url), "utf8");
+  return assemble({ text, stateBytes, heapPages: manifest?.heap_pages ?? 1, omit, allFeatures: "refused" in expect && expect.refused.includes("feature") });
+}

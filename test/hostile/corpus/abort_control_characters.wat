@@ -1,0 +1,12 @@
+;; A fault message that clears the operator's terminal, sets its title, and turns the text around.
+(func $unit (param $at i32) (param $unit i32)
+  (i32.store16 offset={{record.fault_record.message}} (i32.add (i32.const {{result.fault_record}}) (i32.shl (local.get $at) (i32.const 1))) (local.get $unit)))
+(func $packet (param $result i32) (param $descriptor i32)
+  (i32.store (i32.const {{result.fault_record}}) (i32.const 1))
+  (i32.store16 offset={{record.fault_record.message_length}} (i32.const {{result.fault_record}}) (i32.const 26))
+  (call $unit (i32.const 0) (i32.const 0x1b)) (call $unit (i32.const 1) (i32.const 0x5b)) (call $unit (i32.const 2) (i32.const 0x32))
+  (call $unit (i32.const 3) (i32.const 0x4a)) (call $unit (i32.const 4) (i32.const 0x1b)) (call $unit (i32.const 5) (i32.const 0x5d))
+  (call $unit (i32.const 6) (i32.const 0x07)) (call $unit (i32.const 7) (i32.const 0x0a)) (call $unit (i32.const 8) (i32.const 0x9b))
+  (call $unit (i32.const 9) (i32.const 0x202e)) (call $unit (i32.const 10) (i32.const 0xd800)) (call $unit (i32.const 11) (i32.const 0x0000))
+  (call $unit (i32.const 12) (i32.const 0xdfff))
+  (unreachable))

@@ -1,0 +1,6 @@
+;; Says that the datagram is longer than the frame.
+(func $packet (param $result i32) (param $descriptor i32) (local $ip i32)
+  (local.set $ip (i32.add (i32.load (local.get $descriptor)) (i32.load16_u offset={{record.descriptor.l3_offset}} (local.get $descriptor))))
+  (i32.store16 offset=2 (local.get $ip) (i32.const 0xffff))
+  (i32.store16 offset={{record.result.flags}} (local.get $result) (i32.const {{flag.MODIFIED_HEADER}}))
+  (i32.store8 (local.get $result) (i32.const {{verdict.FORWARD}})))

@@ -1,0 +1,3 @@
+;; Unwinds the stack by itself.
+(tag $oops)
+(func (export "init") (throw $oops))

@@ -1,0 +1,3 @@
+;; Exports what some runtimes call by themselves.
+(func (export "_initialize"))
+(func (export "_start"))

@@ -1,0 +1,10 @@
+;; A log line that clears the terminal, and half of a surrogate pair, of an odd number of bytes.
+(func $packet (param $result i32) (param $descriptor i32)
+  (i32.store8 (i32.const {{result.log_records}}) (i32.const 1))
+  (i32.store16 offset={{record.log_record.length}} (i32.const {{result.log_records}}) (i32.const 13))
+  (i32.store offset={{record.log_record.text}} (i32.const {{result.log_records}}) (i32.const 0x005b001b))
+  (i32.store offset=12 (i32.const {{result.log_records}}) (i32.const 0x004a0032))
+  (i32.store offset=16 (i32.const {{result.log_records}}) (i32.const 0xd800000a))
+  (i32.store8 offset=20 (i32.const {{result.log_records}}) (i32.const 0x1b))
+  (i32.store (i32.const {{result.log_ring}}) (i32.const 1))
+  (i32.store8 (local.get $result) (i32.const {{verdict.FORWARD}})))

@@ -1,0 +1,2 @@
+;; Keeps its memory to itself.
+(memory 32769 32769)

@@ -1,0 +1,2 @@
+;; Sets no bound on its memory.
+(memory (export "memory") 32769)

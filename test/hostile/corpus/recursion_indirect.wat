@@ -1,0 +1,10 @@
+;; Two functions call each other through the table until the stack ends.
+(type $step (func (param i32) (result i32)))
+(table 2 2 funcref)
+(elem (i32.const 0) $ping $pong)
+(func $ping (param $n i32) (result i32)
+  (i32.add (i32.const 1) (call_indirect (type $step) (local.get $n) (i32.const 1))))
+(func $pong (param $n i32) (result i32)
+  (i32.add (i32.const 1) (call_indirect (type $step) (local.get $n) (i32.const 0))))
+(func $packet (param $result i32) (param $descriptor i32)
+  (i32.store8 (local.get $result) (call $ping (i32.const 0))))

@@ -1,0 +1,4 @@
+;; Refuses each flow.
+(func $packet (param $result i32) (param $descriptor i32)
+  (i32.store16 offset={{record.result.flags}} (local.get $result) (i32.const {{flag.CLOSE_FLOW}}))
+  (i32.store8 (local.get $result) (i32.const {{verdict.DROP}})))
