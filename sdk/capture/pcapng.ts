@@ -47,7 +47,7 @@ export function readPcapng(file: FileBytes): Capture {
     }
     const type = file.u32(at);
     const length = file.u32(at + 4);
-    if (length < 12 || length % 4 !== 0 || length > BLOCK_BYTES_MAX) throw file.damaged(at, `a block claims ${length} bytes`);
+    if (length < (type === SECTION ? 28 : 12) || length % 4 !== 0 || length > BLOCK_BYTES_MAX) throw file.damaged(at, `a block claims ${length} bytes`);
     file.need(at, length, at, "a block");
     if (file.u32(at + length - 4) !== length) throw file.damaged(at, "a block's two lengths differ");
     const [body, end] = [at + 8, at + length - 4];
