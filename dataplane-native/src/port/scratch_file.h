@@ -22,7 +22,7 @@ class ScratchFile {
   void CreateNameless(const std::string& path);
 
   void Append(const void* bytes, size_t count);
-  // Bytes that were appended; false, with error() set, when they can't be read.
+  // Bytes that were appended, after the last Append; false, with error() set, when they can't be read.
   bool ReadAt(uint64_t offset, void* bytes, size_t count);
   uint64_t size() const { return size_; }
   int error() const { return error_; }  // An errno; 0: none.
@@ -31,7 +31,6 @@ class ScratchFile {
   void Publish(const std::string& path);
 
  private:
-  void Open(const std::string& name);
   void FlushBuffer();
   void Fail();
 
@@ -41,6 +40,8 @@ class ScratchFile {
   uint64_t size_ = 0;
   uint64_t written_ = 0;  // Of size_, what is in the file; the rest is in buffer_.
   std::vector<uint8_t> buffer_;
+  uint64_t window_at_ = 0;  // What ReadAt has read around the last place.
+  std::vector<uint8_t> window_;
 };
 
 }  // namespace nf
