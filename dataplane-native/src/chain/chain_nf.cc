@@ -27,7 +27,9 @@ ChainNf::ChainNf(Engine& engine, const NfSpec& spec, const Options& options)
       lease_size_(spec.rights.lease ? spec.lease_size : 0),
       headers_(options.shared_headers),
       payloads_(options.shared_payloads),
-      rights_(RightsOf(spec)),
+      granted_(RightsOf(spec)),
+      exports_(spec.exports),
+      rights_(granted_),
       counters_(static_cast<uint32_t>(spec.counters.size())),
       spec_(WithoutCode(spec)) {}
 
@@ -99,7 +101,7 @@ Expected<void> ChainNf::CheckFits(const NfSpec& spec) const {
     return Fail(ErrorCode::kSwapLayout, who + " lays its flow state out otherwise than the running version " +
                                             spec_.version + "; start anew with it instead");
   }
-  const Rights wanted = RightsOf(spec), granted = RightsOf(spec_);
+  const Rights wanted = RightsOf(spec), &granted = granted_;
   auto refuse = [&](const std::string& what) {
     return Fail(ErrorCode::kSwapRights, who + " wants " + what + ", which the entry was not granted");
   };
@@ -110,9 +112,9 @@ Expected<void> ChainNf::CheckFits(const NfSpec& spec) const {
   if (wanted.reply && !granted.reply) return refuse("to reply");
   if (wanted.emits > granted.emits) return refuse("to emit " + std::to_string(wanted.emits) + " frames a packet");
   if (spec.rights.lease && lease_size_ == 0) return refuse("leases");
-  for (const std::string& name : spec_.exports) {
+  for (const std::string& name : exports_) {
     if (!Has(spec.exports, name)) {
-      return Fail(ErrorCode::kSwapExports, who + " does not export " + name + ", which the running version does");
+      return Fail(ErrorCode::kSwapExports, who + " does not export " + name + ", which the entry's first version does");
     }
   }
   if (!has_timer_ && Has(spec.exports, abi::kExports[static_cast<size_t>(abi::Export::kFlowTimer)].name)) {

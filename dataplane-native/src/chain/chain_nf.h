@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/counter.h"
 #include "base/result.h"
@@ -136,7 +137,9 @@ class ChainNf {
   HeaderArea* headers_;
   PayloadArea* payloads_;
 
-  Rights rights_;
+  Rights granted_;                    // To the entry, as it was when the runtime was made.
+  std::vector<std::string> exports_;  // Of the entry's first version.
+  Rights rights_;                     // Of the running version.
   Instance* active_ = nullptr;
   std::atomic<bool> quarantined_{false};
   FaultWindow window_;

@@ -43,7 +43,8 @@ class Runtime {
   void RequestStop(bool drain);
 
   // Waits until the run has ended (a capture ends by itself). While the event ring is full a capture waits for
-  // DrainEvents. May be called several times; the report is the same.
+  // DrainEvents. May be called several times; the report is the same. A runtime that was not started has nothing to
+  // wait for.
   RunReport Wait();
   bool ended() const;
 

@@ -20,10 +20,14 @@ struct CaptureInput {
 struct AfPacketInput {
   std::string client, server;  // Interface names.
 };
-// Ring to ring, for benchmarks: packets come from and go to fabric ports that the caller made.
+// Ports that the caller made, which outlive the runtime: ring to ring, for benchmarks and tests.
 struct FabricInput {
   class Port* client = nullptr;
-  class Port* server = nullptr;
+  class Port* server = nullptr;        // May be the same.
+  struct rte_mempool* pool = nullptr;  // Of the packets; frames that NFs emit come from it.
+  // Time is that of the packets, the run ends with the port's end, and nothing is lost to haste, as from a capture
+  // file.
+  bool is_capture = false;
 };
 
 enum class NonIpPolicy : uint8_t { kForward, kDrop };

@@ -1,0 +1,37 @@
+// Where a runtime's packets come from and go to: opens what a specification names. Control threads.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "port/port.h"
+#include "runtime/runtime_spec.h"
+
+namespace nf {
+
+struct Inputs {
+  Port* client = nullptr;
+  Port* server = nullptr;  // The same as `client` for a capture.
+  rte_mempool* pool = nullptr;
+  bool is_capture = false;
+
+  static Expected<Inputs> Open(const RuntimeSpec& spec);
+  // The end: outputs are written to the end. What went wrong on the way, if anything did. The lcore.
+  std::optional<Error> Finish();
+
+  Inputs() = default;
+  Inputs(Inputs&& other) noexcept;
+  Inputs& operator=(Inputs&& other) noexcept;
+  ~Inputs();
+
+ private:
+  void Close();
+  std::unique_ptr<Port> own_client_, own_server_;
+  rte_mempool* own_pool_ = nullptr;
+};
+
+}  // namespace nf

@@ -1,0 +1,185 @@
+#include "runtime/packet_path.h"
+
+#include "packet/packet_meta.h"
+#include "packet/parse.h"
+#include "packet/protocols.h"
+
+namespace nf {
+namespace {
+
+using abi::DropReason;
+
+constexpr uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
+
+bool HasFlowKey(PacketKind kind) { return kind == PacketKind::kFlow || kind == PacketKind::kIcmpError; }
+
+}  // namespace
+
+PacketPath::PacketPath(const Surroundings& surroundings)
+    : chain_(*surroundings.chain),
+      flows_(*surroundings.flows),
+      fragments_(*surroundings.fragments),
+      output_(*surroundings.output),
+      counters_(*surroundings.counters),
+      non_ip_(surroundings.non_ip) {}
+
+void PacketPath::Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns) {
+  now_ns_ = now_ns;
+  std::array<DropReason, abi::kBurstPackets> reasons;
+  std::array<uint64_t, abi::kBurstPackets> hashes;
+  const FlowTable& table = flows_.table();
+  // Three loops before the packets are taken in order, so that memory is waited for in parallel.
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    rte_mbuf* mbuf = packets[i];
+    PacketMeta* meta = MetaOf(mbuf);
+    meta->flow = kNoFlow;
+    meta->emitted = 0;
+    meta->emit_order = 0;
+    meta->poll_index = static_cast<uint8_t>(i);
+    bytes += meta->wire_length;
+    reasons[i] = ParsePacket(rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len, meta->wire_length, &meta->parsed);
+    hashes[i] = 0;
+    if (reasons[i] == DropReason::kNone && HasFlowKey(meta->parsed.kind)) hashes[i] = table.Start(meta->parsed.key);
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    if (hashes[i] == 0) continue;
+    const uint32_t flow = table.Candidate(hashes[i]);
+    if (flow == kNoFlow) continue;
+    flows_.Prefetch(flow);
+    chain_.PrefetchStates(flow);
+  }
+  counters_.received.Add(count);
+  counters_.received_bytes.Add(bytes);
+  for (uint32_t i = 0; i < count; ++i) {
+    rte_mbuf* mbuf = packets[i];
+    PacketMeta* meta = MetaOf(mbuf);
+    if (reasons[i] != DropReason::kNone) [[unlikely]] {
+      counters_.Drop(mbuf, reasons[i]);
+    } else if (HasFlowKey(meta->parsed.kind)) [[likely]] {
+      ProcessFlowPacket(mbuf, meta, hashes[i]);
+    } else if (meta->parsed.kind == PacketKind::kLaterFragment) {
+      ProcessLaterFragment(mbuf, meta);
+    } else {
+      ProcessNonIp(mbuf, meta);
+    }
+  }
+}
+
+bool PacketPath::MakeWay(uint32_t flow, uint32_t direction) {
+  const uint32_t other = direction ^ 1;
+  if (flow != kNoFlow && (flows_.actor(flow).pending >> other & 1) != 0) {
+    chain_.Run(other);
+    return true;
+  }
+  if (chain_.is_full(direction)) [[unlikely]] {
+    chain_.Run(direction);
+    return true;
+  }
+  return false;
+}
+
+void PacketPath::ProcessFlowPacket(rte_mbuf* mbuf, PacketMeta* meta, uint64_t hash) {
+  const ParsedPacket& parsed = meta->parsed;
+  FlowMatch match = flows_.table().Find(parsed.key, hash);
+  while (MakeWay(match.flow, match.found() ? match.direction : 0)) match = flows_.table().Find(parsed.key, hash);
+  if (match.found()) [[likely]] {
+    const FlowActor& actor = flows_.actor(match.flow);
+    if (actor.phase == FlowPhase::kRefused) [[unlikely]] {
+      counters_.Drop(mbuf, DropReason::kFlowRefused);
+      return;
+    }
+    if (actor.phase == FlowPhase::kClosing && (parsed.tcp_flags & (kSyn | kAck)) == kSyn) [[unlikely]] {
+      // The connection is opened again: the flow ends with what it has in hand, and this packet begins a new one.
+      if (actor.pending != 0) chain_.Run(match.direction);
+      match = flows_.table().Find(parsed.key, hash);
+      if (match.found()) chain_.Close(match.flow, abi::CloseReason::kFinished);
+      match.flow = kNoFlow;
+    }
+  }
+  if (!match.found()) [[unlikely]] {
+    if (parsed.kind == PacketKind::kIcmpError) {
+      counters_.Drop(mbuf, DropReason::kIcmpErrorNoFlow);
+      return;
+    }
+    while (chain_.is_full(0)) chain_.Run(0);
+    match = {.flow = flows_.Open(parsed.key, hash, meta->in_port, now_ns_), .direction = 0};
+    if (!match.found()) {
+      counters_.Drop(mbuf, DropReason::kFlowTableFull);
+      return;
+    }
+  }
+  Join(mbuf, meta, match.flow, match.direction);
+  if ((parsed.flags & abi::kPacketFlagFragment) != 0) [[unlikely]]
+    ReleaseFragments(*meta, match.flow);
+}
+
+void PacketPath::Join(rte_mbuf* mbuf, PacketMeta* meta, uint32_t flow, uint32_t direction) {
+  FlowActor& actor = flows_.actor(flow);
+  meta->flow = flow;
+  meta->direction = static_cast<uint8_t>(direction);
+  meta->sequence = actor.sequence();
+  ++actor.packets[direction];
+  actor.bytes[direction] += meta->wire_length;
+  actor.last_seen_ns = now_ns_;
+  if (actor.phase != FlowPhase::kNone && meta->parsed.kind == PacketKind::kFlow) {
+    MovePhase(actor, flow, meta->parsed.tcp_flags, direction);
+  }
+  chain_.Add(mbuf);
+}
+
+void PacketPath::MovePhase(FlowActor& actor, uint32_t flow, uint8_t tcp_flags, uint32_t direction) {
+  if (actor.phase == FlowPhase::kOpen && (tcp_flags & (kFin | kRst)) == 0) [[likely]]
+    return;
+  const FlowPhase before = actor.phase;
+  if ((tcp_flags & kFin) != 0) actor.fin_seen |= static_cast<uint8_t>(1u << direction);
+  if (actor.phase == FlowPhase::kOpening && direction == 1 && (tcp_flags & kRst) == 0) actor.phase = FlowPhase::kOpen;
+  if ((tcp_flags & kRst) != 0 || actor.fin_seen == 3) actor.phase = FlowPhase::kClosing;
+  if (actor.phase != before) flows_.Rearm(flow);
+}
+
+void PacketPath::ReleaseFragments(const PacketMeta& first, uint32_t flow) {
+  const FragmentFlow of{.flow_number = flows_.actor(flow).number, .flow = flow, .direction = first.direction};
+  const uint32_t count = fragments_.First(first.parsed, of, now_ns_, released_.data());
+  for (uint32_t i = 0; i < count; ++i) {
+    PacketMeta* meta = MetaOf(released_[i]);
+    meta->poll_index = kNoPollIndex;
+    AddFragment(released_[i], meta, of);
+  }
+}
+
+void PacketPath::ProcessLaterFragment(rte_mbuf* mbuf, PacketMeta* meta) {
+  FragmentFlow flow;
+  switch (fragments_.Later(meta->parsed, mbuf, now_ns_, &flow)) {
+    case FragmentOutcome::kFlow:
+      AddFragment(mbuf, meta, flow);
+      return;
+    case FragmentOutcome::kHeld:
+      return;
+    case FragmentOutcome::kOverflow:
+      counters_.Drop(mbuf, DropReason::kFragmentOverflow);
+      return;
+  }
+}
+
+void PacketPath::AddFragment(rte_mbuf* mbuf, PacketMeta* meta, const FragmentFlow& of) {
+  const FlowActor& actor = flows_.actor(of.flow);
+  do {
+    if (actor.number != of.flow_number || actor.phase == FlowPhase::kRefused) {
+      counters_.Drop(mbuf, DropReason::kFragmentNoFlow);
+      return;
+    }
+  } while (MakeWay(of.flow, of.direction));
+  Join(mbuf, meta, of.flow, of.direction);
+}
+
+void PacketPath::ProcessNonIp(rte_mbuf* mbuf, PacketMeta* meta) {
+  if (non_ip_ == NonIpPolicy::kDrop) {
+    counters_.Drop(mbuf, DropReason::kNonIp);
+    return;
+  }
+  meta->out_port = meta->in_port ^ 1;
+  output_.Put(mbuf);
+}
+
+}  // namespace nf

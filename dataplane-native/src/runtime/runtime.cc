@@ -1,0 +1,229 @@
+#include "runtime/runtime.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+
+#include "base/check.h"
+#include "runtime/lcore.h"
+#include "runtime/worker.h"
+
+namespace nf {
+
+struct Runtime::Parts {
+  RuntimeOptions options;
+  std::unique_ptr<Worker> worker;
+  std::optional<Lcore> lcore;
+  std::atomic<bool> started{false};
+
+  std::mutex control;  // Commands, one at a time. Whoever holds it may wait for the lcore.
+  std::mutex names;    // What NFs are called; never held for long. Swaps alone change it.
+  std::atomic<bool> swapping{false};
+
+  void Perform(Command& command);
+  bool is_running() const { return started && !lcore->ended(); }
+  CountersSnapshot Counters() const;
+  std::optional<Error> CheckBooks() const;
+};
+
+namespace {
+
+// The drops of one NF by name, added to `dropped`.
+void AddDrops(const ChainNf& nf, std::map<std::string, uint64_t>* dropped) {
+  const NfSpec& spec = nf.spec();
+  for (size_t i = 0; i < std::size(nf.dropped); ++i) {
+    const uint64_t count = nf.dropped[i].value();
+    if (count == 0) continue;
+    std::string reason = "drop";
+    if (i != 0) {
+      const auto number = static_cast<uint8_t>(i + 127);
+      const auto name = spec.drop_reasons.find(number);
+      reason = name != spec.drop_reasons.end() ? name->second : "reason_" + std::to_string(number);
+    }
+    (*dropped)[spec.entry + "." + reason] += count;
+  }
+}
+
+}  // namespace
+
+CountersSnapshot Runtime::Parts::Counters() const {
+  const PacketCounters& counters = worker->counters();
+  CountersSnapshot snapshot;
+  snapshot.now_ns = worker->now_ns();
+  snapshot.received = counters.received.value();
+  snapshot.received_bytes = counters.received_bytes.value();
+  snapshot.sent = counters.sent.value();
+  snapshot.sent_bytes = counters.sent_bytes.value();
+  snapshot.emitted = counters.emitted.value();
+  snapshot.held = counters.held.value();
+  for (uint32_t i = 0; i < abi::kDropReasonCount; ++i) {
+    const uint64_t count = counters.dropped[i].value();
+    if (count != 0) snapshot.dropped[abi::DropReasonName(static_cast<abi::DropReason>(i))] = count;
+  }
+  snapshot.flows_open = worker->flows_open();
+  snapshot.flows_opened = worker->flows_opened();
+  snapshot.flows_ended = worker->chain().flows_ended();
+  snapshot.events_lost = worker->events().lost();
+  for (uint32_t i = 0; i < worker->chain().size(); ++i) {
+    const ChainNf& nf = worker->chain().nf(i);
+    AddDrops(nf, &snapshot.dropped);
+    NfCounters of_nf{.entry = nf.spec().entry,
+                     .version = nf.spec().version,
+                     .faults = nf.faults_total.value(),
+                     .quarantined = nf.is_quarantined(),
+                     .counters = {}};
+    for (uint32_t j = 0; j < nf.spec().counters.size(); ++j) of_nf.counters[nf.spec().counters[j]] = nf.counter(j);
+    snapshot.nfs.push_back(std::move(of_nf));
+  }
+  return snapshot;
+}
+
+std::optional<Error> Runtime::Parts::CheckBooks() const {
+  const CountersSnapshot counters = Counters();
+  uint64_t dropped = 0;
+  for (const auto& [name, count] : counters.dropped) dropped += count;
+  if (counters.received + counters.emitted == counters.sent + dropped + counters.held) return std::nullopt;
+  return Error{ErrorCode::kInternal, "the books do not balance: " + std::to_string(counters.received) +
+                                         " received and " + std::to_string(counters.emitted) + " emitted, but " +
+                                         std::to_string(counters.sent) + " sent, " + std::to_string(dropped) +
+                                         " dropped and " + std::to_string(counters.held) + " held"};
+}
+
+Runtime::Runtime(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Runtime::~Runtime() {
+  if (!parts_) return;
+  parts_->worker->events().Abandon();
+  parts_->lcore.reset();
+}
+
+Expected<std::unique_ptr<Runtime>> Runtime::Create(Engine& engine, const RuntimeSpec& spec,
+                                                   const RuntimeOptions& options) {
+  auto worker = Worker::Create(engine, spec, {});
+  if (!worker) return std::unexpected(worker.error());
+  auto parts = std::make_unique<Parts>();
+  parts->options = options;
+  parts->worker = std::move(*worker);
+  parts->lcore.emplace(*parts->worker, options.cpu);
+  return std::unique_ptr<Runtime>(new Runtime(std::move(parts)));
+}
+
+Expected<void> Runtime::Start() {
+  std::lock_guard lock(parts_->control);
+  if (parts_->started) return Fail(ErrorCode::kRuntimeBusy, "the runtime was started before");
+  parts_->started = true;
+  parts_->lcore->Start();
+  return {};
+}
+
+void Runtime::RequestStop(bool drain) { parts_->lcore->RequestStop(drain); }
+
+bool Runtime::ended() const { return parts_->lcore->ended(); }
+
+RunReport Runtime::Wait() {
+  if (parts_->started) parts_->lcore->WaitUntilEnded();
+  RunReport report{.counters = counters(), .error = parts_->worker->failure()};
+  if (!report.error && parts_->options.check_books) {
+    std::lock_guard lock(parts_->names);
+    report.error = parts_->CheckBooks();
+  }
+  return report;
+}
+
+CountersSnapshot Runtime::counters() const {
+  std::lock_guard lock(parts_->names);
+  return parts_->Counters();
+}
+
+// Has the lcore carry the command out, or does it itself when there is no lcore that would.
+void Runtime::Parts::Perform(Command& command) {
+  if (!is_running()) {
+    worker->Execute(command);
+    return;
+  }
+  NF_CHECK(worker->commands().Push(&command), "commands are made one at a time");
+  lcore->Wake();
+  pollfd completion{.fd = worker->completion_fd(), .events = POLLIN, .revents = 0};
+  while (!command.done.load(std::memory_order_acquire)) {
+    if (lcore->ended() && !command.done.load(std::memory_order_acquire)) {
+      // The lcore ended without it, and takes nothing any more.
+      if (worker->commands().Front() == &command) worker->commands().Pop();
+      if (command.flipped) {
+        command.done.store(true);
+      } else {
+        worker->Execute(command);
+      }
+      return;
+    }
+    poll(&completion, 1, 20);
+  }
+  uint64_t count;
+  if (read(worker->completion_fd(), &count, sizeof count) < 0) return;
+}
+
+Expected<SwapReport> Runtime::Swap(const std::string& entry, const NfSpec& spec) {
+  Parts& parts = *parts_;
+  if (parts.swapping.exchange(true)) return Fail(ErrorCode::kRuntimeBusy, "another swap is going on");
+  struct Done {
+    std::atomic<bool>& flag;
+    ~Done() { flag.store(false); }
+  } done{parts.swapping};
+  Chain& chain = parts.worker->chain();
+  uint32_t index = 0;
+  while (index < chain.size() && chain.nf(index).spec().entry != entry) ++index;
+  if (index == chain.size()) {
+    std::string known;
+    for (uint32_t i = 0; i < chain.size(); ++i) known += (i == 0 ? "" : ", ") + chain.nf(i).spec().entry;
+    return Fail(ErrorCode::kSwapEntry, "the chain has no entry " + entry + "; it has " + known);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  ChainNf& nf = chain.nf(index);
+  auto version = nf.Prepare(spec);
+  if (!version) return std::unexpected(version.error());
+  const std::chrono::duration<double, std::milli> prepared = std::chrono::steady_clock::now() - begin;
+
+  std::lock_guard lock(parts.control);
+  Command command{.kind = Command::Kind::kSwap, .nf = index, .version = version->get()};
+  parts.worker->events().AddNames(index, (*version)->spec);
+  nf.PauseKeeper();
+  parts.Perform(command);
+  {
+    std::lock_guard names(parts.names);
+    nf.ResumeKeeper(version->get());
+  }
+  return SwapReport{.pause_ns = command.pause_ns,
+                    .burst_ns = command.burst_ns,
+                    .prepare_ms = prepared.count(),
+                    .flows = command.flows,
+                    .packets_dropped = command.drops};
+}
+
+Expected<FlowsPage> Runtime::Flows(uint32_t cursor, uint32_t limit) {
+  Parts& parts = *parts_;
+  const Chain& chain = parts.worker->chain();
+  const uint32_t flows_max = parts.worker->flows().flows_max();
+  constexpr uint32_t kLimitMax = 4096;
+  limit = std::clamp(limit, 1u, kLimitMax);
+  FlowsPage page;
+  if (cursor >= flows_max) return page;
+  const size_t states_bytes = EventLog::StatesBytes(chain);
+  Command command{.kind = Command::Kind::kFlows, .cursor = cursor, .limit = limit};
+  command.actors.resize(limit);
+  command.states.resize(limit * states_bytes);
+  {
+    std::lock_guard lock(parts.control);
+    parts.Perform(command);
+  }
+  for (uint32_t i = 0; i < command.count; ++i) {
+    page.flows.push_back(EventLog::Snapshot(command.actors[i], command.states.data() + i * states_bytes, chain));
+  }
+  if (command.cursor < flows_max) page.next = command.cursor;
+  return page;
+}
+
+std::vector<Event> Runtime::DrainEvents(size_t limit) { return parts_->worker->events().Read(limit); }
+
+}  // namespace nf
