@@ -12,6 +12,9 @@ export interface ChainCommandOptions extends ChainFlags {
   quiet?: boolean;
 }
 
+/** Flows that are printed for people. */
+export const SHOWN_FLOWS = 20;
+
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
 export function addChainOptions(command: Command): Command {
@@ -35,6 +38,11 @@ export function addChainOptions(command: Command): Command {
 /** Number of flows wanted in the result; undefined: the command's default. */
 export function flowsWanted(options: ChainCommandOptions): number | undefined {
   return options.flows === undefined ? undefined : integer("--flows", options.flows);
+}
+
+/** JSON has all flows of a capture, the terminal the first few. */
+export function keepOf(flows: number | undefined, json: boolean): { which: "all" } | { which: "first"; flows: number } {
+  return flows === undefined && json ? { which: "all" } : { which: "first", flows: flows ?? SHOWN_FLOWS };
 }
 
 /** Throws NfError (usage) when a flag is there that has no meaning without a capture, or without a live host. */

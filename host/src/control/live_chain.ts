@@ -12,6 +12,7 @@ import type { NativeAddon } from "../dataplane/native_types.ts";
 import { nativeAsync } from "../dataplane/native_error.ts";
 import { nfSpec } from "../dataplane/runtime_spec.ts";
 import { type EntryPlan, parseConfigText } from "../config/plan.ts";
+import { explainStart } from "../nf/config_refusal.ts";
 import { compileNf } from "../nf/compile.ts";
 import { layoutDiffText } from "../nf/layout_diff.ts";
 import { type PreparedNf, admitAndPrepare } from "../nf/prepare.ts";
@@ -122,7 +123,9 @@ export class LiveChain implements Handlers {
       return { ...versions, dry_run: true, flows: counters.flowsOpen, pause_ns: 0, burst_ns: 0, prepare_ms: performance.now() - from, packets_dropped: 0 };
     }
     events.know(next.digest, next.source);
-    const report = await nativeAsync(() => addon.swap(runtime, plan.name, nfSpec(next, native)));
+    const report = await nativeAsync(() => addon.swap(runtime, plan.name, nfSpec(next, native))).catch((error: unknown) => {
+      throw explainStart(error, [plan]);
+    });
     entry.plan = plan;
     entry.nf = next;
     say(`swap  ${plan.name}: ${running.manifest.version} → ${next.manifest.version} (sha256:${next.digest.slice(0, 12)}), ${report.flows} flows kept`);

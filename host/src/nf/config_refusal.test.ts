@@ -1,7 +1,8 @@
 import { parseYamlFile } from "@nfactor/sdk/manifest";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { configRefused, parsePath } from "./config_refusal.ts";
+import { NfError } from "@nfactor/sdk/errors";
+import { configRefused, explainStart, parsePath } from "./config_refusal.ts";
 
 const located = parseYamlFile("default: allow\nrules:\n  - { action: drop, ports: 25-23 }\n", "rules.yaml", z.unknown(), {
   yaml: "config.yaml",
@@ -16,7 +17,7 @@ test("a complaint points at the field in the file", () => {
     "configure returned 1",
   );
   expect(error.format()).toBe(
-    "error[config.port_range]: rules.yaml:3:28: chain 'fw': rules[0].ports: '25-23': the first is above the last; write 23-25.\n  Nothing was started.",
+    "error[config.port_range]: rules.yaml:3:28: chain 'fw': rules[0].ports: '25-23': the first is above the last; write 23-25.\n  Nothing was started or changed.",
   );
 });
 
@@ -35,4 +36,12 @@ test("paths", () => {
   expect(parsePath("rules[3].ports")).toEqual(["rules", 3, "ports"]);
   expect(parsePath("[1][2].a")).toEqual([1, 2, "a"]);
   expect(parsePath("a.$")).toEqual(["a"]);
+});
+
+test("what the dataplane and the simulator say becomes an error of the entry", () => {
+  const refused = new NfError("config.refused", "fw: the NF refuses its configuration with code 1\nhello\nconfig default: config.field: neither");
+  expect(explainStart(refused, [{ ...entry, name: "f" }, entry])).toMatchObject({ code: "config.field", where: { line: 1, column: 10 } });
+  expect(explainStart(new NfError("nf.start", "chain 'fw': init failed"), [entry])).toMatchObject({ code: "nf.start", message: "chain 'fw': init failed" });
+  const other = new NfError("eal.memory", "fw: no");
+  expect(explainStart(other, [entry])).toBe(other);
 });

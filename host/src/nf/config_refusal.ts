@@ -19,8 +19,24 @@ export function parsePath(text: string): Path {
   return parts;
 }
 
-/** `otherwise` is what is known when the NF has not said what it dislikes. */
-export function configRefused(entry: Pick<EntryPlan, "name" | "configPlace" | "where">, lines: readonly string[], otherwise: string): NfError {
+type Entry = Pick<EntryPlan, "name" | "configPlace" | "where">;
+
+/**
+ * An error of somebody who started NFs, with the entry and the place in the operator's file. Its message begins with the entry's name; for a refused
+ * configuration, the lines behind the first are what the NF has logged. Other errors come back as they are.
+ */
+export function explainStart(error: unknown, entries: readonly Entry[]): unknown {
+  if (!(error instanceof NfError) || (error.code !== "config.refused" && error.code !== "nf.start")) return error;
+  const [head = "", ...lines] = error.message.split("\n");
+  const entry = entries.find(({ name }) => head.startsWith(`${name}: `) || head.startsWith(`chain '${name}': `));
+  if (!entry) return error;
+  const text = head.slice(head.indexOf(": ") + 2);
+  if (error.code === "config.refused") return configRefused(entry, lines, text);
+  return new NfError("nf.start", `chain '${entry.name}': ${safeText(text)}`, { where: entry.where, cause: error, fix: "Nothing was started or changed." });
+}
+
+/** `lines` are what the NF has logged, `otherwise` is what is known when it has not said what it dislikes. */
+export function configRefused(entry: Entry, lines: readonly string[], otherwise: string): NfError {
   const complaints = lines.map((line) => LINE.exec(line)).filter((match) => match !== null);
   const [first] = complaints;
   if (!first) return new NfError("config.refused", `chain '${entry.name}': ${safeText(otherwise)}`, { where: entry.configPlace([]) ?? entry.where });
@@ -30,6 +46,6 @@ export function configRefused(entry: Pick<EntryPlan, "name" | "configPlace" | "w
   const at = path === "" ? "" : `${safeText(path, 100)}: `;
   return new NfError(isOurs ? (code as ErrorCode) : "config.refused", `chain '${entry.name}': ${at}${safeText(text, 300)}${more}`, {
     where: entry.configPlace(parsePath(path)) ?? entry.where,
-    fix: "Nothing was started.",
+    fix: "Nothing was started or changed.",
   });
 }

@@ -38,8 +38,8 @@ export function placeOf(event: FaultEvent, source: FaultSource | undefined): Sou
   return place && { ...place, file: safeText(place.file, 255) };
 }
 
-/** The paragraph that is printed for a fault. */
-export function faultText(event: FaultEvent, source: FaultSource | undefined): string {
+/** The paragraph that is printed for a fault. `breach` is what the simulator knows of a bad result. */
+export function faultText(event: FaultEvent & { breach?: string }, source: FaultSource | undefined): string {
   const place = placeOf(event, source);
   const kind = faultKindName(event.kind).replaceAll("_", " ");
   const who = event.flow
@@ -48,7 +48,8 @@ export function faultText(event: FaultEvent, source: FaultSource | undefined): s
   const lines = [
     `fault  ${event.entry === event.name ? event.name : `${event.entry} (${event.name})`} ${event.version} (sha256:${event.digest.slice(0, 4)}…)  ${kind}${who}`,
   ];
-  if (event.message !== "") lines.push(`  ${safeText(event.message)}`);
+  const said = event.message === "" ? event.breach : event.message;
+  if (said) lines.push(`  ${safeText(said)}`);
   if (place) {
     const folder = source === undefined || source.folder === "" || place.file.startsWith("~") ? "" : `${source.folder}/`;
     lines.push(`  ${folder}${place.file}:${place.line}:${place.column}`, ...excerpt(place));

@@ -1,5 +1,6 @@
 /** A capture through the chain on the native dataplane: file in, file out, and everything counted. */
 import type { HostConfig } from "../config/host_config.ts";
+import type { EntryPlan } from "../config/plan.ts";
 import { startAddon } from "../dataplane/addon.ts";
 import { reportedError } from "../dataplane/native_error.ts";
 import type { RuntimeInput } from "../dataplane/native_types.ts";
@@ -20,6 +21,7 @@ const EVENT_RING_FLOWS = 4096;
 
 export interface CaptureRunOptions {
   settings: HostConfig;
+  plans: readonly EntryPlan[];
   chain: readonly PreparedNf[];
   in: string;
   out: OutputFile | undefined;
@@ -57,7 +59,7 @@ export async function runCapture(options: CaptureRunOptions): Promise<RunSummary
     }
     const { addon } = startAddon({ hugepages: settings.memory.hugepages, memoryMb: settings.memory.megabytes });
     const input: RuntimeInput = { kind: "capture", in: options.in, ...(out ? { out: out.temporary } : {}), clientCidrs: settings.clients };
-    run = await NativeRun.create(addon, runtimeSpec(settings, input, specs, EVENT_RING_FLOWS), events);
+    run = await NativeRun.create(addon, runtimeSpec(settings, input, specs, EVENT_RING_FLOWS), options.plans, events);
     run.start();
     if (stopped) run.stop(true);
     const { id } = run;

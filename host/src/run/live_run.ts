@@ -67,7 +67,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
       specs,
       options.flows === 0 ? 0 : settings.flows.max,
     );
-    run = await NativeRun.create(addon, spec, events);
+    run = await NativeRun.create(addon, spec, plans, events);
     const { id } = run;
     server = await ControlServer.listen(socket, new LiveChain({ name: options.name, addon, runtime: id, chain: entries, events, say }));
     if (!stopped) run.start();

@@ -5,6 +5,8 @@
  */
 import type { NativeAddon, RunReport, RuntimeSpec } from "../dataplane/native_types.ts";
 import { native, nativeAsync } from "../dataplane/native_error.ts";
+import type { EntryPlan } from "../config/plan.ts";
+import { explainStart } from "../nf/config_refusal.ts";
 import type { RunEvents } from "./run_events.ts";
 
 /** How often an idle runtime is looked at. */
@@ -27,8 +29,10 @@ export class NativeRun {
   }
 
   /** Rejects with NfError when the specification cannot be run; nothing is left behind then. */
-  static async create(addon: NativeAddon, spec: RuntimeSpec, events: RunEvents): Promise<NativeRun> {
-    const id = await nativeAsync(() => addon.createRuntime(spec));
+  static async create(addon: NativeAddon, spec: RuntimeSpec, plans: readonly EntryPlan[], events: RunEvents): Promise<NativeRun> {
+    const id = await nativeAsync(() => addon.createRuntime(spec)).catch((error: unknown) => {
+      throw explainStart(error, plans);
+    });
     return new NativeRun(addon, id, events, IDLE_MS[spec.input.kind]);
   }
 

@@ -7,15 +7,13 @@ import { OutputFile } from "../../run/output_file.ts";
 import { inputFile } from "../../run/input_file.ts";
 import { type LivePort, checkPorts } from "../../run/ports.ts";
 import { checkName } from "../../rpc/socket_path.ts";
-import { type ChainCommandOptions, addChainOptions, flowsWanted, refuseFlags } from "../chain_options.ts";
+import { type ChainCommandOptions, SHOWN_FLOWS, addChainOptions, flowsWanted, keepOf, refuseFlags } from "../chain_options.ts";
 import { examples } from "../help.ts";
 import { writeAll } from "../output.ts";
 import { printSummary } from "../run_output.ts";
 
 /** Ended flows that a live host keeps for its result. */
 const LIVE_FLOWS = 10_000;
-/** Flows that are printed for people. */
-const SHOWN_FLOWS = 20;
 
 interface RunOptions extends ChainCommandOptions {
   clientIface?: string;
@@ -65,7 +63,7 @@ async function run(options: RunOptions): Promise<void> {
       const chain = await prepareChain(plan.entries, note);
       const { runCapture } = await import("../../run/capture_run.ts");
       const keep = keepOf(flows, options.json === true);
-      const summary = await runCapture({ ...common, chain, in: path, out, keep, terminal });
+      const summary = await runCapture({ ...common, plans: plan.entries, chain, in: path, out, keep, terminal });
       if (summary.stopped) note("stopped early: the result is that of the packets up to there");
       printSummary(summary, options.json === true, options.out);
     } catch (error) {
@@ -100,11 +98,6 @@ function withMemory({ settings }: Plan, { memory, hugepages }: RunOptions): void
   settings.memory = { ...settings.memory };
   if (memory !== undefined) settings.memory.megabytes = integer("--memory", memory, 64, 1 << 20);
   if (!hugepages) settings.memory.hugepages = "never";
-}
-
-/** JSON has all flows of a capture, the terminal the first few. */
-export function keepOf(flows: number | undefined, json: boolean): { which: "all" } | { which: "first"; flows: number } {
-  return flows === undefined && json ? { which: "all" } : { which: "first", flows: flows ?? SHOWN_FLOWS };
 }
 
 function livePorts({ settings, located }: Plan, { clientIface, serverIface }: RunOptions): { client: LivePort; server: LivePort } {
