@@ -55,7 +55,10 @@ test("a throw in an NF: its source line on stderr, once, and counted in the resu
 });
 
 test("a rule that the firewall cannot read is an error at its place in the file", async () => {
-  writeFileSync(cli.path("rules.yaml"), "apiVersion: nfactor/v1\nchain:\n  - nf: firewall\n    config:\n      rules:\n        - { action: drop, protocol: tcp, ports: 25-23 }\n");
+  writeFileSync(
+    cli.path("rules.yaml"),
+    "apiVersion: nfactor/v1\nchain:\n  - nf: firewall\n    config:\n      rules:\n        - { action: drop, protocol: tcp, ports: 25-23 }\n",
+  );
   const { code, stderr } = await cli.run("sim", "--config", "rules.yaml", "--in", "in.pcap", "--out", "none.pcap");
   expect(code).toBe(2);
   expect(stderr).toMatch(/^error\[config\.port_range\]: rules\.yaml:6:49: chain 'firewall': .*'25-23'.*: the first is above the last/);
