@@ -152,7 +152,11 @@ TEST_F(ParseFuzz, PureNoise) {
   for (uint32_t round = 0; round < 100000; ++round) {
     std::string frame(Random(300), '\0');
     for (char& c : frame) c = static_cast<char>(Random(256));
-    if (frame.size() >= 14) frame.replace(12, 2, Random(2) == 0 ? Be16(0x0800) : Be16(0x86dd));
+    if (frame.size() >= 14) {
+      const bool is_ipv6 = Random(2) == 0;
+      frame[12] = static_cast<char>(is_ipv6 ? 0x86 : 0x08);
+      frame[13] = static_cast<char>(is_ipv6 ? 0xdd : 0x00);
+    }
     if (frame.size() > 14) frame[14] = static_cast<char>(frame[13] == 0 ? 0x45 + Random(3) : 0x60);
     ParsedPacket packet;
     ParseExact(frame, frame.size(), frame.size() + Random(100), &packet);
