@@ -187,15 +187,26 @@ function segment(p: Packet, t: Tcp, s: Connection, d: u32, fin: bool): u32 {
   // Of a segment in fragments, only the first shows its header: the others may hold up to 64 KiB more.
   if (p.isFragment) end = behind(t.seq + 65_535, s.limit[d]) && !behind(end, s.limit[d]) ? s.limit[d] : t.seq + 65_535;
   if (Tracking.enforceWindows && (<u32>s.fins & (<u32>1 << d)) != 0 && behind(end, s.end[d])) return Reason.TCP_STATE; // nothing comes behind a FIN
+  if (s.stage == Stage.ONE_SIDED) oneSided(t, s, d, end);
   const reason = inWindow(t, s, d, t.seq, end);
   if (reason != 0) return reason;
   if (fin) {
     s.fins = <u8>(<u32>s.fins | (<u32>1 << d));
-    if (s.stage != Stage.RESET) s.stage = Stage.CLOSING;
+    if (s.stage != Stage.RESET && s.stage != Stage.ONE_SIDED) s.stage = Stage.CLOSING;
   } else if (s.stage == Stage.SIMULTANEOUS || (s.stage == Stage.SYN_RECEIVED && d == <u32>s.opener)) {
     s.stage = Stage.ESTABLISHED;
   }
   return 0;
+}
+
+/** As long as the other side is not seen, this one says how far both are. */
+function oneSided(t: Tcp, s: Connection, d: u32, end: u32): void {
+  if (d != <u32>s.opener) {
+    s.stage = s.fins ? Stage.CLOSING : Stage.ESTABLISHED;
+    return;
+  }
+  if (behind(t.ack, s.end[d ^ 1])) s.end[d ^ 1] = t.ack;
+  if (behind(end, s.end[d])) s.limit[d] = end + WINDOW_MAX;
 }
 
 /** A connection whose beginning was not seen. */
@@ -214,7 +225,8 @@ function learn(p: Packet, t: Tcp, s: Connection, d: u32): void {
   const extra: u32 = flags & (TcpFlag.SYN | TcpFlag.FIN) ? 1 : 0;
   s.midstream = 1;
   counter(COUNTER_MIDSTREAM).add(1);
-  s.stage = flags & TcpFlag.FIN ? Stage.CLOSING : Stage.ESTABLISHED;
+  s.stage = Stage.ONE_SIDED;
+  s.opener = <u8>d;
   s.fins = <u8>(flags & TcpFlag.FIN ? <u32>1 << d : 0);
   s.scale[d] = <u8>SCALE_MAX;
   s.scale[o] = <u8>SCALE_MAX;

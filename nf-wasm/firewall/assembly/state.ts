@@ -23,6 +23,7 @@ export namespace Stage {
   export const ESTABLISHED: u8 = 4;
   export const CLOSING: u8 = 5; // a FIN from one side or both
   export const RESET: u8 = 6; // a RST that was inside the window
+  export const ONE_SIDED: u8 = 7; // its beginning was not seen, and so far only one side
 }
 
 /** Scale of a side that sent no window scale option. */
@@ -39,7 +40,7 @@ export class Connection {
   newSyn: u32; // the same of a SYN with another number in the middle of a connection
   @length(2) scale: U8Array; // shift of its windows
   stage: u8;
-  opener: u8; // direction of the SYN that opened the connection
+  opener: u8; // direction of the SYN that opened the connection; of one that is one-sided, the side that was seen
   fins: u8; // bit d: direction d sent a FIN
   newSynFrom: u8; // 1 + the direction of newSyn, 0 = none
   midstream: u8; // 1: the handshake was not seen, so windows are not known exactly
