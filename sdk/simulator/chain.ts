@@ -20,8 +20,8 @@ export interface CallSink {
   drop(job: Job, reason: string): void;
   /** The job has passed the chain. */
   leave(job: Job): void;
-  /** Counts a frame that an NF sends; gives its place behind its cause. */
-  countEmitted(cause: Job): number;
+  /** Counts a frame that an NF sends. */
+  countEmitted(): void;
   setTimeout(flow: Flow, timeoutNs: bigint): void;
   armTimer(flow: Flow, nf: ChainNf, dueNs: bigint | undefined): void;
   /** A fault was counted and the instance is dead: a spare one takes over. */
@@ -159,7 +159,7 @@ class ChainRun {
   }
 
   #emit(nf: ChainNf, cause: Job, { direction, frame }: EmitRequest): void {
-    const order = this.#sink.countEmitted(cause);
+    this.#sink.countEmitted();
     const outcome = parse(frame, frame.length);
     // A reply has turned already: the cause's own direction is that of the call.
     const onward = direction === this.#direction;
@@ -167,7 +167,6 @@ class ChainRun {
     const { index, timestampNs, flow, sequence, inPort } = cause;
     const common = {
       index,
-      order,
       timestampNs,
       flow,
       sequence,

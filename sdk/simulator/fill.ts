@@ -31,6 +31,7 @@ function writeBurstHeader(instance: Instance, count: number, direction: 0 | 1, n
   instance.callbackHeader(nowNs);
   instance.call.setUint32(fields.count.offset, count, true);
   instance.call.setUint8(fields.direction.offset, direction);
+  instance.call.setBigUint64(fields.burst_sequence.offset, instance.bursts, true);
 }
 
 function fillHeader(instance: Instance, i: number, { frame, packet }: Job): void {

@@ -2,7 +2,7 @@
  * One instantiation of an NF's guarded module in V8: its memory as the host sees it, and its exports. A trap kills it: whoever called goes on
  * with another one. Nothing here knows packets; call.ts fills the areas.
  */
-import { AREAS, type ExportSpec, FaultKind, LIMITS, LOG_RECORD_BYTES, MEMORY_EXPORT, RECORDS, RESULT, faultKindName } from "../abi/gen/abi.ts";
+import { AREAS, type ExportSpec, FaultKind, LIMITS, LOG_RECORD_BYTES, LogLevel, MEMORY_EXPORT, RECORDS, RESULT, faultKindName } from "../abi/gen/abi.ts";
 import { NfError } from "../errors.ts";
 import { type GuestFault, readFaultRecord, trapKind, trapOffsets, utf16 } from "./fault.ts";
 import { FAULT_EXPORT, FUEL_EXPORT, type GuardedModule } from "./guard.ts";
@@ -95,7 +95,6 @@ export class Instance {
     this.call.setBigUint64(fields.now_ns.offset, nowNs, true);
     this.call.setUint32(fields.count.offset, 0, true);
     this.call.setUint8(fields.direction.offset, 0);
-    this.call.setBigUint64(fields.burst_sequence.offset, this.bursts, true);
   }
 
   /** The NF's own counters. */
@@ -126,7 +125,8 @@ export class Instance {
     const at = RESULT.log_records - AREAS.result.address + slot * LOG_RECORD_BYTES;
     const { level, length, text } = RECORDS.log_record.fields;
     const bytes = Math.min(this.result.getUint16(at + length.offset, true), LIMITS.log_text_bytes_max) & ~1;
-    return { level: this.result.getUint8(at + level.offset), text: utf16(this.bytes(AREAS.result.address + at + text.offset, bytes)) };
+    const given = this.result.getUint8(at + level.offset);
+    return { level: given <= LogLevel.error ? given : LogLevel.info, text: utf16(this.bytes(AREAS.result.address + at + text.offset, bytes)) };
   }
 
   #invoke(name: string, fuel: number, args: (number | bigint)[]): GuestFault | number | bigint | undefined {

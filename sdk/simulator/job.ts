@@ -5,8 +5,6 @@ import type { Packet } from "./parse.ts";
 export interface Job {
   /** Number of the packet at the input; of an emitted frame that of its cause. */
   readonly index: number;
-  /** 0, or the place of an emitted frame behind its cause. */
-  readonly order: number;
   readonly timestampNs: bigint;
   readonly flow: Flow;
   /** Packets of the flow before this one. */

@@ -121,11 +121,12 @@ export interface EmitRequest {
   frame: Uint8Array;
 }
 
-/** Emit records by the packet that caused them; a breach in place of the requests. */
+/** Emit records by the packet that caused them; a breach in place of the requests. Without the right they are not read. */
 export function readEmits(nf: ChainNf, jobs: readonly Job[]): Map<number, EmitRequest[] | { breach: string }> {
   const fields = RECORDS.emit_record.fields;
   const view = nf.instance.result;
   const found = new Map<number, EmitRequest[] | { breach: string }>();
+  if (nf.spec.rights.emits === 0) return found;
   for (let r = 0; r < LIMITS.emits_per_burst_max; r++) {
     const at = RESULT.emit_records - AREAS.result.address + r * EMIT_RECORD_BYTES;
     const length = view.getUint16(at + fields.length.offset, true);

@@ -152,7 +152,14 @@ export class Simulation implements CallSink {
     const reason = this.#comparesKeys ? checkOutTuple(job, this.flows) : DropReason.none;
     if (reason === DropReason.none) {
       job.done = true;
-      this.#send({ index: job.index, order: job.order, timestampNs: job.timestampNs, bytes: job.frame, wireLength: job.wireLength, port: job.outPort });
+      this.#send({
+        index: job.index,
+        order: job.kind === "emitted" ? this.#nextOrder(job.index) : 0,
+        timestampNs: job.timestampNs,
+        bytes: job.frame,
+        wireLength: job.wireLength,
+        port: job.outPort,
+      });
       if (job.kind !== "emitted") this.#settle(job.index, job.kind === "reply" ? "replied" : "sent", "");
       return;
     }
@@ -160,11 +167,8 @@ export class Simulation implements CallSink {
     if (reason === DropReason.alias_conflict) job.flow.pendingEnd ??= { reason: CloseReason.ALIAS_CONFLICT, except: undefined };
   }
 
-  countEmitted({ index }: Job): number {
-    const order = (this.#emittedOf.get(index) ?? 0) + 1;
-    this.#emittedOf.set(index, order);
+  countEmitted(): void {
     this.#counts.emitted += 1n;
-    return order;
   }
 
   setTimeout(flow: Flow, timeoutNs: bigint): void {
@@ -300,7 +304,7 @@ export class Simulation implements CallSink {
     const { index, timestampNs, port: inPort, bytes: frame, wireLength } = arrival;
     const outPort = inPort === 0 ? 1 : 0;
     const call = this.#calls[direction];
-    call.jobs.push({ index, order: 0, timestampNs, flow, sequence, inPort, outPort, direction, kind: "packet", frame, wireLength, packet, done: false });
+    call.jobs.push({ index, timestampNs, flow, sequence, inPort, outPort, direction, kind: "packet", frame, wireLength, packet, done: false });
     call.flows.add(flow);
   }
 
@@ -356,6 +360,13 @@ export class Simulation implements CallSink {
     this.output.push(frame);
     this.#counts.sent += 1n;
     this.#counts.sentBytes += BigInt(frame.wireLength);
+  }
+
+  /** Frames that one packet caused leave in the order in which they finish the chain. */
+  #nextOrder(index: number): number {
+    const order = (this.#emittedOf.get(index) ?? 0) + 1;
+    this.#emittedOf.set(index, order);
+    return order;
   }
 
   #settle(index: number, fate: PacketOutcome["fate"], reason: string): void {
