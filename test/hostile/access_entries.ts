@@ -21,26 +21,23 @@ function access(name: string, tries: string, code: string, manifest: ManifestFie
   return running(name, tries, FAULTED, { source: { text }, manifest });
 }
 
-/** Both ends of an area, one byte over and eight bytes out, loads and stores. */
+/** Both ends of an area: just outside of it, and over its border. */
 function borders(name: AreaName): HostileEntry[] {
   const { address, bytes } = AREAS[name];
   const end = name === "module" ? address + PAGE_BYTES : address + bytes;
-  // Slots fill the beginning of the state area only, and of the configuration there is as much as there is.
-  const before: [string, number][] =
-    address === 0
-      ? []
-      : [
-          ["before", address - 8],
-          ["across_start", address - 1],
-        ];
-  const after: [string, number][] = [
-    ["after", end],
-    ["across_end", end - 7],
+  const places: [where: string, words: string, at: number][] = [
+    ["before", "just before", address - 8],
+    ["across_start", "across the start of", address - 1],
+    ["after", "just behind", end],
+    ["across_end", "across the end of", end - 7],
   ];
-  return [...before, ...after].flatMap(([where, at]) => [
-    access(`load_${name}_${where}`, `read at ${hex(at)}, ${where.replace("_", " ")} of the ${name} area`, load(at), ALL_RIGHTS),
-    access(`store_${name}_${where}`, `write at ${hex(at)}, ${where.replace("_", " ")} of the ${name} area`, store(at), ALL_RIGHTS),
-  ]);
+  // Behind the state area the module's own memory begins.
+  return places
+    .filter(([where]) => name !== "state" || where !== "after")
+    .flatMap(([where, words, at]) => [
+      access(`load_${name}_${where}`, `read at ${hex(at)}, ${words} the ${name} area`, load(at), ALL_RIGHTS),
+      access(`store_${name}_${where}`, `write at ${hex(at)}, ${words} the ${name} area`, store(at), ALL_RIGHTS),
+    ]);
 }
 
 // Null has no inside, and behind the configuration's last page comes, without a hole, staging: their borders are written out below.

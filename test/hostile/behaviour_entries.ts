@@ -41,10 +41,15 @@ const process = (fault: FaultKindName | undefined, packets: RunExpectation["pack
   ...(counters && { counters }),
 });
 
-function trap(name: string, tries: string, code: string, fault: FaultKindName): HostileEntry {
-  return running(name, tries, process(fault, "faulted"), {
-    source: { text: code.includes("$packet") ? code : `(func $packet (param $result i32) (param $descriptor i32) ${code})` },
-  });
+function trap(name: string, tries: string, code: string, fault: FaultKindName, orFault?: FaultKindName): HostileEntry {
+  return running(
+    name,
+    tries,
+    { ...process(fault, "faulted"), ...(orFault && { orFault }) },
+    {
+      source: { text: code.includes("$packet") ? code : `(func $packet (param $result i32) (param $descriptor i32) ${code})` },
+    },
+  );
 }
 
 const TRAPS: HostileEntry[] = [
@@ -52,7 +57,13 @@ const TRAPS: HostileEntry[] = [
   trap("remainder_of_zero", "take a remainder of zero", "(i64.store8 (local.get $result) (i64.rem_s (i64.const 1) (i64.const 0)))", "integer"),
   trap("divide_overflow", "divide the smallest number by -1", "(i32.store8 (local.get $result) (i32.div_s (i32.const 0x80000000) (i32.const -1)))", "integer"),
   trap("convert_nan", "make an integer of no number", "(i32.store8 (local.get $result) (i32.trunc_f64_s (f64.const nan)))", "bad_conversion"),
-  trap("convert_too_large", "make an integer of a number that is too large", "(i32.store8 (local.get $result) (i32.trunc_f32_u (f32.const 1e20)))", "integer"),
+  trap(
+    "convert_too_large",
+    "make an integer of a number that is too large",
+    "(i32.store8 (local.get $result) (i32.trunc_f32_u (f32.const 1e20)))",
+    "integer",
+    "bad_conversion",
+  ),
   trap(
     "call_null",
     "call an empty place of the table",
@@ -83,7 +94,7 @@ const EDIT: ManifestFields = { rights: { edit: "headers" } };
 
 const TEXTS: HostileEntry[] = [
   running("loop_registers", "loop without touching memory", process("deadline", "faulted")),
-  running("loop_stores", "answer the same packet for ever", process("deadline", "faulted")),
+  running("loop_stores", "answer one packet for ever, so that the blame falls on the next", process("deadline", "some_faulted")),
   running("loop_after_answers", "loop after the last answer, so that no packet is to blame", process("deadline", "some_faulted")),
   running("loop_nested", "loop in short loops", process("deadline", "faulted")),
   running("loop_br_table", "jump about for ever", process("deadline", "faulted")),
@@ -112,7 +123,7 @@ const TEXTS: HostileEntry[] = [
   running("edit_total_length", "make a datagram that is longer than its frame", process("bad_result", "faulted"), { manifest: EDIT }),
   running("edit_protocol", "make another protocol of a packet", process("bad_result", "faulted"), { manifest: EDIT }),
   running("edit_source_every_packet", "send from another forged address each time", process(undefined, "key_changed"), { manifest: EDIT }),
-  running("emit_without_right", "emit frames without the right", process(undefined, "forwarded")),
+  running("emit_without_right", "emit frames without the right", process("bad_result", "some_faulted")),
   running("seek_payload", "find payload bytes without the right to see them", process(undefined, "forwarded", [0n]), { manifest: { counters: ["found"] } }),
   running("seek_neighbour_state", "find what another tenant keeps", process(undefined, "forwarded", [0n]), { manifest: { counters: ["found"] } }),
   running("state_of_others", "overwrite the slots of all its flows", process(undefined, "forwarded")),

@@ -11,6 +11,8 @@ export interface RunExpectation {
   in: ExportName;
   /** The kind of the fault that is reported, at least once; undefined: it is contained without one. */
   fault?: FaultKindName;
+  /** The same fault on engines that cannot tell it from another one. */
+  orFault?: FaultKindName;
   /**
    * What becomes of the packets of its flows (IPv4, TCP or UDP, with payload), when nothing else drops them:
    * - `forwarded`: all leave, byte for byte as they came;
