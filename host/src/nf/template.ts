@@ -112,7 +112,12 @@ function assemblyTsconfig(folder: string): object {
   const std = join(dirname(createRequire(join(SDK, "package.json")).resolve("assemblyscript/package.json")), "std/assembly.json");
   return {
     extends: pathFrom(folder, std),
-    compilerOptions: { paths: { "@nfactor/sdk": [pathFrom(folder, join(SDK, "assembly/index.ts"))] }, strictPropertyInitialization: false, noEmit: true },
+    compilerOptions: {
+      paths: { "@nfactor/sdk": [pathFrom(folder, join(SDK, "assembly/index.ts"))] },
+      strictPropertyInitialization: false,
+      skipLibCheck: true,
+      noEmit: true,
+    },
     include: ["./**/*.ts", pathFrom(folder, join(SDK, "assembly/decorators.d.ts"))],
   };
 }
