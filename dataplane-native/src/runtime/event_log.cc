@@ -201,7 +201,7 @@ FaultEvent EventLog::DecodeFault() const {
   event.file = Utf8FromUtf16({text, record.file_bytes});
   text += record.file_bytes;
   event.backtrace.resize(record.backtrace_size);
-  std::memcpy(event.backtrace.data(), text, record.backtrace_size * sizeof(uint32_t));
+  std::copy_n(text, record.backtrace_size * sizeof(uint32_t), reinterpret_cast<uint8_t*>(event.backtrace.data()));
   event.line = record.line;
   event.column = record.column;
   event.call = record.call;
