@@ -16,8 +16,8 @@ namespace {
 class CompileTest : public testing::Test {
  protected:
   CompileTest() {
-    char name[] = "/tmp/nfactor-compile-test-XXXXXX";
-    folder_ = mkdtemp(name);
+    std::string name = (std::filesystem::temp_directory_path() / "nfactor-compile-test-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
   }
   ~CompileTest() override { std::filesystem::remove_all(folder_); }
 

@@ -37,7 +37,7 @@ TEST_F(JailDeathTest, MemoryAndOpenFilesStay) {
 TEST_F(JailDeathTest, NothingCanBeOpened) {
   EXPECT_EXIT(Jailed([] { return open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES ? 7 : 1; }),
               testing::ExitedWithCode(7), "");
-  EXPECT_EXIT(Jailed([] { return open("/tmp/jail_test", O_WRONLY | O_CREAT, 0600) < 0 ? 7 : 1; }),
+  EXPECT_EXIT(Jailed([] { return open("jail_test", O_WRONLY | O_CREAT, 0600) < 0 ? 7 : 1; }),
               testing::ExitedWithCode(7), "");
 }
 
@@ -45,8 +45,8 @@ TEST_F(JailDeathTest, NetworkProcessesAndPathsEndIt) {
   EXPECT_EXIT(Jailed([] { return socket(AF_INET, SOCK_STREAM, 0); }), testing::KilledBySignal(SIGSYS), "");
   EXPECT_EXIT(Jailed([] { return fork(); }), testing::KilledBySignal(SIGSYS), "");
   EXPECT_EXIT(Jailed([] { return execl("/bin/true", "true", nullptr); }), testing::KilledBySignal(SIGSYS), "");
-  EXPECT_EXIT(Jailed([] { return rename("/tmp/a", "/tmp/b"); }), testing::KilledBySignal(SIGSYS), "");
-  EXPECT_EXIT(Jailed([] { return unlink("/tmp/a"); }), testing::KilledBySignal(SIGSYS), "");
+  EXPECT_EXIT(Jailed([] { return rename("a", "b"); }), testing::KilledBySignal(SIGSYS), "");
+  EXPECT_EXIT(Jailed([] { return unlink("a"); }), testing::KilledBySignal(SIGSYS), "");
   EXPECT_EXIT(Jailed([] { return kill(getppid(), 0); }), testing::KilledBySignal(SIGSYS), "");
 }
 

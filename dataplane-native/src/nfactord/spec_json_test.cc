@@ -12,8 +12,8 @@ namespace {
 class SpecJsonTest : public testing::Test {
  protected:
   SpecJsonTest() {
-    char name[] = "/tmp/nfactor-spec-test-XXXXXX";
-    folder_ = mkdtemp(name);
+    std::string name = (std::filesystem::temp_directory_path() / "nfactor-spec-test-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
     std::ofstream(folder_ / "code") << "abc";
   }
   ~SpecJsonTest() override { std::filesystem::remove_all(folder_); }
