@@ -7,6 +7,10 @@ import { join } from "node:path";
 import { bootstrapSteps, buildNative, checkNode } from "./bootstrap.mjs";
 import { BUILD, main, run, runSteps } from "./lib/steps.mjs";
 
+/** Seconds. A suite takes a third of them; a test that hangs must not take the whole run along. */
+const NATIVE_LIMIT = 300;
+const VITEST_LIMIT = 1200;
+
 const REPORTS = join(BUILD, "reports");
 const total = { passed: 0, failed: 0, skipped: 0 };
 const problems = [];
@@ -55,11 +59,11 @@ async function native(kind, filter) {
     UBSAN_OPTIONS: "halt_on_error=1:print_stacktrace=1",
     TSAN_OPTIONS: `handle_segv=0:handle_sigill=0:handle_sigfpe=0:halt_on_error=1:suppressions=${join(process.cwd(), "dataplane-native/tsan.supp")}`,
   };
-  const { code, output } = await run(join(dir, "nf_unit_tests"), ["--gtest_brief=1", `--gtest_output=json:${report}`, ...(filter ? [`--gtest_filter=${filter}`] : [])], { env });
+  const { code, output } = await run(join(dir, "nf_unit_tests"), ["--gtest_brief=1", `--gtest_output=json:${report}`, ...(filter ? [`--gtest_filter=${filter}`] : [])], { env, limit: NATIVE_LIMIT });
   if (!existsSync(report)) throw new Error(`no report, exit code ${code}:\n${output.split("\n").slice(-60).join("\n")}`);
   const { tests, failures, disabled } = JSON.parse(readFileSync(report, "utf8"));
   const crashed = code !== 0 && failures === 0 ? 1 : 0;
-  const skipped = (output.match(/^\[  SKIPPED \]/gm) ?? []).length;
+  const skipped = (output.match(/^\[ {2}SKIPPED \]/gm) ?? []).length;
   count(tests - failures - skipped, failures + crashed, disabled + skipped);
   if (code !== 0) {
     problems.push(`native unit tests (${kind})`);
@@ -70,7 +74,11 @@ async function native(kind, filter) {
 
 async function vitest() {
   const report = freshReport("vitest.json");
-  const { code } = await run("npx", ["vitest", "run", "--reporter=dot", "--reporter=json", `--outputFile.json=${report}`], { live: true });
+  const { code } = await run("npx", ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], {
+    live: true,
+    limit: VITEST_LIMIT,
+    env: { NO_COLOR: "1" },
+  });
   if (!existsSync(report)) throw new Error(`vitest wrote no report, exit code ${code}`);
   const result = JSON.parse(readFileSync(report, "utf8"));
   const brokenFiles = result.testResults.filter((f) => f.status === "failed" && f.assertionResults.every((a) => a.status !== "failed")).length;

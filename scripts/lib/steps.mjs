@@ -11,10 +11,31 @@ export const BUILD = join(ROOT, "build");
 
 export class StepError extends Error {}
 
-/** Runs a command; resolves with its exit code and output. `live` shows the output as it comes. */
-export function run(command, args, { cwd = ROOT, env = {}, live = false, log, onLine } = {}) {
+/**
+ * Runs a command; resolves with its exit code and output. `live` shows the output as it comes. One that takes longer than `limit` seconds is
+ * killed with everything it started, and its output says so.
+ */
+export function run(command, args, { cwd = ROOT, env = {}, live = false, log, onLine, limit } = {}) {
   return new Promise((done, fail) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: limit !== undefined });
+    const killAll = (signal) => {
+      try {
+        process.kill(-child.pid, signal);
+      } catch {
+        // It ended by itself in the meantime.
+      }
+    };
+    const forward = (signal) => killAll(signal);
+    let timer;
+    if (limit !== undefined) {
+      // A group of its own gets no Ctrl-C from the terminal: pass it on.
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, forward);
+      timer = setTimeout(() => {
+        take(process.stderr)(`\n${command}: not ended after ${limit} s, killed\n`);
+        killAll("SIGTERM");
+        setTimeout(killAll, 10_000, "SIGKILL").unref();
+      }, limit * 1000);
+    }
     let output = "";
     let partial = "";
     const take = (stream) => (chunk) => {
@@ -31,7 +52,11 @@ export function run(command, args, { cwd = ROOT, env = {}, live = false, log, on
     child.stdout.on("data", take(process.stdout));
     child.stderr.on("data", take(process.stderr));
     child.on("error", fail);
-    child.on("close", (code, signal) => done({ code: code ?? (signal ? 128 : 1), output }));
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.removeListener(name, forward);
+      done({ code: code ?? (signal ? 128 : 1), output });
+    });
   });
 }
 
