@@ -14,7 +14,7 @@
 namespace nf {
 namespace {
 
-constexpr int kRuns = 15;
+int Runs(const BenchReport& report) { return report.quick() ? 3 : 15; }
 
 double NowNs() {
   timespec time;
@@ -76,7 +76,7 @@ void BenchCalls(BenchReport& report) {
   }
   std::vector<double> values[4];
   Instance* instances[] = {empty_on.get(), empty_off.get(), small_on.get(), small_off.get()};
-  for (int run = 0; run < kRuns; ++run) {
+  for (int run = 0; run < Runs(report); ++run) {
     for (int i = 0; i < 4; ++i) {
       uint32_t packets = i < 2 ? 0 : abi::kBurstPackets;
       values[i].push_back(Each(200000, [&] { Must(instances[i]->ProcessBurst(packets), "a call failed"); }));
@@ -98,7 +98,7 @@ void BenchWatchdog(BenchReport& report) {
   auto engine = MakeEngine(true);
   auto instance = MakeInstance(*engine, {}, areas);
   auto others_cpu = [] { return CpuNs(CLOCK_PROCESS_CPUTIME_ID) - CpuNs(CLOCK_THREAD_CPUTIME_ID); };
-  for (int run = 0; run < kRuns; ++run) {
+  for (int run = 0; run < Runs(report); ++run) {
     double cpu = others_cpu(), start = NowNs();
     while (NowNs() - start < 1e8) Must(instance->ProcessBurst(1), "a call failed");
     busy.push_back((others_cpu() - cpu) / (NowNs() - start) * 100);
@@ -112,7 +112,7 @@ void BenchWatchdog(BenchReport& report) {
 
   auto module = Must(LoadTest(*engine, {.process_burst = "(loop $forever (br $forever))"}));
   std::vector<double> stopped;
-  for (int run = 0; run < 3 * kRuns; ++run) {
+  for (int run = 0; run < 3 * Runs(report); ++run) {
     auto runaway = Must(Instance::Create(*engine, module, areas.Plan()));
     double start = CpuNs(CLOCK_THREAD_CPUTIME_ID);
     Must(!runaway->ProcessBurst(1), "the endless loop ended");
@@ -127,7 +127,7 @@ void BenchTraps(BenchReport& report) {
   auto good = MakeInstance(*engine, {}, areas);
   auto module = Must(LoadTest(*engine, {.process_burst = "(drop (i32.load (i32.const 0)))"}));
   std::vector<double> trapped, returned;
-  for (int run = 0; run < kRuns; ++run) {
+  for (int run = 0; run < Runs(report); ++run) {
     std::vector<std::unique_ptr<Instance>> instances;
     for (int i = 0; i < 100; ++i) instances.push_back(Must(Instance::Create(*engine, module, areas.Plan())));
     size_t next = 0;
@@ -155,7 +155,7 @@ void BenchInstances(BenchReport& report) {
   auto engine = MakeEngine(true);
   auto module = Must(LoadTest(*engine, {.process_burst = ""}));
   std::vector<double> created, destroyed, together, used;
-  for (int run = 0; run < kRuns; ++run) {
+  for (int run = 0; run < Runs(report); ++run) {
     std::vector<std::unique_ptr<Instance>> instances;
     created.push_back(Each(200, [&] { instances.push_back(Must(Instance::Create(*engine, module, areas.Plan()))); }) /
                       1000);
@@ -192,7 +192,7 @@ void BenchCompile(BenchReport& report) {
   std::vector<uint8_t> large = LargeModule(1000);
   auto native = Must(Module::Compile(*engine, large));
   std::vector<double> values[3];
-  for (int run = 0; run < 5; ++run) {
+  for (int run = 0; run < (report.quick() ? 1 : 5); ++run) {
     values[0].push_back(Each(1, [&] { Must(Module::Compile(*engine, small)); }) / 1e6);
     values[1].push_back(Each(1, [&] { Must(Module::Compile(*engine, large)); }) / 1e6);
     values[2].push_back(Each(1, [&] { Must(Module::Load(*engine, native)); }) / 1e6);
