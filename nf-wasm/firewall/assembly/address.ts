@@ -31,8 +31,8 @@ function ipv4(t: Text): i64 {
 
 /** Puts word i (of eight) into the prefix. */
 function putWord(p: Prefix, i: i32, word: u64): void {
-  if (i < 4) p.high |= word << (<u64>((3 - i) << 4));
-  else p.low |= word << (<u64>((7 - i) << 4));
+  if (i < 4) p.high |= word << ((3 - i) * 16);
+  else p.low |= word << ((7 - i) * 16);
 }
 
 /** True when the text goes on with a.b.c.d. */

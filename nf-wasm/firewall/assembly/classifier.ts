@@ -75,12 +75,12 @@ const CLASSIFIER_BYTES: usize = 64;
 @inline
 function hash(key: u64): u32 {
   const mixed = (key ^ (key >> 32)) * 0x9e3779b97f4a7c15;
-  return <u32>(mixed >> 32) ^ <u32>(mixed >> 57);
+  return (<u32>(mixed >> 32)) ^ (<u32>(mixed >> 57));
 }
 
 @inline
 function keyOf(pair: u32, protocol: u32, side: u32, length: u32, block: u32): u64 {
-  return (<u64>pair << 32) | <u64>((protocol << 23) | (side << 21) | (length << 16) | block);
+  return ((<u64>pair) << 32) | (<u64>((protocol << 23) | (side << 21) | (length << 16) | block));
 }
 
 export function newClassifier(): Classifier {
@@ -207,7 +207,7 @@ function inPair(c: Classifier, at: usize, m: Match, withPorts: bool, best: u32):
 
 /** The same of a trie of `from` prefixes. */
 function inFrom(c: Classifier, root: usize, m: Match, withPorts: bool, best: u32): u32 {
-  for (let at = root; at != 0; ) {
+  for (let at = root; at != 0;) {
     const n = changetype<Node>(at);
     if (n.best >= best || commonBits(n.high, n.low, m.fromHigh, m.fromLow) < n.length) break;
     if (n.value != 0) best = inPair(c, n.value, m, withPorts, best);
@@ -227,7 +227,7 @@ export function hasPorts(protocol: u32): bool {
 export function firstMatch(c: Classifier, m: Match): u32 {
   const withPorts = hasPorts(m.protocol);
   let best = inPair(c, c.both, m, withPorts, NO_RULE);
-  for (let at = m.family == 4 ? c.to4 : c.to6; at != 0; ) {
+  for (let at = m.family == 4 ? c.to4 : c.to6; at != 0;) {
     const n = changetype<Node>(at);
     if (n.best >= best || commonBits(n.high, n.low, m.toHigh, m.toLow) < n.length) break;
     if (n.value != 0) best = inFrom(c, n.value, m, withPorts, best);

@@ -186,12 +186,12 @@ function segment(p: Packet, t: Tcp, s: Connection, d: u32, fin: bool): u32 {
   let end = t.seq + dataLength(p) + (fin ? 1 : 0);
   // Of a segment in fragments, only the first shows its header: the others may hold up to 64 KiB more.
   if (p.isFragment) end = behind(t.seq + 65_535, s.limit[d]) && !behind(end, s.limit[d]) ? s.limit[d] : t.seq + 65_535;
-  if (Tracking.enforceWindows && (<u32>s.fins & (<u32>1 << d)) != 0 && behind(end, s.end[d])) return Reason.TCP_STATE; // nothing comes behind a FIN
+  if (Tracking.enforceWindows && ((<u32>s.fins) & ((<u32>1) << d)) != 0 && behind(end, s.end[d])) return Reason.TCP_STATE; // nothing comes behind a FIN
   if (s.stage == Stage.ONE_SIDED) oneSided(t, s, d, end);
   const reason = inWindow(t, s, d, t.seq, end);
   if (reason != 0) return reason;
   if (fin) {
-    s.fins = <u8>(<u32>s.fins | (<u32>1 << d));
+    s.fins = <u8>((<u32>s.fins) | ((<u32>1) << d));
     if (s.stage != Stage.RESET && s.stage != Stage.ONE_SIDED) s.stage = Stage.CLOSING;
   } else if (s.stage == Stage.SIMULTANEOUS || (s.stage == Stage.SYN_RECEIVED && d == <u32>s.opener)) {
     s.stage = Stage.ESTABLISHED;
@@ -227,7 +227,7 @@ function learn(p: Packet, t: Tcp, s: Connection, d: u32): void {
   counter(COUNTER_MIDSTREAM).add(1);
   s.stage = Stage.ONE_SIDED;
   s.opener = <u8>d;
-  s.fins = <u8>(flags & TcpFlag.FIN ? <u32>1 << d : 0);
+  s.fins = <u8>(flags & TcpFlag.FIN ? (<u32>1) << d : 0);
   s.scale[d] = <u8>SCALE_MAX;
   s.scale[o] = <u8>SCALE_MAX;
   s.window[d] = WINDOW_MAX;
@@ -241,7 +241,7 @@ function learn(p: Packet, t: Tcp, s: Connection, d: u32): void {
 /** Shift of the window scale option, at most 14 (RFC 7323), or NO_SCALE. */
 function scaleOption(t: Tcp): u32 {
   const end = t.headerLength - 20;
-  for (let i: u32 = 0; i < end; ) {
+  for (let i: u32 = 0; i < end;) {
     const kind = t.optionByte(i);
     if (kind == 0) break;
     if (kind == 1) {

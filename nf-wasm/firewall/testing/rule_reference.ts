@@ -84,7 +84,7 @@ const prefixText = (p: PrefixValue): string => {
 
 /** `specific`: only rules with both prefixes, as a long list has them; else all kinds, also such as match half of all flows. */
 export function randomRule(r: Random, specific: boolean): Rule {
-  const family = specific ? r.pick([4, 4, 6] as const) : r.pick([4, 4, 4, 6, undefined] as const);
+  const family = specific ? r.pick([4, 4, 4, 4, 6] as const) : r.pick([4, 4, 4, 6, undefined] as const);
   const word = r.pick(["tcp", "udp", "tcp", "udp", "any", family === 6 ? "icmpv6" : "icmp", "47"]);
   const protocol = word === "any" ? undefined : (NUMBERS[word] ?? Number(word));
   const from = family !== undefined && (specific || r.below(3) > 0) ? randomPrefix(r, family) : undefined;
