@@ -6,7 +6,18 @@ export default tseslint.config(
   js.configs.recommended,
   {
     files: ["**/*.mjs", "**/*.js"],
-    languageOptions: { globals: { process: "readonly", console: "readonly", setInterval: "readonly", clearInterval: "readonly", setTimeout: "readonly", URL: "readonly", Buffer: "readonly" } },
+    languageOptions: {
+      globals: {
+        process: "readonly",
+        console: "readonly",
+        setInterval: "readonly",
+        clearInterval: "readonly",
+        clearTimeout: "readonly",
+        setTimeout: "readonly",
+        URL: "readonly",
+        Buffer: "readonly",
+      },
+    },
   },
   {
     files: ["**/*.ts"],
@@ -23,6 +34,16 @@ export default tseslint.config(
     // AssemblyScript: its own types and operators; what TypeScript's rules can still say about it.
     files: ["**/assembly/**/*.ts"],
     extends: [tseslint.configs.base],
-    rules: { "no-undef": "off", "no-unused-vars": "off", "prefer-const": "error", "no-var": "error", eqeqeq: "off", "no-dupe-class-members": "off", "no-redeclare": "off" },
+    // Decorators on functions are AssemblyScript, not TypeScript.
+    languageOptions: { parserOptions: { allowInvalidAST: true } },
+    rules: {
+      "no-loss-of-precision": "off",
+      "no-undef": "off",
+      "no-unused-vars": "off",
+      "no-var": "error",
+      eqeqeq: "off",
+      "no-dupe-class-members": "off",
+      "no-redeclare": "off",
+    },
   },
 );

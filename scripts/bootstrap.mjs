@@ -46,7 +46,9 @@ export async function buildNative({ kind = "release", targets = [], show = () =>
   if (!existsSync(join(dir, "build.ninja")) || !stampIs(stamp, configured)) {
     mkdirSync(dir, { recursive: true });
     const sanitize = kind === "release" ? [] : [`-DNF_SANITIZE=${kind}`];
-    await must("cmake", ["-S", "dataplane-native", "-B", dir, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", `-DNFENGINE_DIR=${engine}`, ...sanitize], { onLine: show });
+    await must("cmake", ["-S", "dataplane-native", "-B", dir, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", `-DNFENGINE_DIR=${engine}`, ...sanitize], {
+      onLine: show,
+    });
     setStamp(stamp, configured);
   }
   await must("ninja", ["-C", dir, ...targets], { onLine: show });
@@ -74,7 +76,8 @@ export function bootstrapSteps(purpose) {
 
 export function checkNode() {
   const version = process.versions.node.split(".").map(Number);
-  if (!atLeast(version, NODE_WANTED)) throw new StepError(`Node ${process.versions.node} is too old: at least ${NODE_WANTED.join(".")} is needed. Install a newer Node, then try again.`);
+  if (!atLeast(version, NODE_WANTED))
+    throw new StepError(`Node ${process.versions.node} is too old: at least ${NODE_WANTED.join(".")} is needed. Install a newer Node, then try again.`);
   process.env.PATH = [process.env.PATH, "/usr/sbin", "/sbin", join(homedir(), ".cargo/bin")].join(delimiter);
 }
 

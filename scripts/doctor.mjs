@@ -16,10 +16,22 @@ function toolchain() {
   const node = process.versions.node.split(".").map(Number);
   add("Node", atLeast(node, NODE_WANTED) ? "ok" : "missing", text(node), `>= ${text(NODE_WANTED)}`, "install a newer Node");
   const cargo = versionOf("cargo");
-  add("cargo", atLeast(cargo, CARGO_WANTED) ? "ok" : "missing", text(cargo), `>= ${text(CARGO_WANTED)} (builds Wasmtime)`, `apt-get install ${CARGO_PACKAGES.join(" ")}`);
+  add(
+    "cargo",
+    atLeast(cargo, CARGO_WANTED) ? "ok" : "missing",
+    text(cargo),
+    `>= ${text(CARGO_WANTED)} (builds Wasmtime)`,
+    `apt-get install ${CARGO_PACKAGES.join(" ")}`,
+  );
   for (const pkg of DEBIAN_PACKAGES) {
     const there = isInstalled(pkg);
-    add(`${pkg.name} (${pkg.for})`, there ? "ok" : pkg.for === "build" ? "missing" : "advice", there ? "installed" : "not installed", "installed", `apt-get install ${pkg.name}`);
+    add(
+      `${pkg.name} (${pkg.for})`,
+      there ? "ok" : pkg.for === "build" ? "missing" : "advice",
+      there ? "installed" : "not installed",
+      "installed",
+      `apt-get install ${pkg.name}`,
+    );
   }
 }
 
@@ -36,7 +48,10 @@ function wasmtime() {
   const numbers = version.split(".").map(Number);
   const { checked, wasmtime: known } = JSON.parse(readFileSync(join(ROOT, "scripts/advisories.json"), "utf8"));
   const hit = known.filter((a) => !atLeast(numbers, a.fixed.split(".").map(Number)) && atLeast(numbers, (a.introduced ?? "0.0.0").split(".").map(Number)));
-  const found = hit.length === 0 ? `${version}, none of ${known.length} known advisories (list of ${checked})` : `${version}: ${hit.map((a) => `${a.id} (${a.what})`).join("; ")}`;
+  const found =
+    hit.length === 0
+      ? `${version}, none of ${known.length} known advisories (list of ${checked})`
+      : `${version}: ${hit.map((a) => `${a.id} (${a.what})`).join("; ")}`;
   add("Wasmtime", hit.length === 0 ? "ok" : "missing", found, "no known advisory", "raise the version in dataplane-native/engine/Cargo.toml");
 }
 
@@ -50,8 +65,15 @@ function machine() {
   add("instruction set", lacking.length === 0 ? "ok" : "missing", lacking.length === 0 ? needed.join(", ") : `without ${lacking.join(", ")}`, "x86-64-v3", "");
   const pages = hugepages();
   const free = pages.reduce((sum, p) => sum + (p.free * p.kib) / 1024, 0);
-  const found = pages.map((p) => `${p.free} of ${p.total} free at ${p.kib >= 1 << 20 ? `${p.kib >> 20} GiB` : `${p.kib >> 10} MiB`}`).join(", ") || "not supported";
-  add("hugepages", free >= 512 ? "ok" : "advice", found, "512 MiB free: about a third faster with many flows; ordinary memory works too", "sysctl -w vm.nr_hugepages=512");
+  const found =
+    pages.map((p) => `${p.free} of ${p.total} free at ${p.kib >= 1 << 20 ? `${p.kib >> 20} GiB` : `${p.kib >> 10} MiB`}`).join(", ") || "not supported";
+  add(
+    "hugepages",
+    free >= 512 ? "ok" : "advice",
+    found,
+    "512 MiB free: about a third faster with many flows; ordinary memory works too",
+    "sysctl -w vm.nr_hugepages=512",
+  );
 }
 
 function live() {
@@ -78,7 +100,9 @@ if (process.argv.includes("--json")) {
   const mark = { ok: "ok     ", missing: "MISSING", advice: "advice " };
   const width = Math.max(...rows.map((r) => r.name.length));
   for (const r of rows) {
-    console.log(`${mark[r.state]}  ${r.name.padEnd(width)}  ${r.found}${r.state === "ok" ? "" : `\n${" ".repeat(9)}${" ".repeat(width)}  wanted: ${r.wanted}${r.fix ? `; fix: ${r.fix}` : ""}`}`);
+    console.log(
+      `${mark[r.state]}  ${r.name.padEnd(width)}  ${r.found}${r.state === "ok" ? "" : `\n${" ".repeat(9)}${" ".repeat(width)}  wanted: ${r.wanted}${r.fix ? `; fix: ${r.fix}` : ""}`}`,
+    );
   }
   console.log(missing.length === 0 ? "\nEverything needed is there." : `\n${missing.length} needed and missing; as root 'npm run build' installs what it can.`);
 }

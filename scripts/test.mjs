@@ -59,7 +59,11 @@ async function native(kind, filter) {
     UBSAN_OPTIONS: "halt_on_error=1:print_stacktrace=1",
     TSAN_OPTIONS: `handle_segv=0:handle_sigill=0:handle_sigfpe=0:halt_on_error=1:suppressions=${join(process.cwd(), "dataplane-native/tsan.supp")}`,
   };
-  const { code, output } = await run(join(dir, "nf_unit_tests"), ["--gtest_brief=1", `--gtest_output=json:${report}`, ...(filter ? [`--gtest_filter=${filter}`] : [])], { env, limit: NATIVE_LIMIT });
+  const { code, output } = await run(
+    join(dir, "nf_unit_tests"),
+    ["--gtest_brief=1", `--gtest_output=json:${report}`, ...(filter ? [`--gtest_filter=${filter}`] : [])],
+    { env, limit: NATIVE_LIMIT },
+  );
   if (!existsSync(report)) throw new Error(`no report, exit code ${code}:\n${output.split("\n").slice(-60).join("\n")}`);
   const { tests, failures, disabled } = JSON.parse(readFileSync(report, "utf8"));
   const crashed = code !== 0 && failures === 0 ? 1 : 0;

@@ -60,7 +60,7 @@ function folded(sum: u32): u32 {
 // @ts-ignore: decorator
 @inline
 export function addDeltaAt(address: usize, delta: u32): void {
-  const sum = (<u32>load<u16>(address) ^ 0xffff) + delta;
+  const sum = ((<u32>load<u16>(address)) ^ 0xffff) + delta;
   store<u16>(address, <u16>~(sum + (sum >>> 16)));
 }
 

@@ -51,7 +51,7 @@ function has(bytes: u32): bool {
 function big(bytes: u32): u64 {
   if (!has(bytes)) return 0;
   let value: u64 = 0;
-  for (let i: u32 = 0; i < bytes; i++) value = (value << 8) | <u64>load<u8>(at + <usize>i);
+  for (let i: u32 = 0; i < bytes; i++) value = (value << 8) | (<u64>load<u8>(at + <usize>i));
   at += <usize>bytes;
   return value;
 }
@@ -78,7 +78,7 @@ export function configRoom(bytes: u64): bool {
   const block = heap.alloc(0);
   const next = <u64>block;
   heap.free(block);
-  if (next + bytes + 64 <= <u64>memory.size() << 16) return true;
+  if (next + bytes + 64 <= (<u64>memory.size()) << 16) return true;
   configFail(ConfigFailure.HEAP);
   return false;
 }
@@ -127,7 +127,7 @@ export function configSigned(low: i64, high: i64): i64 {
     at += 1;
     const bytes = 1 << (head - 0xd0);
     const shift = <u64>(64 - (bytes << 3));
-    value = <i64>(big(bytes) << shift) >> <i64>shift;
+    value = (<i64>(big(bytes) << shift)) >> (<i64>shift);
   } else if (head >= 0xcc && head <= 0xcf) {
     at += 1;
     const unsigned = big(1 << (head - 0xcc));
@@ -195,7 +195,7 @@ export function configString(): string {
     configFail(ConfigFailure.MALFORMED);
     return "";
   }
-  if (!configRoom((<u64>units << 1) + 32)) return "";
+  if (!configRoom(((<u64>units) << 1) + 32)) return "";
   const text = String.UTF8.decodeUnsafe(at, <usize>bytes);
   at += <usize>bytes;
   return text;
@@ -204,7 +204,7 @@ export function configString(): string {
 /** UTF-16 units of a UTF-8 text; u32.MAX_VALUE if it is none. */
 function utf8Units(start: usize, bytes: u32): u32 {
   let units: u32 = 0;
-  for (let i: u32 = 0; i < bytes; ) {
+  for (let i: u32 = 0; i < bytes;) {
     const lead = <u32>load<u8>(start + <usize>i);
     const more: u32 = lead < 0x80 ? 0 : (lead & 0xe0) == 0xc0 ? 1 : (lead & 0xf0) == 0xe0 ? 2 : (lead & 0xf8) == 0xf0 ? 3 : 4;
     if (more == 4 || i + more >= bytes) return u32.MAX_VALUE;

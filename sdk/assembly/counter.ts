@@ -17,5 +17,5 @@ export class Counter {
 @inline
 export function counter(i: u32): Counter {
   if (i >= COUNTERS_MAX) throw new RangeError("counter: the index is above 63");
-  return changetype<Counter>(COUNTERS_ADDRESS + (<usize>i << 3));
+  return changetype<Counter>(COUNTERS_ADDRESS + ((<usize>i) << 3));
 }

@@ -30,10 +30,10 @@ export class Vlan {
     return <u32>bswap<u16>(load<u16>(this.at));
   }
   @inline get id(): u32 {
-    return <u32>bswap<u16>(load<u16>(this.at, 2)) & 0xfff;
+    return (<u32>bswap<u16>(load<u16>(this.at, 2))) & 0xfff;
   }
   @inline get priority(): u32 {
-    return <u32>load<u8>(this.at, 2) >> 5;
+    return (<u32>load<u8>(this.at, 2)) >> 5;
   }
   /** What follows the tag. */
   @inline get etherType(): u32 {

@@ -48,7 +48,7 @@ export class Frame {
     const even = <usize>(count & ~1);
     let total: u64 = <u64>sum;
     for (let i: usize = 0; i < even; i += 2) total += <u64>bswap<u16>(load<u16>(start + i));
-    if (count & 1) total += <u64>load<u8>(start + even) << 8;
+    if (count & 1) total += (<u64>load<u8>(start + even)) << 8;
     while (total >> 16) total = (total & 0xffff) + (total >> 16);
     return <u32>(~total & 0xffff);
   }

@@ -27,7 +27,7 @@ export function glueNoPacket(): void {
 // @ts-ignore: decorator
 @inline
 export function glueIsFirst(descriptor: usize): bool {
-  return (<u32>changetype<Descriptor>(descriptor).flags & <u32>PacketFlag.FIRST) != 0;
+  return ((<u32>changetype<Descriptor>(descriptor).flags) & (<u32>PacketFlag.FIRST)) != 0;
 }
 
 // @ts-ignore: decorator

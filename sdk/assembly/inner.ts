@@ -11,7 +11,7 @@ import { current, editedHeader } from "./runtime";
 export function innerProtocol(ip: usize, l4: usize): u32 {
   if (load<u8>(ip) >> 4 == 4) return <u32>load<u8>(ip, 9);
   let protocol = <u32>load<u8>(ip, 6);
-  for (let at = ip + 40; at + 2 <= l4; ) {
+  for (let at = ip + 40; at + 2 <= l4;) {
     const length = <u32>load<u8>(at, 1);
     const bytes: u32 = protocol == 44 ? 8 : protocol == 51 ? (length + 2) << 2 : (length + 1) << 3;
     protocol = <u32>load<u8>(at);
@@ -67,7 +67,7 @@ function setIpv6Half(ip: usize, offset: usize, value: u64): void {
   for (let i: usize = 0; i < 8; i += 4) {
     const address = ip + offset + i;
     const before = load<u32>(address);
-    const after = bswap<u32>(<u32>(value >> (32 - (<u64>i << 3))));
+    const after = bswap<u32>(<u32>(value >> (32 - ((<u64>i) << 3))));
     if (before == after) continue;
     put16(address, after & 0xffff);
     put16(address + 2, after >>> 16);
@@ -83,7 +83,7 @@ export class InnerIpv4 {
   @inline private get at(): usize { return changetype<usize>(this); }
 
   @inline get headerLength(): u32 {
-    return (<u32>load<u8>(this.at) & 15) << 2;
+    return ((<u32>load<u8>(this.at)) & 15) << 2;
   }
   @inline get totalLength(): u32 {
     return <u32>bswap<u16>(load<u16>(this.at, 2));

@@ -9,17 +9,17 @@ export class Ipv4 {
   @inline private get at(): usize { return changetype<usize>(this); }
 
   @inline get version(): u32 {
-    return <u32>load<u8>(this.at) >> 4;
+    return (<u32>load<u8>(this.at)) >> 4;
   }
   /** Bytes, options included. */
   @inline get headerLength(): u32 {
-    return (<u32>load<u8>(this.at) & 15) << 2;
+    return ((<u32>load<u8>(this.at)) & 15) << 2;
   }
   @inline get dscp(): u32 {
-    return <u32>load<u8>(this.at, 1) >> 2;
+    return (<u32>load<u8>(this.at, 1)) >> 2;
   }
   @inline get ecn(): u32 {
-    return <u32>load<u8>(this.at, 1) & 3;
+    return (<u32>load<u8>(this.at, 1)) & 3;
   }
   /** Bytes of the datagram, header included. */
   @inline get totalLength(): u32 {
@@ -29,14 +29,14 @@ export class Ipv4 {
     return <u32>bswap<u16>(load<u16>(this.at, 4));
   }
   @inline get dontFragment(): bool {
-    return (<u32>load<u8>(this.at, 6) & 0x40) != 0;
+    return ((<u32>load<u8>(this.at, 6)) & 0x40) != 0;
   }
   @inline get moreFragments(): bool {
-    return (<u32>load<u8>(this.at, 6) & 0x20) != 0;
+    return ((<u32>load<u8>(this.at, 6)) & 0x20) != 0;
   }
   /** Bytes. */
   @inline get fragmentOffset(): u32 {
-    return (<u32>bswap<u16>(load<u16>(this.at, 6)) & 0x1fff) << 3;
+    return ((<u32>bswap<u16>(load<u16>(this.at, 6))) & 0x1fff) << 3;
   }
   @inline get ttl(): u32 {
     return <u32>load<u8>(this.at, 8);
@@ -64,13 +64,13 @@ export class Ipv4 {
 
   @inline set dscp(value: u32) {
     const before = <u32>load<u16>(this.at);
-    store<u8>(this.at, <u8>((value << 2) | (<u32>load<u8>(this.at, 1) & 3)), 1);
+    store<u8>(this.at, <u8>((value << 2) | ((<u32>load<u8>(this.at, 1)) & 3)), 1);
     updateAt(this.at + 10, before, <u32>load<u16>(this.at));
     editedHeader();
   }
   @inline set ecn(value: u32) {
     const before = <u32>load<u16>(this.at);
-    store<u8>(this.at, <u8>((value & 3) | (<u32>load<u8>(this.at, 1) & 0xfc)), 1);
+    store<u8>(this.at, <u8>((value & 3) | ((<u32>load<u8>(this.at, 1)) & 0xfc)), 1);
     updateAt(this.at + 10, before, <u32>load<u16>(this.at));
     editedHeader();
   }

@@ -9,7 +9,7 @@ export class Ipv6 {
   @inline private get at(): usize { return changetype<usize>(this); }
 
   @inline get version(): u32 {
-    return <u32>load<u8>(this.at) >> 4;
+    return (<u32>load<u8>(this.at)) >> 4;
   }
   @inline get trafficClass(): u32 {
     return (bswap<u32>(load<u32>(this.at)) >>> 20) & 0xff;

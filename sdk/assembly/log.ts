@@ -14,7 +14,7 @@ function next(level: u32): LogRecord {
 
 function append(record: LogRecord, text: string): void {
   const length = <u32>record.length;
-  const bytes = min<u32>(<u32>text.length << 1, LOG_TEXT_BYTES_MAX - length);
+  const bytes = min<u32>((<u32>text.length) << 1, LOG_TEXT_BYTES_MAX - length);
   memory.copy(changetype<usize>(record) + LOG_RECORD_TEXT_OFFSET + <usize>length, changetype<usize>(text), <usize>bytes);
   record.length = <u16>(length + bytes);
 }

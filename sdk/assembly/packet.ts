@@ -2,7 +2,21 @@
 //
 // Each header view is had after one check and is null when there is no such header: another protocol, a later fragment, an ICMP
 // error (whose inner headers are innerIpv4() and so on), or too few bytes.
-import { DESCRIPTORS_ADDRESS, Descriptor, EMIT_AREA, EMIT_RECORDS_ADDRESS, EMIT_RECORD_BYTES, EMIT_STRIDE, EMITS_PER_BURST_MAX, EMITS_PER_PACKET_MAX, EmitRecord, FRAME_BYTES_MAX, PacketFlag, ResultFlag, Verdict } from "./abi";
+import {
+  DESCRIPTORS_ADDRESS,
+  Descriptor,
+  EMIT_AREA,
+  EMIT_RECORDS_ADDRESS,
+  EMIT_RECORD_BYTES,
+  EMIT_STRIDE,
+  EMITS_PER_BURST_MAX,
+  EMITS_PER_PACKET_MAX,
+  EmitRecord,
+  FRAME_BYTES_MAX,
+  PacketFlag,
+  ResultFlag,
+  Verdict,
+} from "./abi";
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } from "./checksum";
 import { Ethernet, Vlan } from "./ethernet";
 import { Flow } from "./flow";
@@ -175,24 +189,24 @@ export class Packet {
   /** Ends the flow after this call. */
   @inline closeFlow(): void {
     const result = resultOf(changetype<usize>(this));
-    result.flags = <u16>(<u32>result.flags | <u32>ResultFlag.CLOSE_FLOW);
+    result.flags = <u16>((<u32>result.flags) | (<u32>ResultFlag.CLOSE_FLOW));
   }
   /** The flow's new idle time. Shares its field with armTimer: the later call of the two counts. */
   @inline setTimeout(ms: u32): void {
     const result = resultOf(changetype<usize>(this));
-    result.flags = <u16>(<u32>result.flags & ~(<u32>ResultFlag.ARM_TIMER));
+    result.flags = <u16>((<u32>result.flags) & ~(<u32>ResultFlag.ARM_TIMER));
     result.timeout = ms;
   }
   /** Calls timer() in ms milliseconds; 0 disarms. */
   @inline armTimer(ms: u32): void {
     const result = resultOf(changetype<usize>(this));
-    result.flags = <u16>(<u32>result.flags | <u32>ResultFlag.ARM_TIMER);
+    result.flags = <u16>((<u32>result.flags) | (<u32>ResultFlag.ARM_TIMER));
     result.timeout = ms;
   }
   /** Asks the host to call migrationTarget soon. */
   @inline askMigrate(): void {
     const result = resultOf(changetype<usize>(this));
-    result.flags = <u16>(<u32>result.flags | <u32>ResultFlag.ASK_MIGRATE);
+    result.flags = <u16>((<u32>result.flags) | (<u32>ResultFlag.ASK_MIGRATE));
   }
   /** Back to where it came from, through the NFs before this one. The NF swaps the addresses. Needs `reply: true`. */
   reply(): Verdict {

@@ -72,7 +72,7 @@ export class Payload {
   setU8(i: u32, value: u32): void {
     const address = this.at(i, 1);
     const shift = (i & 1) << 3; // Words of the checksum begin at even offsets, since every L4 header here has an even length.
-    const before = <u32>load<u8>(address) << shift;
+    const before = (<u32>load<u8>(address)) << shift;
     store<u8>(address, <u8>value);
     this.changed(i, before, (value & 0xff) << shift);
     editedPayload();
@@ -88,7 +88,7 @@ export class Payload {
 
   private changed(i: u32, from: u32, to: u32): void {
     const d = this.d;
-    if (<u32>d.flags & <u32>PacketFlag.LATER_FRAGMENT) return;
+    if ((<u32>d.flags) & (<u32>PacketFlag.LATER_FRAGMENT)) return;
     const l4 = <usize>d.header + <usize>d.l4_offset;
     const protocol = <u32>d.l4_protocol;
     if (protocol == PROTOCOL_TCP) updateAt(l4 + 16, from, to);

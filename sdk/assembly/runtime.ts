@@ -47,19 +47,19 @@ export function indexOf(descriptor: usize): u32 {
 /** Says that header bytes of the packet in hand were changed. Needs `edit: headers`. */
 export function editedHeader(): void {
   const result = resultOf(current);
-  result.flags = <u16>(<u32>result.flags | <u32>ResultFlag.MODIFIED_HEADER);
+  result.flags = <u16>((<u32>result.flags) | (<u32>ResultFlag.MODIFIED_HEADER));
 }
 
 /** Says that payload bytes of the packet in hand were changed, and with them a checksum in the header. Needs `edit: payload`. */
 export function editedPayload(): void {
   const result = resultOf(current);
-  result.flags = <u16>(<u32>result.flags | <u32>ResultFlag.MODIFIED_PAYLOAD | <u32>ResultFlag.MODIFIED_HEADER);
+  result.flags = <u16>((<u32>result.flags) | (<u32>ResultFlag.MODIFIED_PAYLOAD) | (<u32>ResultFlag.MODIFIED_HEADER));
 }
 
 /** Says that the lengths of the packet in hand changed. Needs `reshape: true`. */
 export function reshaped(headerLength: u32, payloadLength: u32): void {
   const result = resultOf(current);
-  result.flags = <u16>(<u32>result.flags | <u32>ResultFlag.RESHAPED);
+  result.flags = <u16>((<u32>result.flags) | (<u32>ResultFlag.RESHAPED));
   result.header_length = <u16>headerLength;
   result.payload_length = <u16>payloadLength;
 }
@@ -67,7 +67,7 @@ export function reshaped(headerLength: u32, payloadLength: u32): void {
 /** True when the packet in hand has an L4 header of at least `bytes` bytes. */
 export function hasL4(bytes: u32): bool {
   const d = changetype<Descriptor>(current);
-  return (<u32>d.flags & <u32>PacketFlag.LATER_FRAGMENT) == 0 && <u32>d.header_length >= <u32>d.l4_offset + bytes;
+  return ((<u32>d.flags) & (<u32>PacketFlag.LATER_FRAGMENT)) == 0 && <u32>d.header_length >= <u32>d.l4_offset + bytes;
 }
 
 /** Time of the poll, in nanoseconds since the epoch: the only clock, the same for all packets of a call. */

@@ -43,7 +43,7 @@ export class Tcp {
   }
   /** Bytes, options included. */
   @inline get headerLength(): u32 {
-    return (<u32>load<u8>(this.at, 12) >> 4) << 2;
+    return ((<u32>load<u8>(this.at, 12)) >> 4) << 2;
   }
   /** TcpFlag bits. */
   @inline get flags(): u32 {

@@ -16,6 +16,8 @@ export class FlowList {
   readonly #keep: Keep;
   #kept: Kept[] = [];
   #added = 0;
+  /** With `first`: once enough are kept, a flow behind this one is none of them. */
+  #behind: bigint | undefined;
 
   constructor(keep: Keep) {
     this.#keep = keep;
@@ -29,12 +31,15 @@ export class FlowList {
     return this.#added - Math.min(this.#added, this.#keep.which === "all" ? this.#added : this.#keep.flows);
   }
 
-  add(id: bigint, flow: FlowJson): void {
+  /** `make` is only called for a flow that may be kept: to read its states by field is most of the work. */
+  add(id: bigint, make: () => FlowJson): void {
     this.#added += 1;
-    if (this.#keep.which !== "all" && this.#keep.flows === 0) return;
-    this.#kept.push({ id, json: JSON.stringify(flow) });
+    const keep = this.#keep;
+    if (keep.which !== "all" && keep.flows === 0) return;
+    if (this.#behind !== undefined && id > this.#behind) return;
+    this.#kept.push({ id, json: JSON.stringify(make()) });
     // Twice the bound before it is cut, so that cutting costs little per flow.
-    if (this.#keep.which !== "all" && this.#kept.length >= 2 * this.#keep.flows + 64) this.#cut();
+    if (keep.which !== "all" && this.#kept.length >= 2 * keep.flows + 64) this.#cut();
   }
 
   /** In order of their first packet. */
@@ -47,7 +52,10 @@ export class FlowList {
   #cut(): void {
     if (this.#keep.which === "all" || this.#kept.length <= this.#keep.flows) return;
     if (this.#keep.which === "last") this.#kept = this.#kept.slice(-this.#keep.flows);
-    else this.#kept = this.#kept.sort(byId).slice(0, this.#keep.flows);
+    else {
+      this.#kept = this.#kept.sort(byId).slice(0, this.#keep.flows);
+      this.#behind = this.#kept.at(-1)?.id;
+    }
   }
 }
 

@@ -12,7 +12,7 @@ const flow: FlowJson = {
 
 function summary(keep: number): RunSummary {
   const flows = new FlowList({ which: "first", flows: keep });
-  for (const id of [2n, 1n, 3n]) flows.add(id, { ...flow, packets: [Number(id), 0] });
+  for (const id of [2n, 1n, 3n]) flows.add(id, () => ({ ...flow, packets: [Number(id), 0] }));
   return {
     packets: { received: 1200, sent: 1190, held: 0, dropped: { "fw.policy": 9, malformed_ipv4: 1 } },
     flows,

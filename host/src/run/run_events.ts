@@ -32,7 +32,7 @@ export class RunEvents {
   take(event: NativeEvent): void {
     switch (event.type) {
       case "flow_ended":
-        this.flows.add(event.flow.flowId, flowJson(event.flow, this.#chain));
+        this.flows.add(event.flow.flowId, () => flowJson(event.flow, this.#chain));
         break;
       case "fault": {
         const source = this.#sources.get(event.digest);

@@ -58,7 +58,7 @@ export function runSimulation(options: SimRunOptions): RunSummary {
     ),
   );
   for (const event of report.events) events.take(event);
-  for (const flow of report.flows) events.flows.add(flow.flowId, flowJson(flow, chain));
+  for (const flow of report.flows) events.flows.add(flow.flowId, () => flowJson(flow, chain));
   if (out) {
     const frames = report.output.map(({ index, bytes, wireLength }) => ({ record: capture.records[index]!, bytes, wireLength }));
     writeCapture(out.path, capture, frames);

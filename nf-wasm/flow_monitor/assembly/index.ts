@@ -15,7 +15,6 @@ const SYN_ACK_SEEN: u8 = 2;
 const DONE: u8 = 3;
 const AMBIGUOUS: u8 = 4; // a SYN was sent again: which one was answered is not known (Karn), so no round-trip time
 
-
 @flowState
 class Monitor {
   @length(2) packets: U64Array;

@@ -181,7 +181,7 @@ function chunkSize(s: Http, d: u32, at: usize, length: u32): void {
     const lower = c | 0x20;
     const digit = c >= 0x30 && c <= 0x39 ? c - 0x30 : lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : 16;
     if (digit > 15) break;
-    size = (size << 4) | <u64>digit;
+    size = (size << 4) | (<u64>digit);
     digits++;
   }
   if (digits == 0) return notHttp(s, d);

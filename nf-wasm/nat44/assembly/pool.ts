@@ -30,7 +30,7 @@ export function portOf(lease: u32): u32 {
 
 export function inPool(address: u32): bool {
   let low = 0;
-  for (let high = sorted.length; low < high; ) {
+  for (let high = sorted.length; low < high;) {
     const middle = (low + high) >> 1;
     if (sorted[middle] == address) return true;
     if (sorted[middle] < address) low = middle + 1;
@@ -83,7 +83,7 @@ function read(text: string): i64 {
     let byte = 0;
     while (at < text.length && at - start < 3 && text.charCodeAt(at) >= 48 && text.charCodeAt(at) <= 57) byte = byte * 10 + text.charCodeAt(at++) - 48;
     if (at == start || byte > 255 || (at - start > 1 && text.charCodeAt(start) == 48)) return -1; // 010 would be octal elsewhere
-    value = (value << 8) | <i64>byte;
+    value = (value << 8) | (<i64>byte);
   }
   return at == text.length ? value : -1;
 }
