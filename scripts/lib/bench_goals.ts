@@ -1,0 +1,32 @@
+/** What the benchmarks are to reach on two cores without a network card. docs/performance.md says next to each figure whether it does. */
+import { type BenchRow, figure } from "./bench_rows.ts";
+
+interface Goal {
+  name: string;
+  /** Cases that it is for. */
+  cases: RegExp;
+  metric: string;
+  /** Which of the row's numbers; the median unless said. */
+  of?: "ratio" | "max";
+  atMost?: number;
+  atLeast?: number;
+}
+
+export const GOALS: readonly Goal[] = [
+  { name: "engine", cases: /^watchdog's thread, calls run$/, metric: "cpu", atMost: 5 },
+  { name: "engine", cases: /^runaway call until it is stopped$/, metric: "cpu_time", atMost: 1000 },
+  { name: "memory", cases: /^1 NFs of 64-byte states, /, metric: "flows_per_gib", atLeast: 4e6 },
+  { name: "swap", cases: /./, metric: "pause", atMost: 1000 },
+  { name: "swap", cases: /./, metric: "packets_dropped", of: "max", atMost: 0 },
+];
+
+/** "≤ 1,000: met", or empty when there is no goal for the row. */
+export function goalOf(row: BenchRow): string {
+  const goal = GOALS.find(({ name, cases, metric }) => name === row.name && metric === row.metric && cases.test(row.case));
+  if (goal === undefined) return "";
+  const value = row[goal.of ?? "median"];
+  const met = value !== null && value <= (goal.atMost ?? Infinity) && value >= (goal.atLeast ?? -Infinity);
+  const limit = goal.atMost !== undefined ? `≤ ${figure(goal.atMost)}` : `≥ ${figure(goal.atLeast!)}`;
+  const times = goal.of === "ratio" ? " ×" : "";
+  return `${limit}${times}: ${met ? "met" : "missed"}`;
+}
