@@ -1,16 +1,13 @@
 #include "runtime/test_run.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 
 namespace nf::test {
 namespace {
 
 std::string Number(uint32_t value) { return std::to_string(value); }
-
-std::string Count(uint32_t counter) {
-  const std::string at = "(i32.const " + Number(abi::kCountersAddress + counter * 8) + ")";
-  return "(i64.store " + at + " (i64.add (i64.load " + at + ") (i64.const 1)))";
-}
 
 // state[offset] += value, where the flow has a slot.
 std::string AddToState(uint32_t offset, const std::string& value) {
@@ -21,11 +18,16 @@ std::string AddToState(uint32_t offset, const std::string& value) {
 
 }  // namespace
 
+std::string CountOne(uint32_t counter) {
+  const std::string at = "(i32.const " + Number(abi::kCountersAddress + counter * 8) + ")";
+  return "(i64.store " + at + " (i64.add (i64.load " + at + ") (i64.const 1)))";
+}
+
 std::string ScriptBody(uint32_t position) {
   const std::string offset = Number(position * kAnswerBytes);
   const std::string needed = Number((position + 1) * kAnswerBytes);
-  return Count(3) +
-         ForEachPacket(Count(0) + AddToState(0, "(i32.const 1)") +
+  return CountOne(3) +
+         ForEachPacket(CountOne(0) + AddToState(0, "(i32.const 1)") +
                        AddToState(4, "(i32.and (i32.load16_u offset=22 (local.get $descriptor)) (i32.const 1))") +
                        AddToState(8, "(i32.load8_u offset=21 (local.get $descriptor))") + R"(
     (i32.store offset=12 (i32.load offset=24 (local.get $descriptor)) (i32.load offset=40 (local.get $descriptor)))
@@ -60,13 +62,15 @@ std::string ScriptBody(uint32_t position) {
   )");
 }
 
+namespace {
+
 std::string ScriptClose() {
   const std::string at = "(i32.const " + Number(abi::kCountersAddress + 16) + ")";
-  return Count(1) + "(i64.store " + at + " (i64.add (i64.mul (i64.load " + at +
+  return CountOne(1) + "(i64.store " + at + " (i64.add (i64.mul (i64.load " + at +
          ") (i64.const 16)) (i64.extend_i32_u (local.get $reason))))";
 }
 
-std::string ScriptMore(bool timer, bool tick) {
+std::string ScriptMore(const TestNf& nf) {
   std::string more = R"(
     (global $emits (mut i32) (i32.const 0))
     (func $copy (param $to i32) (param $from i32) (param $n i32)
@@ -99,11 +103,17 @@ std::string ScriptMore(bool timer, bool tick) {
         (i32.store8 offset=7 (local.get $record) (local.get $packet))
         (local.set $times (i32.sub (local.get $times) (i32.const 1)))
         (br $next)))))";
-  if (timer)
-    more += "(func (export \"flow-timer\") (param $flow i32) (param $state i32) (param $now i64) " + Count(4) + ")";
-  if (tick) more += "(func (export \"tick\") (param $now i64) " + Count(5) + ")";
-  return more;
+  if (nf.timer) {
+    more += "(func (export \"flow-timer\") (param $flow i32) (param $state i32) (param $now i64) " + CountOne(4) +
+            nf.on_timer + ")";
+  }
+  if (nf.tick) more += "(func (export \"tick\") (param $now i64) " + CountOne(5) + nf.on_tick + ")";
+  return more + nf.more;
 }
+
+uint32_t FreeMbufs() { return rte_mempool_avail_count(TestPool()); }
+
+}  // namespace
 
 Engine& TestRun::engine() {
   static std::unique_ptr<Engine> engine = [] {
@@ -116,11 +126,12 @@ Engine& TestRun::engine() {
 
 NfSpec TestRun::Spec(const TestNf& nf, uint32_t position) {
   const TestModule module{.state_bytes = kScriptStateBytes,
+                          .heap_pages = nf.heap_pages,
                           .init = nf.init,
                           .configure = nf.configure,
                           .process_burst = nf.process_burst.empty() ? ScriptBody(position) : nf.process_burst,
-                          .flow_close = ScriptClose(),
-                          .more = ScriptMore(nf.timer, nf.tick)};
+                          .flow_close = ScriptClose() + nf.on_close,
+                          .more = ScriptMore(nf)};
   NfSpec spec{.entry = nf.name, .name = "script", .version = nf.version, .digest = std::string(64, 'a')};
   spec.native = NativeTest(engine(), module);
   spec.state_bytes = kScriptStateBytes;
@@ -130,6 +141,7 @@ NfSpec TestRun::Spec(const TestNf& nf, uint32_t position) {
   spec.on_fault = nf.on_fault;
   spec.quarantine = nf.quarantine;
   spec.lease_size = nf.lease_size;
+  spec.heap_pages = nf.heap_pages;
   spec.drop_reasons = nf.drop_reasons;
   spec.counters = {"packets", "closes", "reasons", "calls", "timers", "ticks"};
   if (nf.timer) spec.exports.push_back("flow-timer");
@@ -149,26 +161,32 @@ Worker& TestRun::worker() {
     auto made = Worker::Create(engine(), spec, {});
     NF_CHECK(made.has_value(), made ? "" : made.error().message.c_str());
     worker_ = std::move(*made);
+    mbufs_ = FreeMbufs();
   }
   return *worker_;
 }
 
 void TestRun::Turns() {
-  while (worker().Turn() != 0) {
-  }
+  while (worker().Turn() != 0) CheckBooks();
 }
 
 void TestRun::Run() {
   Turns();
   worker().End();
+  CheckBooks();
+  EXPECT_EQ(worker().counters().held.value(), 0u);
+  EXPECT_EQ(worker().flows_open(), 0u);
+  EXPECT_EQ(FreeMbufs(), mbufs_) << "packets leak";
+}
+
+void TestRun::CheckBooks() {
   const PacketCounters& counters = worker().counters();
   uint64_t dropped = dropped_by_host();
   for (uint32_t i = 0; i < worker().chain().size(); ++i) {
     for (const Counter& counter : worker().chain().nf(i).dropped) dropped += counter.value();
   }
-  NF_CHECK(counters.received.value() + counters.emitted.value() == counters.sent.value() + dropped,
-           "the books balance");
-  NF_CHECK(counters.held.value() == 0, "nothing is held at the end");
+  EXPECT_EQ(counters.received.value() + counters.emitted.value(),
+            counters.sent.value() + dropped + counters.held.value());
 }
 
 uint64_t TestRun::dropped_by_host() const {

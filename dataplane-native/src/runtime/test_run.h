@@ -160,8 +160,8 @@ class ScriptPort : public Port {
 // sequence @12; the rest is for kPoke. Counters: packets, flow-close calls, the reasons of these as hexadecimal digits,
 // calls of process-burst, flow-timer calls, ticks.
 std::string ScriptBody(uint32_t position);
-std::string ScriptClose();
-std::string ScriptMore(bool timer, bool tick);
+// Text that adds 1 to a counter of the NF.
+std::string CountOne(uint32_t counter);
 inline constexpr uint32_t kScriptStateBytes = 32;
 
 struct TestNf {
@@ -175,7 +175,11 @@ struct TestNf {
   std::string init = {}, configure = "(i32.const 0)";
   // Instead of the script:
   std::string process_burst = {};
+  // After what the script does there:
+  std::string on_close = {}, on_timer = {}, on_tick = {};
+  std::string more = {};  // Further fields of the module.
   std::string version = "1.0.0";
+  uint32_t heap_pages = 1;
 };
 
 class TestRun {
@@ -196,10 +200,11 @@ class TestRun {
 
   // Makes the worker if there is none yet.
   Worker& worker();
-  // Until the script is at its end; flows stay open.
+  // Until the script is at its end; flows stay open. The books must balance after each turn.
   void Turns();
-  // Turns, then the end of the run. Checks the books.
+  // Turns, then the end of the run: nothing is held, and all mbufs are back in their pool.
   void Run();
+  void CheckBooks();
 
   uint64_t dropped(const std::string& name) const;
   uint64_t dropped_by_host() const;
@@ -219,6 +224,7 @@ class TestRun {
  private:
   std::unique_ptr<Worker> worker_;
   std::vector<Event> events_;
+  uint32_t mbufs_ = 0;  // That were free before.
 };
 
 // Little-endian word of a flow state.
