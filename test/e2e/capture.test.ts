@@ -113,14 +113,15 @@ describe.each([
     for (const format of ["pcapng", "nsecpcap"]) {
       const input = join(folder, `in.${format}`);
       const output = join(folder, `out.${format}`);
-      execFileSync("editcap", ["-F", format, capture, input], { stdio: "ignore" });
+      execFileSync("editcap", ["-F", format, capture, input], { stdio: "ignore", timeout: 60_000 });
       await nfactorJson<RunResult>(["run", "--chain", CHAIN, "--in", input, "--out", output, "--quiet"]);
       const records = (file: string): string =>
-        execFileSync("tshark", ["-r", file, "-x", "-t", "e"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], maxBuffer: 64 << 20 });
+        execFileSync("tshark", ["-r", file, "-x", "-t", "e"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], maxBuffer: 64 << 20, timeout: 60_000 });
       const times = (file: string): string =>
         execFileSync("tshark", ["-r", file, "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.len", "-e", "frame.cap_len"], {
           encoding: "utf8",
           stdio: ["ignore", "pipe", "ignore"],
+          timeout: 60_000,
         });
       expect(times(output)).toBe(times(input));
       expect(records(output)).toBe(records(input));

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 
 function fields(capture: string, filter: string, names: readonly string[]): string[][] {
   const args = ["-r", capture, "-o", "tcp.analyze_sequence_numbers:TRUE", "-Y", filter, "-T", "fields", ...names.flatMap((name) => ["-e", name])];
-  const text = execFileSync("tshark", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], maxBuffer: 256 << 20 });
+  const text = execFileSync("tshark", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], maxBuffer: 256 << 20, timeout: 60_000 });
   return text
     .split("\n")
     .filter(Boolean)
