@@ -105,7 +105,7 @@ TEST(BooksTest, BalanceAfterEveryTurnWhateverHappens) {
                .quarantine = QuarantineMode::kOpen});
     run.AddNf(
         {.name = "c", .rights = {.view = View::kPayload, .reply = true}, .on_fault = OnFault::kBypass, .tick = true});
-    run.port.room = 20;  // In one burst.
+    run.port.room = 6;  // In one burst.
     uint64_t time_us = 0;
     for (uint32_t i = 0; i < 4000; ++i) {
       const bool from_server = traffic.Below(3) == 0;
