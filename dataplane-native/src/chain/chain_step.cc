@@ -4,6 +4,7 @@
 #include "chain/chain.h"
 #include "chain/edits.h"
 #include "chain/native_nf.h"
+#include "chain/packet_entry.h"
 
 namespace nf {
 namespace {
@@ -98,29 +99,15 @@ void Chain::Show(ChainNf& nf, Walk& walk, Call& call) {
         nf.payloads().Fill(j, rte_pktmbuf_mtod_offset(mbuf, const uint8_t*, parsed.payload_offset), payload_length);
       }
     }
-    actor.WriteRecord(&records[j]);
-    const abi::Descriptor descriptor = {
-        .header = abi::kHeaderAreaAddress + j * abi::kHeaderStride,
-        .payload = rights.view_payload ? abi::kPayloadAreaAddress + j * abi::kPayloadStride : 0,
-        .header_length = parsed.payload_offset,
-        .payload_length = static_cast<uint16_t>(payload_length),
-        .wire_length = meta.wire_length,
-        .l3_offset = parsed.l3_offset,
-        .l4_offset = parsed.l4_offset,
-        .l4_protocol = parsed.l4_protocol,
-        .direction = walk.direction,
-        .flags = flags,
-        .state = states.address(meta.flow),
-        .flow = abi::kFlowRecordsAddress + j * abi::kFlowRecordBytes,
-        .flow_id = actor.number,
-        .sequence = meta.sequence,
-        .lease = nf.has_lease() ? flows_->lease(nf.index(), meta.flow) : 0,
-        .header_room = rights.reshape ? static_cast<uint16_t>(abi::kHeaderStride) : parsed.payload_offset,
-        .payload_room =
-            static_cast<uint16_t>(rights.reshape && rights.edit_payload ? abi::kFrameBytesMax : payload_length),
-        .reserved_52 = {},
-    };
-    descriptors[j] = descriptor;
+    const PacketEntry entry = {.index = j,
+                               .meta = &meta,
+                               .actor = &actor,
+                               .direction = walk.direction,
+                               .flags = flags,
+                               .payload_length = payload_length,
+                               .state = states.address(meta.flow),
+                               .lease = nf.has_lease() ? flows_->lease(nf.index(), meta.flow) : 0};
+    entry.Write(rights, descriptors, records);
   }
   if (fill_headers && !nf.has_own_headers()) walk.headers_shown = all;
   if (fill_payloads && !nf.has_own_payloads()) walk.payloads_shown = all;

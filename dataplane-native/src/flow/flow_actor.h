@@ -38,11 +38,9 @@ struct alignas(128) FlowActor {
 
   // The flow as NFs are shown it.
   void WriteRecord(abi::FlowRecord* out) const {
-    abi::FlowRecord record;
-    std::memcpy(&record, this, sizeof record);  // Key, start and seed lie as they do in the record, but for two bytes.
-    record.side = side;
-    record.vlan_count = key.vlan_count;
-    *out = record;
+    std::memcpy(out, this, sizeof *out);  // Key, start and seed lie as they do in the record, but for two bytes.
+    out->side = side;
+    out->vlan_count = key.vlan_count;
   }
 };
 static_assert(sizeof(FlowActor) == 128 && offsetof(FlowActor, last_seen_ns) == 64);
