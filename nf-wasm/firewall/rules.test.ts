@@ -3,8 +3,7 @@ import { describe, expect, test } from "vitest";
 import { buildNf } from "@nfactor/sdk/build";
 import { readState } from "@nfactor/sdk/manifest";
 import { StartError } from "@nfactor/sdk/simulator";
-import { type TestChain, icmp, ip, loadNf, tcp, udp } from "@nfactor/sdk/test";
-import { Random } from "./testing/random.ts";
+import { Random, type TestChain, icmp, ip, loadNf, tcp, udp } from "@nfactor/sdk/test";
 import { type Asked, type Rule, addressText, firstRule, hasPorts, randomAsked, randomRule } from "./testing/rule_reference.ts";
 
 const HERE = import.meta.dirname;

@@ -24,4 +24,5 @@ export {
   udp,
 } from "./packets.ts";
 export { l4Of, payloadOf, quotedOf, tupleText, wrongChecksums } from "./inspect.ts";
+export { Random } from "./random.ts";
 export { readCapture } from "../capture/index.ts";

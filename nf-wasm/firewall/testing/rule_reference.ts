@@ -3,7 +3,7 @@
  *
  * Addresses come from a few prefixes, so that rules nest and overlap and flows meet many of them.
  */
-import type { Random } from "./random.ts";
+import type { Random } from "@nfactor/sdk/test";
 
 export interface RuleConfig {
   action: "allow" | "drop";

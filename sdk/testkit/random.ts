@@ -12,4 +12,7 @@ export class Random {
   pick<T>(values: readonly T[]): T {
     return values[this.below(values.length)]!;
   }
+  bytes(count: number): Uint8Array {
+    return Uint8Array.from({ length: count }, () => this.below(256));
+  }
 }
