@@ -12,14 +12,17 @@ class Bucket {
   dropped: u64;
 } // credit in packets × 10⁹
 
+// Instance state: written in configure only, so no warning. From fullNs on, a bucket is full; before, rate × time cannot overflow.
 let rate: u64 = 0,
-  limit: u64 = 0; // instance state: written in configure only, so no warning
+  limit: u64 = 0,
+  fullNs: u64 = 0;
 const PACKET: u64 = 1_000_000_000;
 
 export class RateLimiter extends NetworkFunction<Bucket, Config> {
   configure(c: Config): void {
     rate = c.packetsPerSecond;
     limit = <u64>c.burst * PACKET;
+    fullNs = rate == 0 ? u64.MAX_VALUE : limit / rate + 1;
   }
   open(p: Packet, s: Bucket): void {
     s.credit = limit;
@@ -28,7 +31,8 @@ export class RateLimiter extends NetworkFunction<Bucket, Config> {
 
   process(p: Packet, s: Bucket): Verdict {
     const t = now();
-    s.credit = min<u64>(limit, s.credit + (t - s.refilledNs) * rate);
+    const elapsed = t - s.refilledNs;
+    s.credit = elapsed < fullNs ? min<u64>(limit, s.credit + elapsed * rate) : limit;
     s.refilledNs = t;
     if (s.credit < PACKET) {
       s.dropped += 1;
