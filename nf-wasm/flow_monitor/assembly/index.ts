@@ -9,11 +9,12 @@ const COUNTER_FLOWS: u32 = 0;
 const COUNTER_HANDSHAKES: u32 = 1;
 const COUNTER_RETRANSMISSIONS: u32 = 2;
 
-/** Stages of the three-way handshake, as far as seen. */
+/** Stages of the three-way handshake, as far as seen. When one was sent again, it is not known which one was answered (Karn): no round-trip time then. */
 const SYN_SEEN: u8 = 1;
-const SYN_ACK_SEEN: u8 = 2;
-const DONE: u8 = 3;
-const AMBIGUOUS: u8 = 4; // a SYN was sent again: which one was answered is not known (Karn), so no round-trip time
+const SYN_AGAIN: u8 = 2;
+const SYN_ACK_SEEN: u8 = 3;
+const SYN_ACK_AGAIN: u8 = 4;
+const DONE: u8 = 5;
 
 @flowState
 class Monitor {
@@ -26,6 +27,7 @@ class Monitor {
   rttClientNs: u64; // monitor to initiator and back: SYN+ACK to ACK
   stageNs: u64; // time of the last step of the handshake
   @length(2) gapNs: U64Array; // when the youngest gap opened; 0 = none
+  @length(2) startSeq: U32Array; // the SYN's sequence number, if syn is not 0
   @length(2) nextSeq: U32Array; // the sequence number after the highest seen
   @length(2) retransmissions: U32Array;
   @length(2) retransmittedBytes: U32Array;
@@ -50,40 +52,52 @@ function l4PayloadLength(p: Packet): u32 {
   return end > p.headerLength ? end - p.headerLength : 0;
 }
 
+/** `again`: a SYN that has been seen before. */
 @inline
-function handshake(p: Packet, s: Monitor, flags: u32, time: u64): void {
-  const syn = (flags & TcpFlag.SYN) != 0;
-  const ack = (flags & TcpFlag.ACK) != 0;
-  if (syn && !ack && p.direction == 0) {
-    s.stage = s.stage == 0 ? SYN_SEEN : AMBIGUOUS;
-    s.stageNs = time;
-  } else if (syn && ack && p.direction == 1) {
-    if (s.stage == SYN_SEEN) {
-      s.rttServerNs = time - s.stageNs;
+function handshake(s: Monitor, d: u32, syn: bool, ack: bool, again: bool, time: u64): void {
+  const stage = s.stage;
+  if (syn && !ack && d == 0) {
+    if (!again) {
+      s.stage = SYN_SEEN;
+      s.stageNs = time;
+    } else if (stage == SYN_SEEN) {
+      s.stage = SYN_AGAIN;
+    }
+  } else if (syn && ack && d == 1) {
+    if (stage == SYN_SEEN || stage == SYN_AGAIN) {
+      if (stage == SYN_SEEN) s.rttServerNs = time - s.stageNs;
       s.stage = SYN_ACK_SEEN;
       s.stageNs = time;
-    } else if (s.stage == SYN_ACK_SEEN) {
-      s.stage = AMBIGUOUS;
+    } else if (stage == SYN_ACK_SEEN) {
+      s.stage = SYN_ACK_AGAIN;
     }
-  } else if (!syn && ack && p.direction == 0 && s.stage == SYN_ACK_SEEN) {
-    s.rttClientNs = time - s.stageNs;
+  } else if (!syn && ack && d == 0 && (stage == SYN_ACK_SEEN || stage == SYN_ACK_AGAIN)) {
+    if (stage == SYN_ACK_SEEN) s.rttClientNs = time - s.stageNs;
     s.stage = DONE;
     counter(COUNTER_HANDSHAKES).add(1);
   }
 }
 
-/** Follows the sequence space of one direction (RFC 9293, serial arithmetic). */
+/** The sequence space of direction d begins, or begins anew. */
 @inline
-function follow(s: Monitor, d: u32, seq: u32, length: u32, time: u64): void {
+function begin(s: Monitor, d: u32, next: u32): void {
+  s.sequenceKnown[d] = 1;
+  s.nextSeq[d] = next;
+  s.gapNs[d] = 0;
+}
+
+/** Follows the sequence space of one direction (RFC 9293, serial arithmetic). `onlyData`: neither SYN nor FIN is in `length`. */
+@inline
+function follow(s: Monitor, d: u32, seq: u32, length: u32, onlyData: bool, time: u64): void {
   const end = seq + length;
-  if (s.sequenceKnown[d] == 0) {
-    s.sequenceKnown[d] = 1;
-    s.nextSeq[d] = end;
+  if (s.sequenceKnown[d] == 0) return begin(s, d, end);
+  const next = s.nextSeq[d];
+  const ahead = <i32>(seq - next);
+  if (ahead == -1 && length <= 1 && onlyData) {
+    s.keepAlives[d] = s.keepAlives[d] + 1;
     return;
   }
   if (length == 0) return;
-  const next = s.nextSeq[d];
-  const ahead = <i32>(seq - next);
   if (ahead >= 0) {
     if (ahead > 0) {
       s.gaps[d] = s.gaps[d] + 1;
@@ -92,42 +106,44 @@ function follow(s: Monitor, d: u32, seq: u32, length: u32, time: u64): void {
     s.nextSeq[d] = end;
     return;
   }
-  if (length <= 1 && ahead == -1) {
-    s.keepAlives[d] = s.keepAlives[d] + 1;
-    return;
-  }
+  const beyond = <i32>(end - next) > 0;
   const gapNs = s.gapNs[d];
-  if (gapNs != 0 && time - gapNs < REORDER_NS && <i32>(end - next) <= 0) {
+  if (gapNs != 0 && time - gapNs < REORDER_NS && !beyond) {
     s.outOfOrder[d] = s.outOfOrder[d] + 1;
     return;
   }
-  const overlap = <i32>(end - next) > 0 ? <u32>-ahead : length;
   s.retransmissions[d] = s.retransmissions[d] + 1;
-  s.retransmittedBytes[d] = s.retransmittedBytes[d] + overlap;
+  s.retransmittedBytes[d] = s.retransmittedBytes[d] + (beyond ? <u32>-ahead : length);
   counter(COUNTER_RETRANSMISSIONS).add(1);
-  if (<i32>(end - next) > 0) s.nextSeq[d] = end;
+  if (beyond) s.nextSeq[d] = end;
 }
 
 @inline
 function tcp(p: Packet, t: Tcp, s: Monitor, d: u32, time: u64): void {
   const flags = t.flags;
+  const seq = t.seq;
   s.tcpFlags[d] = <u8>(s.tcpFlags[d] | flags);
-  let length = l4PayloadLength(p);
-  if (flags & TcpFlag.SYN) {
-    s.syn[d] = s.syn[d] + 1;
-    length += 1;
-  }
-  if (flags & TcpFlag.FIN) {
-    s.fin[d] = s.fin[d] + 1;
-    length += 1;
-  }
+  const syn = (flags & TcpFlag.SYN) != 0;
+  const fin = (flags & TcpFlag.FIN) != 0;
+  const again = syn && s.syn[d] != 0 && s.startSeq[d] == seq;
+  if (syn) s.syn[d] = s.syn[d] + 1;
+  if (fin) s.fin[d] = s.fin[d] + 1;
   if (flags & TcpFlag.RST) {
     s.rst[d] = s.rst[d] + 1;
     return; // its sequence number says nothing of data sent
   }
+  let length = l4PayloadLength(p);
+  if (syn) {
+    s.startSeq[d] = seq;
+    length += 1;
+  }
+  if (fin) length += 1;
   if (t.window == 0) s.zeroWindow[d] = s.zeroWindow[d] + 1;
-  handshake(p, s, flags, time);
-  follow(s, d, t.seq, length, time);
+  handshake(s, d, syn, (flags & TcpFlag.ACK) != 0, again, time);
+  if (p.isFragment)
+    s.sequenceKnown[d] = 0; // how far the segment reaches, the later fragments would have to say
+  else if (syn && !again) begin(s, d, seq + length);
+  else follow(s, d, seq, length, !syn && !fin, time);
 }
 
 export class FlowMonitor extends NetworkFunction<Monitor, NoConfig> {
