@@ -7,15 +7,15 @@ class Config {
 }
 @flowState
 class Bucket {
-  credit: u64;
+  credit: u64; // packets × 10⁹
   refilledNs: u64;
   dropped: u64;
-} // credit in packets × 10⁹
+}
 
 // Instance state: written in configure only, so no warning. From fullNs on, a bucket is full; before, rate × time cannot overflow.
-let rate: u64 = 0,
-  limit: u64 = 0,
-  fullNs: u64 = 0;
+let rate: u64 = 0;
+let limit: u64 = 0;
+let fullNs: u64 = 0;
 const PACKET: u64 = 1_000_000_000;
 
 export class RateLimiter extends NetworkFunction<Bucket, Config> {
