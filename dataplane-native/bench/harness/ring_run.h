@@ -59,15 +59,7 @@ class RingRun {
   uint64_t Turns();
   void Collect();
 
-  // A digest of all frames that were collected while it was on, per side and in order, which also says whether their
-  // checksums are right. Off at first.
-  void SetDigest(bool on) { digests_ = on; }
-  uint64_t digest(uint32_t side) const { return digest_[side]; }
-  uint64_t wrong_checksums() const { return wrong_checksums_; }
-
  private:
-  void Digest(uint32_t side, const rte_mbuf* mbuf);
-
   TrafficSource source_;
   rte_mempool* pool_;
   // The worker's ends of the rings, and this thread's; by side.
@@ -75,9 +67,6 @@ class RingRun {
   std::unique_ptr<Worker> worker_;
   std::vector<rte_mbuf*> spare_;  // The packets that are not on their way: the last one back goes first.
   uint32_t offered_ = 0;
-  bool digests_ = false;
-  uint64_t digest_[2] = {};
-  uint64_t wrong_checksums_ = 0;
 };
 
 }  // namespace nf
