@@ -47,8 +47,7 @@ std::string ScriptBody(uint32_t position) {
         (i32.store8 (i32.add (i32.load offset=4 (local.get $descriptor)) (i32.load16_u offset=18 (local.get $x)))
                     (i32.load8_u offset=17 (local.get $x)))))
       (if (i32.eq (local.get $y) (i32.const 5)) (then
-        (call $emit (local.get $descriptor) (local.get $packet) (i32.load16_u offset=18 (local.get $x))
-              (i32.load8_u offset=17 (local.get $x)))))
+        (call $emit (local.get $descriptor) (local.get $packet) (local.get $x))))
       (if (i32.eq (local.get $y) (i32.const 6)) (then
         (i32.store8 (i32.add (i32.load offset=24 (local.get $descriptor)) (i32.load16_u offset=18 (local.get $x)))
                     (i32.load8_u offset=17 (local.get $x)))))
@@ -81,8 +80,9 @@ std::string ScriptMore(const TestNf& nf) {
         (local.set $from (i32.add (local.get $from) (i32.const 1)))
         (local.set $n (i32.sub (local.get $n) (i32.const 1)))
         (br $next))))
-    (func $emit (param $descriptor i32) (param $packet i32) (param $times i32) (param $direction i32)
-      (local $record i32) (local $frame i32) (local $index i32)
+    (func $emit (param $descriptor i32) (param $packet i32) (param $answer i32)
+      (local $record i32) (local $frame i32) (local $index i32) (local $times i32) (local $length i32)
+      (local.set $times (i32.load16_u offset=18 (local.get $answer)))
       (block $done (loop $next
         (br_if $done (i32.eqz (local.get $times)))
         (local.set $index (i32.and (global.get $emits) (i32.const 63)))
@@ -92,14 +92,20 @@ std::string ScriptMore(const TestNf& nf) {
         (local.set $frame (i32.add (i32.const )" +
                      Number(abi::kEmitAreaAddress) + R"() (i32.mul (local.get $index) (i32.const )" +
                      Number(abi::kEmitStride) + R"())))
-        (call $copy (local.get $frame) (i32.load (local.get $descriptor))
-              (i32.load16_u offset=8 (local.get $descriptor)))
-        (call $copy (i32.add (local.get $frame) (i32.load16_u offset=8 (local.get $descriptor)))
-              (i32.load offset=4 (local.get $descriptor)) (i32.load16_u offset=10 (local.get $descriptor)))
+        (local.set $length (i32.load16_u offset=22 (local.get $answer)))
+        (if (local.get $length) (then
+          (call $copy (local.get $frame) (i32.add (i32.load offset=4 (local.get $descriptor))
+                                                  (i32.load16_u offset=20 (local.get $answer)))
+                (local.get $length)))
+        (else
+          (local.set $length (i32.load16_u offset=8 (local.get $descriptor)))
+          (call $copy (local.get $frame) (i32.load (local.get $descriptor)) (local.get $length))
+          (call $copy (i32.add (local.get $frame) (local.get $length)) (i32.load offset=4 (local.get $descriptor))
+                (i32.load16_u offset=10 (local.get $descriptor)))
+          (local.set $length (i32.add (local.get $length) (i32.load16_u offset=10 (local.get $descriptor))))))
         (i32.store (local.get $record) (local.get $frame))
-        (i32.store16 offset=4 (local.get $record)
-          (i32.add (i32.load16_u offset=8 (local.get $descriptor)) (i32.load16_u offset=10 (local.get $descriptor))))
-        (i32.store8 offset=6 (local.get $record) (local.get $direction))
+        (i32.store16 offset=4 (local.get $record) (local.get $length))
+        (i32.store8 offset=6 (local.get $record) (i32.load8_u offset=17 (local.get $answer)))
         (i32.store8 offset=7 (local.get $record) (local.get $packet))
         (local.set $times (i32.sub (local.get $times) (i32.const 1)))
         (br $next)))))";
@@ -155,7 +161,8 @@ TestRun::~TestRun() {
 
 Worker& TestRun::worker() {
   if (!worker_) {
-    spec.input = FabricInput{.client = &port, .server = &port, .pool = TestPool(), .is_capture = true};
+    if (!std::holds_alternative<FabricInput>(spec.input))
+      spec.input = FabricInput{.client = &port, .server = &port, .pool = TestPool(), .is_capture = true};
     spec.flows_max = std::min(spec.flows_max, 1024u);
     if (spec.keep_ended_flows == 0) spec.keep_ended_flows = 1024;
     auto made = Worker::Create(engine(), spec, {});

@@ -43,12 +43,13 @@ struct Answer {
     kSpin,
     kSetHeaderByte,   // header[at] = value.
     kSetPayloadByte,  // payload[at] = value.
-    kEmit,            // The packet itself, in direction `value`; with `at` records of it.
+    kEmit,            // The packet itself, or its payload's `frame` bytes, in direction `value`; `at` records of it.
     kPoke,            // state[at] = value.
     kEmitBadFrame,    // A record that names no stride.
   } op = kNothing;
   uint8_t value = 0;
   uint16_t at = 0;
+  uint16_t frame_at = 0, frame_length = 0;  // For kEmit: which part of the payload.
 
   std::string Bytes() const {
     const abi::Result result{.verdict = static_cast<uint8_t>(verdict),
@@ -62,7 +63,8 @@ struct Answer {
     std::string bytes(reinterpret_cast<const char*>(&result), sizeof result);
     bytes += Byte(op) + Byte(value);
     bytes += Byte(at & 0xff) + Byte(at >> 8);
-    return bytes + std::string(12, '\0');
+    bytes += Byte(frame_at & 0xff) + Byte(frame_at >> 8) + Byte(frame_length & 0xff) + Byte(frame_length >> 8);
+    return bytes + std::string(8, '\0');
   }
 };
 inline constexpr uint32_t kAnswerBytes = 32;
@@ -71,6 +73,16 @@ inline std::string Payload(const std::vector<Answer>& answers) {
   std::string bytes;
   for (const Answer& answer : answers) bytes += answer.Bytes();
   return bytes;
+}
+
+// The same, where NFs that emit send `frame`, which lies behind the answers.
+inline std::string PayloadWith(std::vector<Answer> answers, const std::string& frame) {
+  for (Answer& answer : answers) {
+    if (answer.op != Answer::kEmit) continue;
+    answer.frame_at = static_cast<uint16_t>(answers.size() * kAnswerBytes);
+    answer.frame_length = static_cast<uint16_t>(frame.size());
+  }
+  return Payload(answers) + frame;
 }
 
 inline constexpr uint32_t kClientAddress = 0x0a000001, kServerAddress = 0x0a000102;
