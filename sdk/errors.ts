@@ -43,12 +43,13 @@ export class NfError extends Error {
     this.fix = details.fix;
   }
 
-  /** `error[code]: file:line:column: message` and, indented, what is allowed and the fix. */
+  /** `error[code]: file:line:column: message` and, indented, what is allowed and the fix. Lines behind a message's first one stay as they are. */
   format(): string {
     const place = this.where === undefined ? "" : `${formatWhere(this.where)}: `;
+    const [head = "", ...lines] = this.message.split("\n");
     const more = [this.allowed === undefined ? "" : `Allowed: ${sentence(this.allowed)}`, this.fix === undefined ? "" : sentence(this.fix)];
     const second = more.filter((s) => s !== "").join(" ");
-    return `error[${this.code}]: ${place}${sentence(this.message)}${second === "" ? "" : `\n  ${second}`}`;
+    return `error[${this.code}]: ${place}${[sentence(head), ...lines].join("\n")}${second === "" ? "" : `\n  ${second}`}`;
   }
 }
 

@@ -217,5 +217,5 @@ test("nothing outside of the NF's folder is compiled into it", async () => {
     "nf/assembly/index.ts": `import { secret } from "../../outside";\nimport { NetworkFunction, NoConfig, NoState, Packet, Verdict } from "@nfactor/sdk";
 export class Probe extends NetworkFunction<NoState, NoConfig> { process(p: Packet, s: NoState): Verdict { return p.drop(secret); } }`,
   });
-  await expect(buildNf(join(folder, "nf"))).rejects.toMatchObject({ code: "build.compile", where: { file: "assembly/index.ts", line: 1 } });
+  await expect(buildNf(join(folder, "nf"))).rejects.toMatchObject({ code: "build.compile", where: { file: join(folder, "nf/assembly/index.ts"), line: 1 } });
 });

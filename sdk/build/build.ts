@@ -74,10 +74,10 @@ export async function buildNf(folder: string, options: BuildOptions = {}): Promi
   const found = options.force ? undefined : readKept(paths, key);
   if (found) return { ...describe(manifest, root, paths), ...found, cached: true };
 
-  const compiled = await compileNf(root, manifest);
+  const compiled = await compileNf(root, manifest, folder);
   const core = stripCustomSections(compiled.binary);
   if (core.length > LIMITS.module_bytes_max) {
-    throw new NfError("build.compile", `the module has ${core.length} bytes`, { where: { file: manifest.entry }, allowed: `at most ${LIMITS.module_bytes_max}` });
+    throw new NfError("build.compile", `the module has ${core.length} bytes`, { where: { file: join(folder, manifest.entry) }, allowed: `at most ${LIMITS.module_bytes_max}` });
   }
   const digest = sha256(core);
   const { stateSchema, configSchema } = compiled;

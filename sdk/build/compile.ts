@@ -49,8 +49,8 @@ export function compilerArguments(entry: string, heapPages: number): string[] {
   ];
 }
 
-/** Compiles the NF in `folder`; throws NfError build.compile at the first complaint. */
-export async function compileNf(folder: string, manifest: Manifest): Promise<Compiled> {
+/** Compiles the NF in `folder`, which messages call `shown`; throws NfError build.compile. */
+export async function compileNf(folder: string, manifest: Manifest, shown: string): Promise<Compiled> {
   const output: TransformOutput = { stateSchema: undefined, configSchema: undefined, nf: undefined };
   const files = new Map<string, string | Uint8Array>();
   const diagnostics: Diagnostic[] = [];
@@ -65,7 +65,7 @@ export async function compileNf(folder: string, manifest: Manifest): Promise<Com
     reportDiagnostic: (d) => void diagnostics.push(d as unknown as Diagnostic),
   });
   const complaints = atAuthors(diagnostics, output.nf && { start: output.nf.start, end: output.nf.end, source: output.nf.source });
-  if (error) throw failedBuild(complaints, readFile, error, stderr.toString());
+  if (error) throw failedBuild(complaints, readFile, shown, error, stderr.toString());
   return {
     stateSchema: output.stateSchema!,
     configSchema: output.configSchema!,

@@ -1,4 +1,5 @@
 /** The compiler's diagnostics → NfError and warnings with file, line, column and the source line. */
+import { join } from "node:path";
 import { GENERATED_PREFIX } from "../transform/ast.ts";
 import { BASE_PAGES } from "../abi/gen/abi.ts";
 import { MANIFEST_FILE } from "../manifest/manifest.ts";
@@ -67,8 +68,11 @@ export function excerptOf(text: string, line: number, column: number, length: nu
   return `${number} | ${content}\n${" ".repeat(number.length)} | ${" ".repeat(column - 1)}${mark}`;
 }
 
-/** The error for a failed compilation: the first complaint, and all of them as text. */
-export function failedBuild(diagnostics: readonly Diagnostic[], readFile: ReadFile, error: Error, output: string): NfError {
+/** Complaints that are shown; those behind them mostly follow from the first. */
+const SHOWN_MAX = 3;
+
+/** The error for a failed compilation: the first complaints, each at its place. `shown` is how messages name the NF's folder. */
+export function failedBuild(diagnostics: readonly Diagnostic[], readFile: ReadFile, shown: string, error: Error, output: string): NfError {
   const errors = diagnostics.filter((d) => d.category === ERROR);
   const first = errors[0];
   if (first === undefined) {
@@ -78,16 +82,27 @@ export function failedBuild(diagnostics: readonly Diagnostic[], readFile: ReadFi
   if (pages) {
     const needed = Number(pages[1]) - BASE_PAGES;
     return new NfError("build.compile", `the NF's static data takes ${needed} pages of 64 KiB, which is more than heap_pages`, {
-      where: { file: MANIFEST_FILE },
+      where: { file: join(shown, MANIFEST_FILE) },
       fix: `Write 'heap_pages: ${needed + 1}', or more for what configure allocates.`,
     });
   }
-  const place = whereOf(first, readFile);
-  const more = errors.slice(1).map((d) => {
-    const at = whereOf(d, readFile);
-    return `\n${at ? `${formatWhere(at.where)}: ` : ""}${messageOf(d)}${at?.excerpt ? `\n${at.excerpt}` : ""}`;
+  const placeOf = (d: Diagnostic): ReturnType<typeof whereOf> => {
+    const place = whereOf(d, readFile);
+    return place && { ...place, where: { ...place.where, file: shownFile(shown, place.where.file) } };
+  };
+  const place = placeOf(first);
+  const excerpt = (at: typeof place): string => (at?.excerpt ? `\n${at.excerpt}` : "");
+  const more = errors.slice(1, SHOWN_MAX).map((d) => {
+    const at = placeOf(d);
+    return `\n${at ? `${formatWhere(at.where)}: ` : ""}${messageOf(d)}.${excerpt(at)}`;
   });
-  return new NfError("build.compile", `${messageOf(first)}${place?.excerpt ? `\n${place.excerpt}` : ""}${more.join("")}`, { where: place?.where, cause: error });
+  if (errors.length > SHOWN_MAX) more.push(`\n${errors.length - SHOWN_MAX} more, which may follow from these.`);
+  return new NfError("build.compile", `${messageOf(first)}${excerpt(place)}${more.join("")}`, { where: place?.where, cause: error });
+}
+
+/** A file of the NF as the reader finds it; one of the library stays under its name. */
+export function shownFile(shown: string, file: string): string {
+  return file.startsWith("~lib/") ? file : join(shown, file);
 }
 
 export function warningsOf(diagnostics: readonly Diagnostic[], readFile: ReadFile): BuildWarning[] {

@@ -38,9 +38,9 @@ export const manifestSchema = z
     apiVersion: z.literal("nfactor/v1"),
     name: nameSchema,
     version: z
-      .string()
+      .string("a version is major.minor.patch, like 1.0.0")
       .max(64)
-      .regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, "a version is major.minor.patch"),
+      .regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, "a version is major.minor.patch, like 1.0.0"),
     description: z.string().max(1000).optional(),
     entry: z
       .string()

@@ -4,7 +4,7 @@
  * Used for nf.yaml and for a host's configuration. `parseYamlFile` throws NfError for the first problem, in order of position; `Located` keeps
  * the positions, so that later checks (a rule that an NF refuses, an interface that is missing) can point into the file too.
  */
-import { LineCounter, type Document, isMap, isPair, isScalar, parseDocument } from "yaml";
+import { LineCounter, type Document, type YAMLError, isMap, isPair, isScalar, parseDocument } from "yaml";
 import type { z } from "zod";
 import { type ErrorCode, NfError, type Where } from "../errors.ts";
 import { fieldsAt, nearest } from "./suggest.ts";
@@ -31,9 +31,11 @@ export function parseYamlFile<S extends z.ZodType>(text: string, file: string, s
   const broken = document.errors[0];
   if (broken) {
     const { line, col } = lines.linePos(broken.pos[0]);
-    throw new NfError(codes.yaml, broken.message.replace(/\s*\n[\s\S]*$/, ""), {
+    const given = (text.split("\n")[line - 1] ?? "").trim().replaceAll(/\p{C}/gu, " ");
+    throw new NfError(codes.yaml, `${given === "" ? "" : `'${shorten(given)}': `}${syntaxComplaint(broken)}`, {
       where: { file, line, column: col },
-      fix: "Mend the YAML syntax at this place.",
+      given,
+      fix: "A field is written 'name: value' on a line of its own; what belongs to it stands below, two blanks further in, or in { } or [ ].",
     });
   }
   let plain: unknown;
@@ -50,6 +52,21 @@ export function parseYamlFile<S extends z.ZodType>(text: string, file: string, s
   const first = located[0]!;
   const rest = located.length > 1 ? ` (and ${located.length - 1} more problem${located.length > 2 ? "s" : ""} in this file)` : "";
   throw new NfError(codes.field, first.message + rest, { where: first.where, allowed: first.allowed, given: first.given, fix: first.fix });
+}
+
+/** The parser's complaints that only somebody who knows its grammar would understand, in other words. */
+function syntaxComplaint({ code, message }: YAMLError): string {
+  switch (code) {
+    case "MULTILINE_IMPLICIT_KEY":
+      return "there is no ':' between a name and its value";
+    case "BLOCK_AS_IMPLICIT_KEY":
+      return "a ':' too many, or the line below is too far in";
+    case "UNEXPECTED_TOKEN":
+      return "this belongs to nothing before it";
+    default:
+      if (/^Flow (map|sequence) in block collection/.test(message)) return "a { or [ before this is not closed, or goes on without being further in";
+      return lowerFirst(message.replace(/\.?\s*(\n[\s\S]*)?$/, ""));
+  }
 }
 
 interface Complaint {
@@ -83,30 +100,47 @@ export function describeIssue(issue: z.core.$ZodIssue, where: (path: Path, at?: 
     }
     case "invalid_key":
       return { message: `${name}: ${issue.issues[0]?.message ?? "a key that is not allowed"}`, where: where(path, "key") };
-    default:
+    default: {
+      // What zod says by itself, `allowed` says in our words.
+      const said = /^(Invalid (input|option)|Too (small|big))\b/.test(issue.message) ? "" : `: ${lowerFirst(issue.message)}`;
+      const meant = issue.code === "invalid_value" && typeof issue.input === "string" ? nearest(issue.input, issue.values.map(String)) : undefined;
       return {
-        message: `${name} is ${given ?? "missing"}: ${lowerFirst(issue.message)}`,
+        message: `${name} is ${issue.input === null ? "empty" : given}${said}`,
         where: where(path),
         ...(given ? { given } : {}),
         ...allowedOf(issue),
+        ...(meant === undefined ? {} : { fix: `Did you mean '${meant}'?` }),
       };
+    }
   }
 }
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object, with its fields as 'name: value'",
+  record: "an object, with its fields as 'name: value'",
+};
 
 function allowedOf(issue: z.core.$ZodIssue): { allowed?: string } {
   switch (issue.code) {
     case "invalid_value":
       return { allowed: issue.values.map((v) => String(v)).join(", ") };
     case "invalid_type":
-      return { allowed: `a value of type ${issue.expected}` };
+      return { allowed: TYPES[issue.expected] ?? `a value of type ${issue.expected}` };
     case "too_small":
-      return { allowed: `${issue.minimum} or more` };
+      return { allowed: `${issue.minimum}${itemsOf(issue.origin)} or more` };
     case "too_big":
-      return { allowed: `at most ${issue.maximum}` };
+      return { allowed: `at most ${issue.maximum}${itemsOf(issue.origin)}` };
     default:
       return {};
   }
 }
+
+const itemsOf = (origin: string): string => (origin === "array" || origin === "set" ? " in the list" : origin === "string" ? " characters" : "");
 
 function locate(document: Document, lines: LineCounter, file: string, path: Path, at: "value" | "key"): Where {
   for (let depth = path.length; depth >= 0; depth--) {
@@ -143,7 +177,10 @@ export function formatPath(path: Path): string {
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  return shorten(JSON.stringify(value) ?? String(value));
+}
+
+function shorten(text: string): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 

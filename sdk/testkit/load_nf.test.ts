@@ -150,6 +150,21 @@ export class Refusing extends NetworkFunction<NoState, Config> {
   });
 });
 
+test("an NF that does not build: the place is in the message, and the stack begins in the test", async () => {
+  const folder = scratchNf("export const nothing = 1;");
+  let error: unknown;
+  try {
+    await loadNf(folder);
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toMatchObject({
+    code: "build.compile",
+    message: expect.stringContaining(`${folder}/assembly/index.ts:1:1: this file has to export a class`) as string,
+  });
+  expect((error as Error).stack!.split("\n").find((line) => /^\s+at /.test(line))).toContain("load_nf.test.ts");
+});
+
 test("a chain: direction 1 in reverse, reasons with the entry's name", async () => {
   const chain = await loadChain([
     { folder: counting(), config: { limit: 1 }, name: "a" },

@@ -1,6 +1,7 @@
 /** Builds NFs from their folders and puts them into a chain on the simulator. */
 import { buildNf } from "../build/index.ts";
 import { encodeConfig } from "../config/index.ts";
+import { NfError } from "../errors.ts";
 import type { Rights } from "../manifest/manifest.ts";
 import type { ChainEntry } from "../simulator/chain_nf.ts";
 import type { SimulationOptions } from "../simulator/simulation.ts";
@@ -35,6 +36,28 @@ export async function loadNf(folder: string, config: object = {}, options: NfOpt
 
 /** Several NFs in the order of the chain. */
 export async function loadChain(items: readonly ChainItem[], options: ChainOptions = {}): Promise<TestChain> {
+  try {
+    return await load(items, options);
+  } catch (error) {
+    throw readable(error);
+  }
+}
+
+const OWN = new URL("../", import.meta.url).pathname;
+
+/** For a test runner, which shows an error's message and the first line of its stack: the place goes into the one, our own files out of the other. */
+function readable(error: unknown): unknown {
+  if (!(error instanceof NfError)) return error;
+  error.message = error.format();
+  error.stack = [`${error.name}: ${error.message}`, ...(error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line) && (!line.includes(OWN) || line.includes(".test.ts")))].join(
+    "\n",
+  );
+  // What the compiler threw says no more.
+  delete error.cause;
+  return error;
+}
+
+async function load(items: readonly ChainItem[], options: ChainOptions): Promise<TestChain> {
   const entries: ChainEntry[] = [];
   const nfs: TestedNf[] = [];
   for (const item of items) {

@@ -144,7 +144,7 @@ describe("refused with its place", () => {
     const error = await refusal(source);
     expect(error.message).toMatch(message);
     expect(error.code).toBe("build.compile");
-    expect(error.where).toEqual({ file: "assembly/index.ts", line, column });
+    expect(error.where).toEqual({ file: expect.stringMatching(/\/assembly\/index\.ts$/) as string, line, column });
     expect(error.message).toContain(source.split("\n")[line - 1]!);
   });
 });

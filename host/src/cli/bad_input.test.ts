@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, copyFileSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { NFACTOR, ROOT } from "../package.ts";
@@ -35,6 +35,27 @@ test("an unknown NF: what there is, and what was probably meant", async () => {
   expect(text).toMatch(
     /^error\[nf\.not_found\]: there is no NF 'firewal': neither a path, nor in \.\/nf-wasm, nor shipped\.\n {2}Allowed: .*\bfirewall\b.* Did you mean 'firewall'\?$/m,
   );
+});
+
+test("a folder that is no NF, by name and as the working directory", async () => {
+  mkdirSync(cli.path("nothing"));
+  expect(await refused("run", "--chain", "nothing", "--in", CAPTURE)).toMatch(
+    /^error\[nf\.not_found\]: 'nothing' has no nf\.yaml, so it is no NF\.\n {2}Allowed: /,
+  );
+  expect(await refused("build")).toMatch(/^error\[nf\.not_found\]: this folder has no nf\.yaml, so it is no NF\./);
+});
+
+test("a slip in a source: one error at its line, with the line; what follows from the first is cut", async () => {
+  await cli.run("init", "slip");
+  const path = cli.path("slip/assembly/index.ts");
+  writeFileSync(path, readFileSync(path, "utf8").replaceAll("{\n", "\n"));
+  const { code, stdout, stderr } = await cli.run("run", "--chain", "./slip", "--in", CAPTURE, "--out", "out.pcap");
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  const lines = stderr.trimEnd().split("\n");
+  expect(lines.slice(0, 3)).toEqual(["error[build.compile]: slip/assembly/index.ts:4:7: '{' expected.", "     4 | class Config ", "       |       ^^^^^^"]);
+  expect(lines.filter((line) => line.includes("slip/assembly/index.ts:"))).toHaveLength(3);
+  expect(lines.at(-1)).toMatch(/^\d+ more, which may follow from these\.$/);
+  expect(readdirSync(cli.folder)).not.toContain("out.pcap");
 });
 
 test("bad YAML: file, line, column", async () => {

@@ -71,5 +71,5 @@ test("a source that does not compile is one error at its line", async () => {
   );
   const { code, stderr } = await cli.run("build", "broken");
   expect(code).toBe(2);
-  expect(stderr).toMatch(/^error\[build\.compile\]: (broken\/)?assembly\/index\.ts:4:12: /);
+  expect(stderr).toMatch(/^error\[build\.compile\]: broken\/assembly\/index\.ts:4:12: /);
 });

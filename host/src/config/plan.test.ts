@@ -109,7 +109,7 @@ test.each<[string, string]>([
     "apiVersion: nfactor/v1\nchain:\n  - { nf: one, grunt: {} }\n",
     "error[config.field]: nfactor.yaml:3:16: unknown field 'chain[0].grunt'.\n  Allowed: name, nf, config, grant, lease. Did you mean 'grant'?",
   ],
-  ["apiVersion: nfactor/v1\nflows: { max: 0 }\nchain: [{ nf: one }]\n", "error[config.field]: nfactor.yaml:2:15: 'flows.max' is 0: "],
+  ["apiVersion: nfactor/v1\nflows: { max: 0 }\nchain: [{ nf: one }]\n", "error[config.field]: nfactor.yaml:2:15: 'flows.max' is 0.\n  Allowed: 1 or more."],
 ])("a file with a slip names line and column", (text, message) => {
   file(text);
   expect(refused({})).toContain(message);

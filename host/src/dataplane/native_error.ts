@@ -2,14 +2,10 @@
 import { ERROR_CODES, type ErrorCode } from "@nfactor/sdk/error_codes";
 import { NfError } from "@nfactor/sdk/errors";
 
-/** What a reader can do about the codes that native code throws; the message says what happened. */
+/** What a reader can do about the codes that native code throws, where the message does not say it itself (as those of damaged captures do). */
 const FIXES: Partial<Record<ErrorCode, string>> = {
   "eal.init": "See 'nfactor doctor'.",
   "eal.memory": "Ask for less with --memory or a smaller --max-flows, or free memory; 'nfactor doctor' shows what there is.",
-  "capture.format": "Give a pcap or pcapng file, or convert it with 'editcap -F pcapng in out'.",
-  "capture.link_type": "Give a capture of Ethernet frames.",
-  "capture.truncated": "Capture again, or cut the broken end off with 'editcap in.pcap out.pcap'.",
-  "capture.write": "Check the folder's permissions and the free space.",
   "host.permission": "Run as root, or give the process CAP_NET_RAW and CAP_NET_ADMIN.",
   "port.missing": "'ip link' lists the interfaces.",
   "state.too_large": "Lower --max-flows (flows.max), or keep less state per flow.",

@@ -24,6 +24,7 @@ export function resolveNf(name: string, base = process.cwd(), where?: Where): Nf
   if (existsSync(join(local, MANIFEST_FILE))) return placeAt(local, name, where);
   const shipped = join(SHIPPED_NFS, name);
   if (existsSync(join(shipped, MANIFEST_FILE))) return { kind: "source", path: shipped, shipped: true };
+  if (existsSync(path) && statSync(path).isDirectory()) return placeAt(path, name, where);
   const known = [...new Set([...nfsIn(join(base, "nf-wasm")), ...nfsIn(SHIPPED_NFS)])].sort();
   const meant = nearest(name, known);
   throw new NfError("nf.not_found", `there is no NF '${name}': neither a path, nor in ./nf-wasm, nor shipped`, {
@@ -38,12 +39,16 @@ function placeAt(path: string, name: string, where: Where | undefined): NfPlace 
   const shipped = resolve(path, "..") === SHIPPED_NFS;
   if (existsSync(path) && statSync(path).isFile()) return { kind: "artifact", path, shipped: false };
   if (existsSync(join(path, MANIFEST_FILE))) return { kind: "source", path, shipped };
-  throw new NfError("nf.not_found", existsSync(path) ? `'${name}' has no ${MANIFEST_FILE}, so it is no NF` : `there is nothing at '${name}'`, {
-    where,
-    given: name,
-    allowed: `a folder with an ${MANIFEST_FILE}, or a .wasm file written by 'nfactor build'`,
-    fix: existsSync(path) ? "Name the NF's own folder, or make one with 'nfactor init'." : "Mend the path.",
-  });
+  throw new NfError(
+    "nf.not_found",
+    existsSync(path) ? `${name === "." ? "this folder" : `'${name}'`} has no ${MANIFEST_FILE}, so it is no NF` : `there is nothing at '${name}'`,
+    {
+      where,
+      given: name,
+      allowed: `a folder with an ${MANIFEST_FILE}, or a .wasm file written by 'nfactor build'`,
+      fix: existsSync(path) ? "Name the NF's own folder, or make one with 'nfactor init'." : "Mend the path.",
+    },
+  );
 }
 
 function nfsIn(folder: string): string[] {
