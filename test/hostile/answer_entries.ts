@@ -104,7 +104,7 @@ const emit = (index: number, frame: string, length: number, direction: number, o
 function emits(name: string, tries: string, records: string[]): HostileEntry {
   const text = packet([...records, "(i32.store8 (local.get $result) (i32.const {{verdict.FORWARD}}))"].join("\n  "));
   // All records name one packet of the call: the others are not to blame.
-  return running(name, tries, { ...BAD, packets: "some_faulted" }, { source: { text }, manifest: { rights: { emits: 2 } } });
+  return running(name, tries, { ...BAD, packets: "some_faulted" }, { source: { text }, manifest: { rights: { emits: 2 } }, blamesOthers: true });
 }
 
 const EMITS: HostileEntry[] = [

@@ -15,6 +15,8 @@ export interface ModuleText {
   heapPages: number;
   /** Required exports that are not added. */
   omit: readonly RequiredExport[];
+  /** `$packet` is called for flows with this responder port only; the others are forwarded. */
+  onlyPort?: number | undefined;
   /** The text uses features that no NF may use. */
   allFeatures: boolean;
 }
@@ -37,18 +39,23 @@ export function assemble(module: ModuleText): Uint8Array {
 }
 
 /** The whole module as text. */
-export function moduleText({ text, stateBytes, heapPages, omit }: Omit<ModuleText, "allFeatures">): string {
+export function moduleText({ text, stateBytes, heapPages, omit, onlyPort }: Omit<ModuleText, "allFeatures">): string {
   const own = substitute(text, heapPages);
   if (/^\s*\(module\b/m.test(own)) return own;
   const has = (name: string): boolean => new RegExp(`\\(export "${name}"`).test(own) || omit.includes(name as RequiredExport);
   const pages = BASE_PAGES + heapPages;
   const memory = /\(memory[ )]/.test(own) ? [] : [`(memory (export "${EXPORTS.memory}") ${pages} ${pages})`];
-  const added = EXPORTS.required.filter(({ name }) => !has(name)).map(({ name }) => standard(name, stateBytes, own));
+  const added = EXPORTS.required.filter(({ name }) => !has(name)).map(({ name }) => standard(name, stateBytes, own, onlyPort));
   const parts = [own, ...memory, ...added, forwardAll];
   return `(module\n${parts.join("\n")}\n)`;
 }
 
-function standard(name: RequiredExport, stateBytes: number, own: string): string {
+/** Whether what the text does, it does packet by packet: then `onlyPort` holds it to some flows. */
+export function isByPacket(text: string): boolean {
+  return /\(func \$packet /.test(text) && !/\(export "process-burst"/.test(text);
+}
+
+function standard(name: RequiredExport, stateBytes: number, own: string, onlyPort: number | undefined): string {
   switch (name) {
     case "abi-version":
       return `(func (export "abi-version") (result i32) (i32.const ${ABI_VERSION}))`;
@@ -63,8 +70,8 @@ function standard(name: RequiredExport, stateBytes: number, own: string): string
     case "flow-close":
       return `(func (export "flow-close") (param i32 i32 i32))`;
     case "process-burst":
-      return /\(func \$packet /.test(own)
-        ? `(func (export "process-burst") (param $n i32) (local $i i32) ${eachPacket(callPacket)})`
+      return isByPacket(own)
+        ? `(func (export "process-burst") (param $n i32) (local $i i32) ${eachPacket(onlyPort === undefined ? callPacket : ifPort(onlyPort))})`
         : `(func (export "process-burst") (param $n i32) (call $forward (local.get $n)))`;
   }
 }
@@ -73,8 +80,16 @@ const address = (base: number, shift: number): string => `(i32.add (i32.const ${
 const eachPacket = (body: string): string =>
   `(block $done (loop $next (br_if $done (i32.ge_u (local.get $i) (local.get $n))) ${body} (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $next)))`;
 // Shifts instead of products: 16 bytes a result, 64 a descriptor.
-const callPacket = `(call $packet ${address(RESULT.results, Math.log2(RECORDS.result.bytes))} ${address(CALL.descriptors, Math.log2(RECORDS.descriptor.bytes))})`;
-const forwardAll = `(func $forward (param $n i32) (local $i i32) ${eachPacket(`(i32.store8 ${address(RESULT.results, Math.log2(RECORDS.result.bytes))} (i32.const ${Verdict.FORWARD}))`)})`;
+const result = address(RESULT.results, Math.log2(RECORDS.result.bytes));
+const descriptor = address(CALL.descriptors, Math.log2(RECORDS.descriptor.bytes));
+const callPacket = `(call $packet ${result} ${descriptor})`;
+const forward = `(i32.store8 ${result} (i32.const ${Verdict.FORWARD}))`;
+const forwardAll = `(func $forward (param $n i32) (local $i i32) ${eachPacket(forward)})`;
+const ifPort = (port: number): string => {
+  const { descriptor: of, flow_record: flow } = RECORDS;
+  const found = `(i32.load16_u offset=${flow.fields.responder_port.offset} (i32.load offset=${of.fields.flow.offset} ${descriptor}))`;
+  return `(if (i32.eq ${found} (i32.const ${port})) (then ${callPacket}) (else ${forward}))`;
+};
 
 function substitute(text: string, heapPages: number): string {
   return text.replace(/\{\{([\w.]+)\}\}/g, (_whole, name: string) => {

@@ -7,9 +7,9 @@ import { bareComponent, metadataOf } from "../../sdk/admission/testing/artifact.
 import { packComponent } from "../../sdk/pack/index.ts";
 import { ACCESS_ENTRIES } from "./access_entries.ts";
 import { ANSWER_ENTRIES } from "./answer_entries.ts";
-import { assemble } from "./assemble.ts";
+import { assemble, isByPacket } from "./assemble.ts";
 import { BEHAVIOUR_ENTRIES } from "./behaviour_entries.ts";
-import type { HostileEntry, RunExpectation } from "./entry.ts";
+import type { HostileEntry, RunExpectation, Source } from "./entry.ts";
 import { REFUSED_ENTRIES } from "./refused_entries.ts";
 
 export type { HostileEntry, RunExpectation } from "./entry.ts";
@@ -21,21 +21,37 @@ export const HOSTILE_RUNS: readonly (HostileEntry & { run: RunExpectation })[] =
   "run" in entry.expect ? [{ ...entry, run: entry.expect.run }] : [],
 );
 
+/** Exports that no engine calls yet: state stays on one runtime. */
+const NOT_CALLED: readonly string[] = ["migration-target", "flow-arrived", "flow-left", "migrate-state"];
+export const CALLED_RUNS = HOSTILE_RUNS.filter(({ run }) => !NOT_CALLED.includes(run.in));
+
 const STATE_BYTES = 8;
 
-/** The artifact of this name; a whole component wherever the module fits the world. */
-export async function buildHostile(name: string): Promise<Uint8Array> {
+/**
+ * The artifact of this name; a whole component wherever the module fits the world. With `onlyPort` one that attacks flows with this responder port
+ * only, where its text does what it does packet by packet.
+ */
+export async function buildHostile(name: string, { onlyPort }: { onlyPort?: number } = {}): Promise<Uint8Array> {
   const entry = HOSTILE.find((one) => one.name === name);
   if (entry === undefined) throw new Error(`the hostile corpus has no '${name}'`);
   const { source, expect } = entry;
   if ("artifact" in source) return source.artifact();
   const stateBytes = entry.stateBytes ?? ("core" in source ? 0 : STATE_BYTES);
-  const core = "core" in source ? source.core() : hostileModule(entry);
+  const core = "core" in source ? source.core() : hostileModule(entry, onlyPort);
   const metadata = metadataOf({ name: "hostile", on_fault: "drop", ...entry.manifest }, stateBytes);
   return "run" in expect ? packComponent(core, metadata) : bareComponent(core, metadata);
 }
 
-function hostileModule({ name, source, stateBytes = STATE_BYTES, manifest, omit = [], expect }: HostileEntry): Uint8Array {
-  const text = "text" in source ? source.text : readFileSync(new URL(`corpus/${name}.wat`, import.meta.url), "utf8");
-  return assemble({ text, stateBytes, heapPages: manifest?.heap_pages ?? 1, omit, allFeatures: "refused" in expect && expect.refused.includes("feature") });
+/** Whether `onlyPort` makes of this entry one that leaves other flows alone. */
+export function canBeHeldToFlows({ name, source, blamesOthers }: HostileEntry): boolean {
+  return blamesOthers !== true && ("text" in source || "file" in source) && isByPacket(textOf(name, source));
+}
+
+function hostileModule({ name, source, stateBytes = STATE_BYTES, manifest, omit = [], expect }: HostileEntry, onlyPort: number | undefined): Uint8Array {
+  const allFeatures = "refused" in expect && expect.refused.includes("feature");
+  return assemble({ text: textOf(name, source), stateBytes, heapPages: manifest?.heap_pages ?? 1, omit, onlyPort, allFeatures });
+}
+
+function textOf(name: string, source: Source): string {
+  return "text" in source ? source.text : readFileSync(new URL(`corpus/${name}.wat`, import.meta.url), "utf8");
 }

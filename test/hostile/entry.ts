@@ -40,6 +40,8 @@ export interface HostileEntry {
   manifest?: ManifestFields;
   /** Bytes of a slot; 8 unless told. */
   stateBytes?: number;
+  /** It can put the blame on any packet of its call, as every NF can drop any packet: nothing is promised to other flows of its chain. */
+  blamesOthers?: boolean;
   /** Required exports that it lacks. */
   omit?: readonly RequiredExport[];
   expect: Expectation;

@@ -1,16 +1,11 @@
 /**
- * What has to have become of a hostile artifact that ran, whichever engine it ran on: `traffic()` is what it got to see, `judge` compares what
- * happened with the entry's expectation. The engines' tests make an Outcome of their reports.
+ * What has to have become of a hostile artifact that ran, whichever engine it ran on: `judge` compares what happened with the entry's expectation.
+ * The engines' tests make an Outcome of their reports.
  */
 import { expect } from "vitest";
 import { faultKindName } from "@nfactor/sdk/abi";
-import { ACK, SYN, ip, tcpSegment, udpSegment } from "../conformance/frames.ts";
 import type { HostileEntry, RunExpectation } from "./entry.ts";
-
-export interface TestPacket {
-  timestampNs: bigint;
-  bytes: Uint8Array;
-}
+import type { TestPacket } from "./traffic.ts";
 
 export interface Outcome {
   /** Code of the error with which the runtime did not start. */
@@ -26,40 +21,8 @@ export interface Outcome {
   counters: readonly bigint[];
 }
 
-const MS = 1_000_000n;
-const CLIENT = [10, 0, 0, 1];
-const SERVER = [10, 0, 9, 9];
-/** What NFs without the right may not find. */
-export const SECRET = "SeCrEt42";
-
-/**
- * Three flows, 24 packets: two polls of several packets each, then single ones a tick apart, so that everything that can be called is called. Below
- * ten callbacks of a kind: more faults would quarantine the NF, and its packets with it.
- */
-export function traffic(): TestPacket[] {
-  const payload = [...Buffer.from(`--${SECRET}--${SECRET}`)];
-  const flow = (n: number) => ({ from: { address: CLIENT, port: 4000 + n }, to: { address: SERVER, port: 80 } });
-  const udp = (n: number): number[] => ip(CLIENT, SERVER, 17, udpSegment(flow(n).from, flow(n).to, payload));
-  const tcp = (n: number, sequence: number): number[] =>
-    ip(CLIENT, SERVER, 6, tcpSegment(flow(n).from, flow(n).to, sequence, 0, sequence === 0 ? SYN : ACK, sequence === 0 ? [] : payload));
-  const packets: TestPacket[] = [];
-  const add = (ms: bigint, frame: number[]): void => void packets.push({ timestampNs: (1_000_000n + ms) * MS, bytes: Uint8Array.from(frame) });
-  for (const ms of [0n, 1n]) {
-    for (let i = 0; i < 3; i++) {
-      add(ms, udp(1));
-      add(ms, udp(2));
-      add(ms, tcp(3, i + Number(ms) * 3));
-    }
-  }
-  for (const ms of [10n, 120n, 240n]) {
-    add(ms, udp(1));
-    add(ms, udp(2));
-  }
-  return packets;
-}
-
-/** Fails unless the entry was contained as it has to be. */
-export function judge(entry: HostileEntry & { run: RunExpectation }, outcome: Outcome): void {
+/** Fails unless the entry was contained as it has to be; `input` are the packets of the three flows that it attacked. */
+export function judge(entry: HostileEntry & { run: RunExpectation }, outcome: Outcome, input: readonly TestPacket[]): void {
   const { run } = entry;
   if (run.packets === "never_started") {
     expect(outcome.startError).toBe(run.fault === undefined ? "config.refused" : "nf.start");
@@ -67,7 +30,7 @@ export function judge(entry: HostileEntry & { run: RunExpectation }, outcome: Ou
   }
   expect(outcome.startError).toBeUndefined();
   judgeFaults(run, outcome);
-  judgePackets(run, outcome);
+  judgePackets(run, outcome, input);
   run.counters?.forEach((value, i) => expect(outcome.counters[i], `counter ${i}`).toBe(value));
 }
 
@@ -77,8 +40,7 @@ function judgeFaults(run: RunExpectation, { faults }: Outcome): void {
   expect(seen).toEqual(expected === undefined ? [] : [`${expected} in ${run.in}`]);
 }
 
-function judgePackets(run: RunExpectation, { received, dropped, sent }: Outcome): void {
-  const input = traffic();
+function judgePackets(run: RunExpectation, { received, dropped, sent }: Outcome, input: readonly TestPacket[]): void {
   const count = (...names: string[]): number => names.reduce((sum, name) => sum + Number(dropped[name] ?? 0n), 0);
   const faulted = count("nf_fault", "nf_quarantined");
   const own = count("hostile.drop", "flow_refused");

@@ -6,19 +6,13 @@ import { describe, expect, it } from "vitest";
 import { NfError } from "@nfactor/sdk/errors";
 import { type AdmittedNf, checkComponent } from "@nfactor/sdk/admission";
 import { type SimulationReport, simulate } from "@nfactor/sdk/simulator";
-import { bareComponent, metadataOf } from "../../sdk/admission/testing/artifact.ts";
-import { assemble } from "./assemble.ts";
-import { HOSTILE_RUNS, type HostileEntry, buildHostile } from "./corpus.ts";
-import { type Outcome, SECRET, judge, traffic } from "./judge.ts";
+import { CALLED_RUNS, type HostileEntry, buildHostile } from "./corpus.ts";
+import { type Outcome, judge } from "./judge.ts";
+import { buildNeighbour } from "./neighbour.ts";
+import { traffic } from "./traffic.ts";
 
 type ChainEntry = Parameters<typeof simulate>[0]["chain"][number];
 const EMPTY_CONFIG = Uint8Array.of(0x90);
-
-/** Keeps the secret in each flow's state, and counts its packets. */
-const NEIGHBOUR = `(func $packet (param $result i32) (param $descriptor i32)
-  (i64.store (i32.load offset={{record.descriptor.state}} (local.get $descriptor)) (i64.const ${Buffer.from(SECRET).readBigUInt64LE()}))
-  (i64.store (i32.const {{result.counters}}) (i64.add (i64.load (i32.const {{result.counters}})) (i64.const 1)))
-  (i32.store8 (local.get $result) (i32.const {{verdict.FORWARD}})))`;
 
 async function admitted(component: Uint8Array): Promise<AdmittedNf> {
   const { nf, refusals } = await checkComponent(component);
@@ -26,17 +20,12 @@ async function admitted(component: Uint8Array): Promise<AdmittedNf> {
   return nf!;
 }
 
-async function neighbour(): Promise<AdmittedNf> {
-  const core = assemble({ text: NEIGHBOUR, stateBytes: 8, heapPages: 1, omit: [], allFeatures: false });
-  return admitted(bareComponent(core, metadataOf({ name: "neighbour", counters: ["packets"] }, 8)));
-}
-
 function chainEntry(entry: string, { manifest, core, digest, stateSchema }: AdmittedNf): ChainEntry {
   return { entry, manifest, core, digest, stateSchema, config: EMPTY_CONFIG, rights: manifest.rights, leaseSize: 0 };
 }
 
 async function run(entry: HostileEntry): Promise<SimulationReport | NfError> {
-  const chain = [chainEntry("hostile", await admitted(await buildHostile(entry.name))), chainEntry("neighbour", await neighbour())];
+  const chain = [chainEntry("hostile", await admitted(await buildHostile(entry.name))), chainEntry("neighbour", await admitted(buildNeighbour()))];
   try {
     return simulate(
       { chain, flows: { max: 64 } },
@@ -61,13 +50,10 @@ function outcomeOf(report: SimulationReport | NfError): Outcome {
   };
 }
 
-/** Exports that the packet path does not call yet: state stays on one runtime. */
-const NOT_CALLED: readonly string[] = ["migration-target", "flow-arrived", "flow-left", "migrate-state"];
-
 describe("on the simulator", () => {
-  it.each(HOSTILE_RUNS.filter(({ run: { in: name } }) => !NOT_CALLED.includes(name)))("$name: $tries", async (entry) => {
+  it.each(CALLED_RUNS)("$name: $tries", async (entry) => {
     const report = await run(entry);
-    judge(entry, outcomeOf(report));
+    judge(entry, outcomeOf(report), traffic());
     if (report instanceof NfError) return;
     const { counters, events, output } = report;
     expect(events.filter((event) => event.entry === "neighbour")).toEqual([]);
