@@ -49,9 +49,10 @@ const OWN = new URL("../", import.meta.url).pathname;
 function readable(error: unknown): unknown {
   if (!(error instanceof NfError)) return error;
   error.message = error.format();
-  error.stack = [`${error.name}: ${error.message}`, ...(error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line) && (!line.includes(OWN) || line.includes(".test.ts")))].join(
-    "\n",
-  );
+  error.stack = [
+    `${error.name}: ${error.message}`,
+    ...(error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line) && (!line.includes(OWN) || line.includes(".test.ts"))),
+  ].join("\n");
   // What the compiler threw says no more.
   delete error.cause;
   return error;
