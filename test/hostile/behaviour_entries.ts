@@ -94,7 +94,7 @@ const EDIT: ManifestFields = { rights: { edit: "headers" } };
 
 const TEXTS: HostileEntry[] = [
   running("loop_registers", "loop without touching memory", process("deadline", "faulted")),
-  running("loop_stores", "answer one packet for ever, so that the blame falls on the next", process("deadline", "some_faulted")),
+  running("loop_stores", "answer one packet for ever, so that the blame falls on the next", process("deadline", "some_faulted"), { blamesOthers: true }),
   running("loop_after_answers", "loop after the last answer, so that no packet is to blame", process("deadline", "some_faulted")),
   running("loop_nested", "loop in short loops", process("deadline", "faulted")),
   running("loop_br_table", "jump about for ever", process("deadline", "faulted")),
