@@ -56,7 +56,7 @@ function nodeValue(schema: ConfigNode, value: unknown, path: Path): unknown {
 }
 
 function objectValue(schema: ObjectSchema, value: unknown, path: Path): unknown[] {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return wrongType(value, path, "an object");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return wrongType(value, path, "an object, with its fields as 'name: value'");
   const given = value as Record<string, unknown>;
   const names = Object.keys(schema.properties);
   for (const key of Object.keys(given)) {

@@ -69,6 +69,13 @@ test("a field of an NF's configuration: its place in the host's file, what is al
   expect(text).toContain("error[config.field]: field.yaml:4:31: chain 'good': 'packetsPerFlow' is \"many\".\n  Allowed: a whole number, 0 to 4294967295.");
 });
 
+test("a configuration that is wanted and not there: where to give it", async () => {
+  const text = await refused("run", "--chain", "nat44", "--grant", "nat44", "--lease", "nat44=8", "--in", CAPTURE);
+  expect(text).toBe(
+    "error[config.field]: chain 'nat44': the configuration lacks 'addresses'.\n  Allowed: a list. Give it one with --nf-config nat44=<file>, or as 'config' in nfactor.yaml.\n",
+  );
+});
+
 test("a missing interface, named in a flag or in the file", async () => {
   const text = await refused("run", "--chain", "./good", "--client-iface", "lo", "--server-iface", "nope0");
   expect(text).toMatch(/^error\[port\.missing\]: there is no network interface 'nope0'\.\n {2}Allowed: .*\blo\b/);

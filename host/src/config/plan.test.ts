@@ -90,7 +90,7 @@ test.each<[ChainFlags, string]>([
   [{ chain: "one,one" }, "error[usage]: the chain has two entries called 'one'."],
   [{ chain: "one,,two" }, "error[usage]: --chain: 'one,,two' has an empty name in it."],
   [{ chain: "one", grant: ["oen"] }, "error[usage]: --grant: the chain has no entry 'oen'.\n  Allowed: one. Did you mean 'one'?"],
-  [{ chain: "one", grant: ["one=edit:all"] }, "error[usage]: --grant: 'edit:all': edit: "],
+  [{ chain: "one", grant: ["one=edit:all"] }, "error[usage]: --grant edit:all: 'edit' is \"all\".\n  Allowed: view:headers|payload, "],
   [{ chain: "one", lease: ["one=0"] }, "error[usage]: --lease: "],
   [{ chain: "one", nfConfig: ["one"] }, "error[usage]: --nf-config one: a value is missing."],
   [{ chain: "one", nfConfig: ["one=none.yaml"] }, "error[config.not_found]: none.yaml does not exist or cannot be read."],

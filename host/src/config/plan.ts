@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { NfError, type Where } from "@nfactor/sdk/errors";
 import { LIMITS } from "@nfactor/sdk/abi";
-import { type Located, type Path, nameSchema, nearest, parseYamlFile } from "@nfactor/sdk/manifest";
+import { type Located, type Path, describeIssue, nameSchema, nearest, parseYamlFile } from "@nfactor/sdk/manifest";
 import { z } from "zod";
 import { type NfPlace, entryNameOf, resolveNf } from "../nf/resolve.ts";
 import { peekName } from "../nf/peek_name.ts";
@@ -205,10 +205,10 @@ export function parseGrant(text: string): Grant {
     const [name = "", value] = item.trim().split(/[:=]/);
     rights[name] = value === undefined || value === "true" ? true : value === "false" ? false : /^\d+$/.test(value) ? Number(value) : value;
   }
-  const grant = grantSchema.safeParse(rights);
+  const grant = grantSchema.safeParse(rights, { reportInput: true });
   if (grant.success) return grant.data;
   const issue = grant.error.issues[0]!;
-  throw new NfError("usage", `--grant: '${text}': ${[...issue.path, issue.message].join(": ")}`, {
+  throw new NfError("usage", `--grant ${text}: ${describeIssue(issue, () => ({ file: "" }), grantSchema).message}`, {
     allowed: "view:headers|payload, edit:none|headers|payload, reshape, reply, emits:<n>, with commas between them",
   });
 }

@@ -63,7 +63,7 @@ function encode({ configSchema }: AdmittedNf, plan: EntryPlan): Uint8Array {
       where: plan.configPlace(path, at) ?? plan.where,
       given,
       allowed,
-      fix: fix ?? "Nothing was started.",
+      fix: fix ?? (plan.config === undefined ? `Give it one with --nf-config ${plan.name}=<file>, or as 'config' in nfactor.yaml.` : "Nothing was started."),
     });
   }
 }
