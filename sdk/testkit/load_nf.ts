@@ -36,22 +36,26 @@ export async function loadNf(folder: string, config: object = {}, options: NfOpt
 
 /** Several NFs in the order of the chain. */
 export async function loadChain(items: readonly ChainItem[], options: ChainOptions = {}): Promise<TestChain> {
+  const caller = new Error().stack ?? "";
   try {
     return await load(items, options);
   } catch (error) {
-    throw readable(error);
+    throw readable(error, caller);
   }
 }
 
 const OWN = new URL("../", import.meta.url).pathname;
 
-/** For a test runner, which shows an error's message and the first line of its stack: the place goes into the one, our own files out of the other. */
-function readable(error: unknown): unknown {
+/**
+ * For a test runner, which shows an error's message and the first line of its stack: the place goes into the one; the other is where the test
+ * called us, since what was thrown far below, in later turns, has forgotten that.
+ */
+function readable(error: unknown, caller: string): unknown {
   if (!(error instanceof NfError)) return error;
   error.message = error.format();
   error.stack = [
     `${error.name}: ${error.message}`,
-    ...(error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line) && (!line.includes(OWN) || line.includes(".test.ts"))),
+    ...caller.split("\n").filter((line) => /^\s+at /.test(line) && (!line.includes(OWN) || line.includes(".test.ts"))),
   ].join("\n");
   // What the compiler threw says no more.
   delete error.cause;
