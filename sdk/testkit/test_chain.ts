@@ -173,7 +173,7 @@ export class TestChain {
     if (protocol === undefined || path === undefined) throw new TypeError(`'${text}' is no flow; write 'udp 10.0.0.1:1000 > 10.0.0.2:53'`);
     if (protocolName(flow.protocol) !== protocol) return false;
     const { source, destination } = parsePath(path);
-    const is = (a: typeof source, b: typeof source) => sameAddress(a.address, b.address) && a.port === b.port;
+    const is = (a: typeof source, b: typeof source) => a.port === b.port && sameAddress(a.address, b.address);
     const { initiator, responder } = flow;
     return (is(initiator, source) && is(responder, destination)) || (is(initiator, destination) && is(responder, source));
   }
