@@ -31,16 +31,24 @@ export function setHost(s: Http, host: usize, length: u32): void {
   setText(s.host0.address + placeOffset(s.requests - 1), HOST_BYTES, host, length);
 }
 
-/** The final response to the oldest exchange without one. */
+/** The final response to the oldest exchange without one. None waits for it when its request was not seen. */
 export function endExchange(s: Http, status: u32): void {
-  const exchange = s.responses;
-  s.responses = exchange + 1;
-  if (exchange < s.requests && s.requests - exchange <= EXCHANGES) s.statuses[exchange % EXCHANGES] = <u16>status;
+  s.responses = s.responses + 1;
+  const exchange = s.nextExchange;
+  if (exchange == s.requests) return;
+  s.nextExchange = exchange + 1;
+  if (s.requests - exchange <= EXCHANGES) s.statuses[exchange % EXCHANGES] = <u16>status;
+}
+
+/** Responses may have been lost: the one that has begun is taken for that to the last request, as it is without pipelining. */
+export function skipExchanges(s: Http): void {
+  if (s.nextExchange < s.requests) s.nextExchange = s.requests - 1;
 }
 
 /** True if the exchange that the next response belongs to began with this method. Unknown beyond the exchanges kept: false. */
-export function awaitsResponseTo(s: Http, exchange: u32, method: string): bool {
-  if (exchange >= s.requests || s.requests - exchange > EXCHANGES) return false;
+export function awaitsResponseTo(s: Http, method: string): bool {
+  const exchange = s.nextExchange;
+  if (exchange == s.requests || s.requests - exchange > EXCHANGES) return false;
   const at = s.method0.address + placeOffset(exchange);
   const n = <u32>method.length;
   for (let i: u32 = 0; i < n; i++) if (<u32>load<u8>(at + <usize>i) != <u32>method.charCodeAt(i)) return false;

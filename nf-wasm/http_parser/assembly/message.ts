@@ -1,8 +1,8 @@
 // Lines of an HTTP/1 message (RFC 9112): start line, header fields, chunk sizes, and what body follows.
 // Addresses are of the line's bytes in the flow's state; `length` counts only those that were kept (LINE_BYTES).
 import { counter } from "@nfactor/sdk";
-import { awaitsResponseTo, beginExchange, endExchange, setHost } from "./exchanges";
-import { Http, LINE_BYTES, Phase } from "./state";
+import { awaitsResponseTo, beginExchange, endExchange, setHost, skipExchanges } from "./exchanges";
+import { Http, LINE_BYTES, Phase, TAIL_BYTES } from "./state";
 
 export const COUNTER_REQUESTS: u32 = 0;
 export const COUNTER_RESPONSES: u32 = 1;
@@ -10,6 +10,9 @@ export const COUNTER_RESYNCS: u32 = 2;
 export const COUNTER_NOT_HTTP: u32 = 3;
 
 const SPACE: u32 = 0x20;
+const RETURN: u32 = 0x0d;
+/** What a request line ends with: " HTTP/1." and a digit. */
+const VERSION_BYTES: u32 = 9;
 /** Longest method name taken for one; beyond it a line is not HTTP. */
 const METHOD_CHARACTERS_MAX: u32 = 24;
 
@@ -45,8 +48,8 @@ function indexOfByte(at: usize, from: u32, length: u32, byte: u32): u32 {
 
 /** Could these bytes begin a message? True also for too few bytes to tell. */
 export function looksLikeStart(at: usize, length: u32): bool {
-  if (length == 0) return true;
-  if (startsWith(at, length, "HTTP/1.")) return true;
+  if (length == 0 || startsWith(at, length, "HTTP/1.")) return true;
+  if (length == 1 && <u32>load<u8>(at) == RETURN) return true; // of a blank line
   const n = min<u32>(length, METHOD_CHARACTERS_MAX + 1);
   for (let i: u32 = 0; i < n; i++) {
     const c = <u32>load<u8>(at + <usize>i);
@@ -58,31 +61,58 @@ export function looksLikeStart(at: usize, length: u32): bool {
   return length <= METHOD_CHARACTERS_MAX;
 }
 
-function notHttp(s: Http, d: u32): void {
+/** Byte i of the line in hand, where it is kept. */
+export function lineByte(s: Http, d: u32, i: u32): u32 {
+  return i < LINE_BYTES ? s.lines.u8(d * LINE_BYTES + i) : s.tails.u8(d * TAIL_BYTES + (i % TAIL_BYTES));
+}
+
+/** What was read is none of HTTP. From now on the direction is left alone; but while a message is looked for, only this segment. */
+export function notHttp(s: Http, d: u32): void {
+  if (s.resuming[d]) {
+    s.phase[d] = Phase.RESYNC;
+    return;
+  }
   s.phase[d] = Phase.OPAQUE;
   counter(COUNTER_NOT_HTTP).add(1);
 }
 
-function requestLine(s: Http, d: u32, at: usize, length: u32, isWhole: bool): void {
-  const methodEnd = indexOfByte(at, 0, length, SPACE);
-  const pathEnd = indexOfByte(at, methodEnd + 1, length, SPACE);
-  const hasVersion = pathEnd < length && startsWith(at + <usize>pathEnd + 1, length - pathEnd - 1, "HTTP/1.");
-  if (methodEnd == length || methodEnd > METHOD_CHARACTERS_MAX || (isWhole && !hasVersion)) return notHttp(s, d);
+function endsWithVersion(s: Http, d: u32, whole: u32): bool {
+  const version = " HTTP/1.";
+  const from = whole - VERSION_BYTES;
+  for (let i: u32 = 0; i < VERSION_BYTES - 1; i++) if (lineByte(s, d, from + i) != <u32>version.charCodeAt(i)) return false;
+  return isDigit(lineByte(s, d, whole - 1));
+}
+
+@inline
+function isDigit(c: u32): bool {
+  return c - 0x30 <= 9;
+}
+
+/** `length` bytes of the line are kept at `at`; it has `whole`. A path may hold blanks, as some clients send them. */
+function requestLine(s: Http, d: u32, at: usize, length: u32, whole: u32): void {
+  const methodEnd = indexOfByte(at, 0, min<u32>(length, METHOD_CHARACTERS_MAX + 1), SPACE);
+  if (methodEnd > METHOD_CHARACTERS_MAX || methodEnd + VERSION_BYTES >= whole || !endsWithVersion(s, d, whole)) return notHttp(s, d);
   s.requestDirection = <u8>(d + 1);
-  s.keepAlive = isWhole && load<u8>(at + <usize>length - 1) == 0x30 ? 0 : 1; // HTTP/1.0 closes unless it says otherwise
+  s.keepAlive = lineByte(s, d, whole - 1) == 0x30 ? 0 : 1; // HTTP/1.0 closes unless it says otherwise
   s.responseMessage[d] = 0;
-  beginExchange(s, at, methodEnd, at + <usize>methodEnd + 1, pathEnd - min(pathEnd, methodEnd + 1));
+  s.resuming[d] = 0;
+  beginExchange(s, at, methodEnd, at + <usize>methodEnd + 1, whole - VERSION_BYTES - methodEnd - 1);
   counter(COUNTER_REQUESTS).add(1);
   s.phase[d] = Phase.HEADERS;
 }
 
 function statusLine(s: Http, d: u32, at: usize, length: u32): void {
-  if (length < 12) return notHttp(s, d);
+  if (length < 12 || <u32>load<u8>(at, 8) != SPACE || (length > 12 && <u32>load<u8>(at, 12) != SPACE)) return notHttp(s, d);
   let status: u32 = 0;
   for (let i: usize = 9; i < 12; i++) {
-    const digit = <u32>load<u8>(at + i) - 0x30;
-    if (digit > 9) return notHttp(s, d);
-    status = status * 10 + digit;
+    const c = <u32>load<u8>(at + i);
+    if (!isDigit(c)) return notHttp(s, d);
+    status = status * 10 + (c - 0x30);
+  }
+  if (status < 100) return notHttp(s, d);
+  if (s.resuming[d]) {
+    s.resuming[d] = 0;
+    skipExchanges(s);
   }
   s.responseMessage[d] = 1;
   if (s.requestDirection == 0) s.requestDirection = <u8>(2 - d);
@@ -91,14 +121,14 @@ function statusLine(s: Http, d: u32, at: usize, length: u32): void {
   s.phase[d] = Phase.HEADERS;
 }
 
-function startLine(s: Http, d: u32, at: usize, length: u32, isWhole: bool): void {
+function startLine(s: Http, d: u32, at: usize, length: u32, whole: u32): void {
   if (length == 0) return; // a blank line before a message is allowed
   s.chunked[d] = 0;
   s.hasContentLength[d] = 0;
   s.contentLength[d] = 0;
   if (startsWith(at, length, "HTTP/1.")) return statusLine(s, d, at, length);
   if (!looksLikeStart(at, length)) return notHttp(s, d);
-  requestLine(s, d, at, length, isWhole);
+  requestLine(s, d, at, length, whole);
 }
 
 /** Where a field's value begins, and its length without blanks at the end. */
@@ -162,14 +192,18 @@ function endOfResponseHeaders(s: Http, d: u32): void {
     s.phase[d] = Phase.START_LINE;
     return;
   }
-  const exchange = s.responses;
+  const toConnect = awaitsResponseTo(s, "CONNECT");
+  const toHead = awaitsResponseTo(s, "HEAD");
   endExchange(s, status);
   counter(COUNTER_RESPONSES).add(1);
-  if (status == 101 || (status < 300 && awaitsResponseTo(s, exchange, "CONNECT"))) return tunnel(s);
-  if (status == 204 || status == 304 || awaitsResponseTo(s, exchange, "HEAD")) s.phase[d] = Phase.START_LINE;
+  if (status == 101 || (status < 300 && toConnect)) return tunnel(s);
+  if (status == 204 || status == 304 || toHead) s.phase[d] = Phase.START_LINE;
   else if (s.chunked[d]) s.phase[d] = Phase.CHUNK_SIZE;
   else if (s.hasContentLength[d]) skip(s, d, s.contentLength[d], Phase.START_LINE);
-  else s.phase[d] = Phase.UNTIL_CLOSE;
+  else {
+    s.phase[d] = Phase.UNTIL_CLOSE;
+    s.keepAlive = 0;
+  }
 }
 
 function chunkSize(s: Http, d: u32, at: usize, length: u32): void {
@@ -193,7 +227,7 @@ function chunkSize(s: Http, d: u32, at: usize, length: u32): void {
 export function line(s: Http, d: u32, at: usize, whole: u32): void {
   const length = min<u32>(whole, LINE_BYTES);
   const phase = s.phase[d];
-  if (phase == Phase.START_LINE) return startLine(s, d, at, length, whole <= LINE_BYTES);
+  if (phase == Phase.START_LINE) return startLine(s, d, at, length, whole);
   if (phase == Phase.CHUNK_SIZE) return chunkSize(s, d, at, length);
   if (phase == Phase.TRAILERS) {
     if (length == 0) s.phase[d] = Phase.START_LINE;
