@@ -218,6 +218,31 @@ TEST(AliasesTest, LaterFragmentsMustLeaveFromTheSameAddresses) {
   }
 }
 
+// A connection opens anew from the server's side while call 0 is full. That call must run first, and in it another flow
+// gets the very key: the packet is that flow's.
+TEST(AliasesTest, AKeyMayBeTakenWhileAPacketOpensItsFlowAnew) {
+  const auto fragment = [](uint16_t offset_8, bool more, const std::string& data) {
+    return Ethernet(0x0800, Ipv4({.more_fragments = more, .offset_8 = offset_8}, data));
+  };
+  TestRun run;
+  run.AddNf({.name = "a", .rights = kHeaders});
+  run.Client(TcpFrame(1000, 0x02));
+  run.Server(TcpFrame(1000, 0x14, true), 200);
+  for (uint16_t i = 0; i < abi::kBurstPackets - 2; ++i) run.Client(fragment(2 + i, true, "12345678"), 300);
+  Answer to_port_1000 = Change(35);
+  to_port_1000.value = 1000 & 0xff;
+  run.Client(TcpFrame((1000 & 0xff00) | 1, 0x02, false, Payload({to_port_1000})), 500);
+  run.Client(fragment(0, true, Udp(2000, 53, "12345678", 1000)), 500);  // With those held, call 0 is full.
+  run.Server(TcpFrame(1000, 0x02, true), 500);
+  run.Run();
+  const auto ended = run.ended();
+  ASSERT_EQ(ended.size(), 3u);
+  EXPECT_EQ(ended[0].close_reason, CloseReason::kFinished);
+  EXPECT_EQ(ended[1].key.source_port, (1000 & 0xff00) | 1);
+  EXPECT_EQ(ended[1].packets[0], 1u);
+  EXPECT_EQ(ended[1].packets[1], 1u);
+}
+
 TEST(AliasesTest, WithoutEditNothingIsCompared) {
   TestRun run;
   run.AddNf({.name = "a"});

@@ -79,30 +79,36 @@ bool PacketPath::MakeWay(uint32_t flow, uint32_t direction) {
   return false;
 }
 
+// The flow that the packet is to join, once the calls that must run before it have run; its flow may be gone then, or
+// its key another flow's.
+FlowMatch PacketPath::FindFlow(const ParsedPacket& parsed, uint64_t hash) {
+  for (;;) {
+    const FlowMatch match = flows_.table().Find(parsed.key, hash);
+    if (MakeWay(match.flow, match.found() ? match.direction : 0)) continue;
+    if (!match.found() || flows_.actor(match.flow).phase != FlowPhase::kClosing) [[likely]]
+      return match;
+    if ((parsed.tcp_flags & (kSyn | kAck)) != kSyn) return match;
+    // The connection is opened again: the flow ends with what it has in hand, and this packet begins a new one.
+    if (flows_.actor(match.flow).pending != 0) {
+      chain_.Run(match.direction);
+    } else {
+      chain_.Close(match.flow, abi::CloseReason::kFinished);
+    }
+  }
+}
+
 void PacketPath::ProcessFlowPacket(rte_mbuf* mbuf, PacketMeta* meta, uint64_t hash) {
   const ParsedPacket& parsed = meta->parsed;
-  FlowMatch match = flows_.table().Find(parsed.key, hash);
-  while (MakeWay(match.flow, match.found() ? match.direction : 0)) match = flows_.table().Find(parsed.key, hash);
-  if (match.found()) [[likely]] {
-    const FlowActor& actor = flows_.actor(match.flow);
-    if (actor.phase == FlowPhase::kRefused) [[unlikely]] {
-      counters_.Drop(mbuf, DropReason::kFlowRefused);
-      return;
-    }
-    if (actor.phase == FlowPhase::kClosing && (parsed.tcp_flags & (kSyn | kAck)) == kSyn) [[unlikely]] {
-      // The connection is opened again: the flow ends with what it has in hand, and this packet begins a new one.
-      if (actor.pending != 0) chain_.Run(match.direction);
-      match = flows_.table().Find(parsed.key, hash);
-      if (match.found()) chain_.Close(match.flow, abi::CloseReason::kFinished);
-      match.flow = kNoFlow;
-    }
+  FlowMatch match = FindFlow(parsed, hash);
+  if (match.found() && flows_.actor(match.flow).phase == FlowPhase::kRefused) [[unlikely]] {
+    counters_.Drop(mbuf, DropReason::kFlowRefused);
+    return;
   }
   if (!match.found()) [[unlikely]] {
     if (parsed.kind == PacketKind::kIcmpError) {
       counters_.Drop(mbuf, DropReason::kIcmpErrorNoFlow);
       return;
     }
-    while (chain_.is_full(0)) chain_.Run(0);
     match = {.flow = flows_.Open(parsed.key, hash, meta->in_port, now_ns_), .direction = 0};
     if (!match.found()) {
       counters_.Drop(mbuf, DropReason::kFlowTableFull);

@@ -32,6 +32,7 @@ class PacketPath {
   void Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns);
 
  private:
+  FlowMatch FindFlow(const ParsedPacket& parsed, uint64_t hash);
   void ProcessFlowPacket(rte_mbuf* mbuf, PacketMeta* meta, uint64_t hash);
   void ProcessLaterFragment(rte_mbuf* mbuf, PacketMeta* meta);
   void AddFragment(rte_mbuf* mbuf, PacketMeta* meta, const FragmentFlow& flow);
