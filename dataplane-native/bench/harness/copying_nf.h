@@ -7,6 +7,7 @@
 #include "chain/burst_area.h"
 #include "chain/native_nf.h"
 #include "chain/nf_spec.h"
+#include "chain/packet_entry.h"
 #include "flow/flow_actor.h"
 #include "harness/must.h"
 
@@ -17,6 +18,7 @@ class CopyingNf : public NativeNf {
   // `is_shown`: the NF before it in the chain was shown the same bytes in the same area, so they are not copied again.
   CopyingNf(NativeNf* inner, const NfRights& rights, bool is_shown)
       : inner_(*inner),
+        rights_{.edit_header = rights.edit != Edit::kNone, .view_payload = rights.view == View::kPayload},
         copies_headers_(rights.edit != Edit::kNone || !is_shown),
         copies_payloads_(rights.view == View::kPayload),
         headers_(Must(HeaderArea::Create())),
@@ -41,26 +43,19 @@ class CopyingNf : public NativeNf {
     if (copies_headers_) headers_.Fill(i, packet.frame, parsed.payload_offset);
     const uint32_t payload = parsed.datagram_end - parsed.payload_offset;
     if (copies_payloads_) payloads_.Fill(i, packet.frame + parsed.payload_offset, payload);
-    reinterpret_cast<const FlowActor*>(packet.flow)->WriteRecord(&records_[i]);
-    abi::Descriptor& d = descriptors_[i];
-    d.header = i * abi::kHeaderStride;
-    d.payload = i * abi::kPayloadStride;
-    d.header_length = d.header_room = parsed.payload_offset;
-    d.payload_length = d.payload_room = static_cast<uint16_t>(payload);
-    d.wire_length = meta.wire_length;
-    d.l3_offset = parsed.l3_offset;
-    d.l4_offset = parsed.l4_offset;
-    d.l4_protocol = parsed.l4_protocol;
-    d.direction = direction;
-    d.flags = parsed.flags;
-    d.state = meta.flow;
-    d.flow = i;
-    d.flow_id = meta.flow;
-    d.sequence = meta.sequence;
-    d.lease = packet.lease;
+    const PacketEntry entry = {.index = i,
+                               .meta = &meta,
+                               .actor = reinterpret_cast<const FlowActor*>(packet.flow),  // Its first member.
+                               .direction = direction,
+                               .flags = parsed.flags,
+                               .payload_length = payload,
+                               .state = meta.flow,
+                               .lease = packet.lease};
+    entry.Write(rights_, descriptors_, records_);
   }
 
   NativeNf& inner_;
+  ChainNf::Rights rights_;
   bool copies_headers_, copies_payloads_;
   HeaderArea headers_;
   PayloadArea payloads_;

@@ -64,7 +64,9 @@ struct Endpoint {
 
 TrafficSource::TrafficSource(const Traffic& traffic)
     : traffic_(traffic),
-      opening_steps_(traffic.protocol == 6 ? kTcpSteps : kUdpSteps),
+      opening_steps_(traffic.protocol == 6 ? kTcpSteps
+                     : traffic.replies     ? kUdpSteps
+                                           : 1),
       flow_bits_(static_cast<uint32_t>(std::countr_zero(traffic.flows))) {
   NF_CHECK(std::has_single_bit(traffic.flows), "flows of a benchmark are a power of 2");
 }

@@ -36,8 +36,8 @@ class TrafficSource {
   explicit TrafficSource(const Traffic& traffic);
 
   const Traffic& traffic() const { return traffic_; }
-  // Packets that open all flows: handshake and first messages, or one datagram each way. Every flow makes one step, in
-  // order of their numbers, then every flow the next.
+  // Packets that open all flows: handshake and first messages, or a datagram of each side that sends. Every flow makes
+  // one step, in order of their numbers, then every flow the next.
   uint64_t opening_packets() const { return uint64_t{traffic_.flows} * opening_steps_; }
 
   // The next packet into an empty mbuf; its side, 0 client, 1 server. First those that open the flows.
