@@ -2,10 +2,10 @@
 // Brings a fresh clone to where it can run: system packages, npm packages, the engine, the native build, the shipped NFs.
 // `node scripts/bootstrap.mjs [--for build|demo|test]`. Idempotent: each step looks first whether it has anything to do.
 import { existsSync, mkdirSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
-import { CARGO_PACKAGES, CARGO_WANTED, DEBIAN_PACKAGES, NODE_WANTED, atLeast, findCommand, isInstalled, isRoot, versionOf } from "./lib/requirements.mjs";
+import { CARGO_PACKAGES, DEBIAN_PACKAGES, NODE_WANTED, atLeast, findCargo, findCommand, isInstalled, isRoot } from "./lib/requirements.mjs";
 import { BUILD, ROOT, StepError, hashOf, main, must, run, runSteps, setStamp, stampIs } from "./lib/steps.mjs";
 
 const WANTED_FOR = { build: ["build"], demo: ["build", "live"], test: ["build", "live", "test"] };
@@ -22,7 +22,7 @@ async function installPackages(names, show) {
   await must("apt-get", ["install", "-y", "--no-install-recommends", ...names], { env, onLine: show });
 }
 
-const cargoIsGood = () => atLeast(versionOf("cargo"), CARGO_WANTED);
+const cargoIsGood = () => findCargo() !== undefined;
 
 async function npmPackages(show) {
   const args = ["ci", "--no-progress"];
@@ -33,7 +33,9 @@ async function npmPackages(show) {
 
 /** Where the engine's library and headers are; builds them when the cache has none. The script prints the folder as its last line. */
 export async function engineDir(show = () => {}) {
-  const output = await must("bash", ["dataplane-native/engine/build.sh"], { onLine: show });
+  const cargo = findCargo();
+  const env = cargo ? { PATH: `${dirname(cargo)}${delimiter}${process.env.PATH}` } : {};
+  const output = await must("bash", ["dataplane-native/engine/build.sh"], { onLine: show, env });
   return output.trimEnd().split("\n").pop().trim();
 }
 

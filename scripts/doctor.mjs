@@ -4,7 +4,7 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { availableParallelism, freemem, release, totalmem } from "node:os";
 import { join } from "node:path";
-import { CARGO_PACKAGES, CARGO_WANTED, DEBIAN_PACKAGES, NODE_WANTED, atLeast, hugepages, isInstalled, isRoot, versionOf } from "./lib/requirements.mjs";
+import { CARGO_PACKAGES, CARGO_WANTED, DEBIAN_PACKAGES, NODE_WANTED, atLeast, findCargo, hugepages, isInstalled, isRoot, versionOf } from "./lib/requirements.mjs";
 import { BUILD, ROOT, hashOf, stampIs } from "./lib/steps.mjs";
 
 const text = (version) => (version ? version.join(".") : "none");
@@ -15,11 +15,12 @@ const add = (name, state, found, wanted, fix = "") => rows.push({ name, state, f
 function toolchain() {
   const node = process.versions.node.split(".").map(Number);
   add("Node", atLeast(node, NODE_WANTED) ? "ok" : "missing", text(node), `>= ${text(NODE_WANTED)}`, "install a newer Node");
-  const cargo = versionOf("cargo");
+  const cargo = findCargo();
+  const version = versionOf(cargo ?? "cargo");
   add(
     "cargo",
-    atLeast(cargo, CARGO_WANTED) ? "ok" : "missing",
-    text(cargo),
+    cargo ? "ok" : "missing",
+    text(version),
     `>= ${text(CARGO_WANTED)} (builds Wasmtime)`,
     `apt-get install ${CARGO_PACKAGES.join(" ")}`,
   );

@@ -77,4 +77,12 @@ export function hugepages() {
   }));
 }
 
+/**
+ * The first cargo on the path that is new enough, or undefined. There may be several: rustup's stand-in counts only where it has a toolchain, and
+ * Debian's is behind it.
+ */
+export function findCargo() {
+  return SEARCH.map((dir) => join(dir, "cargo")).find((path) => path.startsWith("/") && existsSync(path) && atLeast(versionOf(path), CARGO_WANTED));
+}
+
 export const isRoot = () => process.getuid?.() === 0;
