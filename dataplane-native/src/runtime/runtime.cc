@@ -1,11 +1,9 @@
 #include "runtime/runtime.h"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <thread>
 
 #include "base/check.h"
 #include "runtime/lcore.h"
@@ -30,6 +28,10 @@ struct Runtime::Parts {
 };
 
 namespace {
+
+// How often a control thread looks whether its command is done. Being woken up instead would cost the lcore a system
+// call in front of waiting packets: some 8 us.
+constexpr std::chrono::microseconds kLook{50};
 
 // The drops of one NF by name, added to `dropped`.
 void AddDrops(const ChainNf& nf, std::map<std::string, uint64_t>* dropped) {
@@ -146,7 +148,6 @@ void Runtime::Parts::Perform(Command& command) {
   }
   NF_CHECK(worker->commands().Push(&command), "commands are made one at a time");
   lcore->Wake();
-  pollfd completion{.fd = worker->completion_fd(), .events = POLLIN, .revents = 0};
   while (!command.done.load(std::memory_order_acquire)) {
     if (lcore->ended() && !command.done.load(std::memory_order_acquire)) {
       // The lcore ended without it, and takes nothing any more.
@@ -158,10 +159,8 @@ void Runtime::Parts::Perform(Command& command) {
       }
       return;
     }
-    poll(&completion, 1, 20);
+    std::this_thread::sleep_for(kLook);
   }
-  uint64_t count;
-  if (read(worker->completion_fd(), &count, sizeof count) < 0) return;
 }
 
 Expected<SwapReport> Runtime::Swap(const std::string& entry, const NfSpec& spec) {

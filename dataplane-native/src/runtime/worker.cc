@@ -1,12 +1,9 @@
 #include "runtime/worker.h"
 
 #include <rte_cycles.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -66,8 +63,6 @@ Expected<void> Worker::Build(Engine& engine, const RuntimeSpec& spec, const Opti
   if (!inputs) return std::unexpected(inputs.error());
   inputs_ = std::move(*inputs);
 
-  completion_fd_ = eventfd(0, EFD_CLOEXEC);
-  NF_CHECK(completion_fd_ >= 0, "eventfd");
   output_ = std::make_unique<PollOutput>(inputs_.client, inputs_.server, &counters_);
   events_ = std::make_unique<EventLog>(EventLog::Options{.chain = chain_.get(),
                                                          .flows = flows_.get(),
@@ -99,7 +94,6 @@ Worker::~Worker() {
   keeper_.reset();
   for (uint32_t i = 0; i < ahead_count_; ++i) rte_pktmbuf_free(ahead_[i]);
   if (fragments_) fragments_->Drain([](rte_mbuf* mbuf) { rte_pktmbuf_free(mbuf); });
-  if (completion_fd_ >= 0) close(completion_fd_);
 }
 
 uint32_t Worker::Turn() {
@@ -222,7 +216,7 @@ void Worker::ServeCommands() {
     CopyFlows(*command);
     if (command->count < command->limit && command->cursor < flows_->flows_max()) return;  // Goes on in the next turn.
     commands_.Pop();
-    Complete(*command);
+    command->done.store(true, std::memory_order_release);
     return;
   }
   if (swap_in_progress_ != nullptr) return;
@@ -259,7 +253,7 @@ void Worker::Flip(Command& command) {
 void Worker::FinishSwap(Command& command) {
   command.drops = DropsThatASwapCouldCause() - command.drops_before;
   swap_in_progress_ = nullptr;
-  Complete(command);
+  command.done.store(true, std::memory_order_release);
 }
 
 uint64_t Worker::DropsThatASwapCouldCause() const {
@@ -268,13 +262,6 @@ uint64_t Worker::DropsThatASwapCouldCause() const {
     drops += counters_.dropped[static_cast<size_t>(reason)].value();
   }
   return drops;
-}
-
-void Worker::Complete(Command& command) {
-  command.done.store(true, std::memory_order_release);
-  const uint64_t one = 1;
-  while (write(completion_fd_, &one, sizeof one) < 0 && errno == EINTR) {
-  }
 }
 
 void Worker::Execute(Command& command) {

@@ -63,8 +63,6 @@ class Worker {
   CommandRing& commands() { return commands_; }
   // Carries a command out; for the lcore, or when it does not run.
   void Execute(Command& command);
-  // What a finished command is announced on.
-  int completion_fd() const { return completion_fd_; }
 
  private:
   explicit Worker(const RuntimeSpec& spec);
@@ -80,7 +78,6 @@ class Worker {
   void CopyFlows(Command& command);
   void Flip(Command& command);
   void FinishSwap(Command& command);
-  void Complete(Command& command);
   uint64_t DropsThatASwapCouldCause() const;
 
   NonIpPolicy non_ip_;
@@ -107,7 +104,6 @@ class Worker {
 
   CommandRing commands_;
   Command* swap_in_progress_ = nullptr;  // Flipped; completed after the first poll of the new version.
-  int completion_fd_ = -1;
   Counter now_shown_, open_shown_, opened_shown_, missed_;
   std::optional<Error> failure_;
 };
