@@ -16,6 +16,8 @@ namespace nf {
 namespace {
 
 constexpr size_t kPage = 4096;
+// Linux 6.1; Debian 12's C library does not know the name.
+constexpr int kMadviseCollapse = 25;
 
 size_t RoundUp(size_t value, size_t to) { return (value + to - 1) / to * to; }
 
@@ -29,10 +31,36 @@ struct Draft {
     bytes = wanted;
     fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
     if (fd < 0 || ftruncate(fd, static_cast<off_t>(bytes)) != 0) return false;
-    void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (at == MAP_FAILED) return false;
+    void* at = Reserve();
+    if (at == nullptr) return false;
+    if (mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+      munmap(at, bytes);
+      return false;
+    }
     data = static_cast<uint8_t*>(at);
     return true;
+  }
+  // Address space for it, that huge pages fit in.
+  void* Reserve() const {
+    const size_t whole = bytes + kHugePageBytes;
+    void* at = mmap(nullptr, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) return nullptr;
+    auto* const begin = static_cast<uint8_t*>(at);
+    const size_t front =
+        RoundUp(reinterpret_cast<uintptr_t>(begin), kHugePageBytes) - reinterpret_cast<uintptr_t>(begin);
+    if (front != 0) munmap(begin, front);
+    munmap(begin + front + bytes, whole - front - bytes);
+    return begin + front;
+  }
+  // Has the kernel make huge pages where whole ones fit, whatever its settings for shared memory are: later mappings
+  // then take over an entry for 2 MiB instead of 512. What does not become one stays as it is. A page must be there for
+  // it to see anything to collapse, and only one, since it copies those that are.
+  void Collapse() {
+    const size_t whole = bytes / kHugePageBytes * kHugePageBytes;
+    for (size_t at = 0; at < whole; at += kHugePageBytes) {
+      if (madvise(data + at, kPage, MADV_POPULATE_WRITE) != 0) return;
+    }
+    if (whole != 0) madvise(data, whole, kMadviseCollapse);
   }
   // Kernels before 5.14 don't know the advice (EINVAL): pages then come on first touch.
   bool Populate() { return madvise(data, bytes, MADV_POPULATE_WRITE) == 0 || errno == EINVAL; }
@@ -78,7 +106,7 @@ Expected<SharedRegion> SharedRegion::Create(const char* name, size_t bytes, bool
   }
   if (draft.data == nullptr) {
     bool made = draft.Make(name, RoundUp(bytes == 0 ? 1 : bytes, kPage), 0);
-    if (made && prefer_huge) madvise(draft.data, draft.bytes, MADV_HUGEPAGE);
+    if (made && prefer_huge) draft.Collapse();
     if (!made || !draft.Populate()) {
       std::string why = std::strerror(errno);
       draft.Drop();

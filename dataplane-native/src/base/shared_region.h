@@ -19,8 +19,9 @@ class SharedRegion {
   ~SharedRegion();
 
   // `bytes` is rounded up to pages; the memory is zero, and there at once: a packet never waits for a page of it.
-  // `name` shows in /proc/self/maps. Huge pages of the kernel (memfd with MFD_HUGETLB or transparent ones) are used
-  // where `prefer_huge` is set and there are enough. Its size never changes. Errors: eal.memory.
+  // `name` shows in /proc/self/maps. Where `prefer_huge` is set and whole ones fit, it is made of huge pages: of
+  // the kernel's pool if that has enough, else of free memory, as far as there is unbroken memory for them (Linux 6.1).
+  // Its size never changes. Errors: eal.memory.
   static Expected<SharedRegion> Create(const char* name, size_t bytes, bool prefer_huge = false);
 
   // Gives the descriptor up once nothing will be mapped from it any more; the memory stays.

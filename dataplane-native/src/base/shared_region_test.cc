@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
 
 #include "base/huge_pages.h"
 
@@ -54,6 +59,38 @@ TEST(SharedRegion, HugePagesWhereThereAreEnoughElseOrdinaryOnes) {
   EXPECT_EQ(region->page_bytes(), free >= 2 ? kHugePageBytes : 4096u);
   EXPECT_EQ(region->bytes(), free >= 2 ? 4u << 20 : 3u << 20);
   region->data()[region->bytes() - 1] = 1;
+}
+
+// KiB of the mapping at `address` that the kernel maps with huge pages.
+size_t HugeKib(const uint8_t* address) {
+  std::ostringstream begin;
+  begin << std::hex << reinterpret_cast<uintptr_t>(address) << '-';
+  std::ifstream maps("/proc/self/smaps");
+  bool is_here = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find(" kB") == std::string::npos && line.find('-') < line.find(' '))
+      is_here = line.starts_with(begin.str());
+    if (is_here && line.starts_with("ShmemPmdMapped:")) return std::strtoul(line.c_str() + 15, nullptr, 10);
+  }
+  return 0;
+}
+
+TEST(SharedRegion, HugePagesOfFreeMemoryWhereThereIsNoPoolOfThem) {
+  std::string setting;
+  std::getline(std::ifstream("/sys/kernel/mm/transparent_hugepage/shmem_enabled"), setting);
+  utsname kernel{};
+  uname(&kernel);
+  const double version = std::strtod(kernel.release, nullptr);
+  if (version < 6 || std::string(kernel.release).starts_with("6.0.") || setting.empty() ||
+      setting.find("[deny]") != std::string::npos) {
+    GTEST_SKIP() << "the kernel makes no huge pages of shared memory on demand: Linux " << kernel.release;
+  }
+  if (FreeHugePages() >= 5) GTEST_SKIP() << "the kernel's pool has enough huge pages";
+  auto region = SharedRegion::Create("test", (9u << 20) + 4096, true);
+  ASSERT_TRUE(region.has_value());
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(region->data()) % kHugePageBytes, 0u);
+  EXPECT_EQ(HugeKib(region->data()), 8192u);
+  for (size_t i = 0; i < region->bytes(); ++i) ASSERT_EQ(region->data()[i], 0) << i;
 }
 
 TEST(SharedRegion, TooMuchIsAnErrorWithTheFigure) {

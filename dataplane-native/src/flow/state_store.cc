@@ -14,7 +14,7 @@ Expected<StateStore> StateStore::Create(const std::string& entry, uint32_t state
                                                " flows is more than a state store may have; lower flows.max to " +
                                                std::to_string(abi::kStateAreaBytes / store.stride_) + " at most");
   }
-  auto region = SharedRegion::Create("nfactor-state", bytes);
+  auto region = SharedRegion::Create("nfactor-state", bytes, true);
   if (!region) return std::unexpected(region.error());
   store.region_ = std::move(*region);
   store.slots_ = store.region_.data();
