@@ -98,7 +98,7 @@ class ChainRun {
       }
       if (called.length === 0) return;
       const blamed = this.#call(nf, called);
-      rest = blamed === undefined ? [] : called.slice(blamed + 1);
+      rest = blamed === undefined ? [] : called.slice(blamed + 1).filter(({ done }) => !done);
     }
   }
 
@@ -119,18 +119,24 @@ class ChainRun {
     const emits = readEmits(nf, jobs);
     for (let i = 0; i < taken; i++) {
       const job = jobs[i]!;
+      if (job.done) continue;
       if (first[i]) job.flow.opened |= nf.bit;
-      this.#take(nf, job, i, results[i]!, first[i]!, emits.get(i) ?? []);
+      if (this.#take(nf, job, i, results[i]!, first[i]!, emits.get(i) ?? [])) continue;
+      this.#refuseWith(nf, job, [...jobs.slice(i + 1, taken), ...jobs.slice(taken + 1)]);
     }
-    if (fault) this.#blame(nf, jobs[blamed!]!, fault, "");
+    if (fault) {
+      this.#blame(nf, jobs[taken]!, fault, "");
+      this.#refuseWith(nf, jobs[taken]!, jobs.slice(taken + 1));
+    }
     return blamed;
   }
 
-  #take(nf: ChainNf, job: Job, i: number, result: Result, first: boolean, emits: EmitRequest[] | { breach: string }): void {
+  /** False when the result was a breach. */
+  #take(nf: ChainNf, job: Job, i: number, result: Result, first: boolean, emits: EmitRequest[] | { breach: string }): boolean {
     const checked = Array.isArray(emits) ? checkResult(nf, job, i, result) : emits;
     if ("breach" in checked) {
       this.#blame(nf, job, badResult(), checked.breach);
-      return;
+      return false;
     }
     this.#applyTimes(nf, job.flow, result);
     if (checked.edited) Object.assign(job, checked.edited);
@@ -141,6 +147,7 @@ class ChainRun {
     if (result.verdict === Verdict.DROP) this.#sink.drop(job, `${nf.entry}.${ownReason(nf, result.dropReason)}`);
     if (result.verdict === Verdict.REPLY) this.#turn(nf, job);
     for (const request of emits as EmitRequest[]) this.#emit(nf, job, request);
+    return true;
   }
 
   #applyTimes(nf: ChainNf, flow: Flow, { flags, timeoutMs }: Result): void {
@@ -194,6 +201,12 @@ class ChainRun {
     }
     if (policy === "close_flow") decideEnd(this.#ending, flow, CloseReason.FAULT, nf.position);
     if (nf.instance.dead) this.#sink.replace(nf);
+  }
+
+  /** Packets of the blamed one's flow that stand behind it go with it, when the flow ends. */
+  #refuseWith(nf: ChainNf, blamed: Job, behind: readonly Job[]): void {
+    if (nf.spec.manifest.on_fault !== "close_flow") return;
+    for (const job of behind) if (job.flow === blamed.flow && !job.done) this.#drop(job, DropReason.flow_refused);
   }
 
   #drop(job: Job, reason: DropReason): void {

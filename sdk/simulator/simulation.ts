@@ -187,7 +187,7 @@ export class Simulation implements CallSink {
   endFlow(flow: Flow): void {
     const { reason, except } = flow.pendingEnd!;
     flow.pendingEnd = undefined;
-    if (reason === CloseReason.REFUSED) this.#refuse(flow, except);
+    if (reason === CloseReason.REFUSED || reason === CloseReason.FAULT) this.#refuse(flow, reason, except);
     else this.#close(flow, reason, except);
   }
 
@@ -317,9 +317,10 @@ export class Simulation implements CallSink {
 
   // Ends of flows.
 
-  #refuse(flow: Flow, by: number | undefined): void {
+  /** Ends a flow and keeps its record for a while, so that its next packets do not open it anew. */
+  #refuse(flow: Flow, reason: CloseReason, by: number | undefined): void {
     flow.finalStates = this.chain.map((nf) => nf.stateOf(flow));
-    this.#tellClosed(flow, CloseReason.REFUSED, by);
+    this.#tellClosed(flow, reason, by);
     this.flows.freeLeases(flow, this.nowNs);
     flow.timers.fill(undefined);
     flow.opened = 0;

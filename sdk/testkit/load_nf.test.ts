@@ -118,8 +118,10 @@ export class Faulty extends NetworkFunction<NoState, NoConfig> {
 
   test("on_fault: close_flow and bypass", async () => {
     const closing = await loadNf(faulty("unreachable();", { on_fault: "close_flow" }));
-    expect(String(closing.sendOne(bad))).toBe("DROP nf_fault");
-    expect(closing.hasFlow("udp 10.0.0.1:1 > 10.0.0.2:666")).toBe(false);
+    expect(closing.send([bad, bad, good]).map(String)).toEqual(["DROP nf_fault", "DROP flow_refused", "FORWARD"]);
+    expect(closing.send(Array<Uint8Array>(20).fill(bad)).map(String)).toEqual(Array<string>(20).fill("DROP flow_refused"));
+    expect(closing.faults).toHaveLength(1);
+    expect(String(closing.sendOne(good))).toBe("FORWARD");
     const passing = await loadNf(faulty("unreachable();", { on_fault: "bypass" }));
     expect(passing.send([bad, bad]).map(String)).toEqual(["FORWARD", "FORWARD"]);
     expect(passing.faults).toHaveLength(1);

@@ -166,7 +166,8 @@ void Chain::RunClosings() {
   for (uint32_t i = 0; i < closings_count_; ++i) {
     const Closing& closing = closings_[i];
     flows_->actor(closing.flow).closing = 0;
-    if (closing.reason == CloseReason::kRefused) {
+    // A flow on which an NF faulted would fault again with its next packet, and so quarantine the NF for all flows.
+    if (closing.reason == CloseReason::kRefused || closing.reason == CloseReason::kFault) {
       Refuse(closing);
     } else {
       Close(closing.flow, closing.reason, closing.skip);

@@ -81,6 +81,7 @@ class Chain {
 
  private:
   static constexpr uint32_t kNoNf = UINT32_MAX;
+  static constexpr uint32_t kNoPlace = UINT32_MAX;
   static constexpr uint32_t kEmitsMax = abi::kEmitsPerPacketMax * abi::kBurstPackets * abi::kChainNfsMax;
 
   struct Pending {
@@ -147,6 +148,7 @@ class Chain {
 
   // chain_fault.cc
   void BlamePacket(ChainNf& nf, Walk& walk, uint32_t place, const FaultInfo* fault);
+  void RefuseBehind(Walk& walk, uint32_t place, uint32_t flow);
   void BlameCallback(ChainNf& nf);
   void ReplaceDead(ChainNf& nf);
   void DrainLogs(ChainNf& nf);
@@ -186,7 +188,8 @@ class Chain {
   uint32_t closings_count_ = 0;
   std::array<abi::EmitRecord, abi::kEmitsPerBurstMax> emit_records_;  // Read once, those that count, in order.
   uint32_t emit_records_count_ = 0;
-  uint32_t emit_breach_ = 0;  // Bit j: a record of packet j breaks a rule.
+  uint32_t emit_breach_ = 0;     // Bit j: a record of packet j breaks a rule.
+  uint32_t trapped_ = kNoPlace;  // Place in the walk of the packet that a trap is blamed on.
   std::array<abi::Result, abi::kBurstPackets> native_results_;
 };
 

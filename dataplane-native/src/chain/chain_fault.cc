@@ -31,9 +31,21 @@ void Chain::BlamePacket(ChainNf& nf, Walk& walk, uint32_t place, const FaultInfo
   } else {
     counters_->Drop(mbuf, abi::DropReason::kNfFault);
     walk.packets[place] = nullptr;
-    if (policy == OnFault::kCloseFlow) AskToClose(flow, abi::CloseReason::kFault, nf.index());
+    if (policy == OnFault::kCloseFlow) {
+      AskToClose(flow, abi::CloseReason::kFault, nf.index());
+      RefuseBehind(walk, place, flow);
+    }
   }
   if (quarantines) events_->OnQuarantine(nf.index(), nf.faults().count(), now_ns_);
+}
+
+// The flow's packets behind the one at `place`: they would fault as it did, and so quarantine the NF for all flows.
+void Chain::RefuseBehind(Walk& walk, uint32_t place, uint32_t flow) {
+  for (uint32_t i = place + 1; i < walk.count; ++i) {
+    if (walk.packets[i] == nullptr || i == trapped_ || MetaOf(walk.packets[i])->flow != flow) continue;
+    counters_->Drop(walk.packets[i], abi::DropReason::kFlowRefused);
+    walk.packets[i] = nullptr;
+  }
 }
 
 void Chain::BlameCallback(ChainNf& nf) {

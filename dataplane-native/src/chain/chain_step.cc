@@ -135,6 +135,7 @@ void Chain::CallInstance(ChainNf& nf, Walk& walk, Call& call) {
     while (taken < call.count && results[taken].verdict != static_cast<uint8_t>(Verdict::kPending)) ++taken;
     if (taken == call.count) --taken;
   }
+  trapped_ = returned ? kNoPlace : call.places[taken];
   emit_breach_ = 0;
   if (nf.rights().emits != 0) [[unlikely]]
     ReadEmits(nf, call, taken, walk.role);
@@ -150,15 +151,17 @@ void Chain::CallInstance(ChainNf& nf, Walk& walk, Call& call) {
     return;
   }
   // The blamed packet, and those behind it, were not processed: for them the NF has not opened their flows.
-  for (uint32_t left = call.first >> taken << taken; left != 0; left &= left - 1) {
-    const uint32_t place = call.places[std::countr_zero(left)];
+  for (uint32_t first = call.first >> taken << taken; first != 0; first &= first - 1) {
+    const uint32_t place = call.places[std::countr_zero(first)];
     flows_->actor(MetaOf(walk.packets[place])->flow).opened &= static_cast<uint16_t>(~nf.bit());
   }
   BlamePacket(nf, walk, call.places[taken], &instance.fault());
   ReplaceDead(nf);
-  const uint32_t behind = taken + 1;
-  for (uint32_t j = behind; j < call.count; ++j) call.places[j - behind] = call.places[j];
-  call.count -= behind;
+  uint32_t left = 0;
+  for (uint32_t j = taken + 1; j < call.count; ++j) {
+    if (walk.packets[call.places[j]] != nullptr) call.places[left++] = call.places[j];
+  }
+  call.count = left;
 }
 
 void Chain::CallNative(ChainNf& nf, Walk& walk, Call& call) {
@@ -198,6 +201,7 @@ void Chain::CallNative(ChainNf& nf, Walk& walk, Call& call) {
 void Chain::TakeResult(ChainNf& nf, Walk& walk, const Call& call, uint32_t index, const abi::Result& result) {
   const uint32_t place = call.places[index];
   rte_mbuf* mbuf = walk.packets[place];
+  if (mbuf == nullptr) return;  // Refused with its flow.
   const auto verdict = static_cast<Verdict>(result.verdict);
   bool allowed = IsAllowed(result, nf.rights(), walk.role) && (emit_breach_ >> index & 1) == 0;
   if (allowed && verdict != Verdict::kDrop && (result.flags & kEditFlags) != 0) {

@@ -140,8 +140,10 @@ TEST(FaultsTest, CloseFlowTellsTheOthers) {
   run.AddNf({.name = "c"});
   run.Client(UdpFrame(1000));
   run.Client(UdpFrame(1000, Payload({{}, kBadResult})), 200);
-  run.Client(UdpFrame(1000), 400);  // A new flow.
+  run.Client(UdpFrame(1000), 400);        // Refused for a second.
+  run.Client(UdpFrame(1000), 2'000'000);  // A new flow.
   run.Run();
+  EXPECT_EQ(run.dropped("flow_refused"), 1u);
   const auto ended = run.ended();
   ASSERT_EQ(ended.size(), 2u);
   EXPECT_EQ(ended[0].close_reason, CloseReason::kFault);
@@ -150,6 +152,45 @@ TEST(FaultsTest, CloseFlowTellsTheOthers) {
   EXPECT_EQ(run.counter(1, 2), 0x7u);
   EXPECT_EQ(run.counter(2, 2), 0x57u);
   EXPECT_EQ(run.port.sent.size(), 2u);
+}
+
+TEST(FaultsTest, OneFlowCannotQuarantineTheNf) {
+  for (const Answer& fault : {kBadResult, kTrap}) {
+    TestRun run;
+    run.AddNf({.name = "a", .on_fault = OnFault::kCloseFlow});
+    run.AddNf({.name = "b"});
+    std::vector<std::string> others;
+    const auto other = [&](uint16_t port, uint64_t time_us) {
+      others.push_back(UdpFrame(port, Payload({{}, {}})));
+      run.Client(others.back(), time_us);
+    };
+    for (uint16_t i = 0; i < 16; ++i) {
+      run.Client(UdpFrame(1000, Payload({fault})));
+      other(2000 + i % 3, 0);
+    }
+    for (uint32_t i = 1; i < 20; ++i) run.Client(UdpFrame(1000, Payload({fault})), i * 1000);
+    other(2000, 20'000);
+    run.Run();
+    EXPECT_EQ(run.sent_frames(), others);
+    EXPECT_EQ(run.dropped("nf_fault"), 1u);
+    EXPECT_EQ(run.dropped("flow_refused"), 34u);
+    EXPECT_FALSE(run.worker().chain().nf(0).is_quarantined());
+    EXPECT_EQ(run.counter(1, 0), others.size());
+  }
+}
+
+// A breach of one flow, a trap on its next packet, and another flow's packets around.
+TEST(FaultsTest, ATrapBehindABreachOfTheSameFlow) {
+  TestRun run;
+  run.AddNf({.name = "a", .on_fault = OnFault::kCloseFlow});
+  for (const Answer& answer : {kBadResult, Answer{}, kTrap, Answer{}}) {
+    run.Client(UdpFrame(1000, Payload({answer})));
+    run.Client(UdpFrame(1001));
+  }
+  run.Run();
+  EXPECT_EQ(run.dropped("nf_fault"), 2u);
+  EXPECT_EQ(run.dropped("flow_refused"), 2u);
+  EXPECT_EQ(run.port.sent.size(), 4u);
 }
 
 TEST(FaultsTest, BypassLetsTheFlowPassByTheNf) {

@@ -36,7 +36,7 @@ test("a trap: kind, flow and packet, the source line with a mark, what followed"
       "  nf-wasm/rate_limiter/assembly/index.ts:14:15",
       "    14 |     const x = load<u32>(ptr + 4);",
       "                       ^",
-      "  1 packet dropped (nf_fault), the flow closed, a spare instance took over; 3 faults in the last minute",
+      "  1 packet dropped (nf_fault), the flow closed for a second, a spare instance took over; 3 faults in the last minute",
     ].join("\n"),
   );
 });

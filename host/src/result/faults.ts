@@ -68,7 +68,7 @@ function excerpt({ line, column, text }: SourcePlace): string[] {
 function outcome(event: FaultEvent): string {
   const followed = {
     drop: "",
-    close_flow: ", the flow closed",
+    close_flow: ", the flow closed for a second",
     bypass: ", the flow passes by this NF from now on",
     none: "",
   }[event.action];
