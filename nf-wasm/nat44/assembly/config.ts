@@ -10,7 +10,7 @@ export class Config {
   @oneOf("drop", "pass") untranslatable: string = "drop";
   /** Idle time of TCP connections; 0 = the host's. RFC 5382: at least 2 hours 4 minutes. */
   tcpTimeoutMs: u32 = 7440000;
-  /** Idle time of TCP connections that nobody answered yet; 0 = the host's. RFC 5382: at least 4 minutes. */
+  /** Idle time of TCP connections that nobody answered yet; 0 = the host's, as when tcpTimeoutMs is 0. RFC 5382: at least 4 minutes. */
   tcpOpeningTimeoutMs: u32 = 240000;
   /** Idle time of UDP flows; 0 = the host's. RFC 4787 recommends 5 minutes. */
   udpTimeoutMs: u32 = 300000;

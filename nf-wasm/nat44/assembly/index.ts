@@ -42,7 +42,7 @@ export class Nat44 extends NetworkFunction<Mapping, Config> {
     passUntranslatable = c.untranslatable == "pass";
     if (!passUntranslatable && c.untranslatable != "drop") errors += refused("untranslatable");
     tcpTimeoutMs = c.tcpTimeoutMs;
-    tcpOpeningTimeoutMs = c.tcpOpeningTimeoutMs;
+    tcpOpeningTimeoutMs = c.tcpTimeoutMs == 0 ? 0 : c.tcpOpeningTimeoutMs; // a flow that had its own idle time cannot go back to the host's
     udpTimeoutMs = c.udpTimeoutMs;
     icmpTimeoutMs = c.icmpTimeoutMs;
     return errors == 0 ? 0 : CONFIG_REFUSED;
