@@ -200,7 +200,8 @@ class CopyBench {
             .flags = meta.parsed.flags,
             .payload_length = payload_length,
             .state = nf.states().address(meta.flow),
-            .lease = 0};
+            .lease = 0,
+            .now_ns = meta.timestamp_ns};
   }
 
   void Entries() {

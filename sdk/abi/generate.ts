@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { emitAs } from "./emit/as.ts";
-import { emitCpp } from "./emit/cpp.ts";
+import { emitCpp, emitCppFields } from "./emit/cpp.ts";
 import { emitDocs } from "./emit/docs.ts";
 import { emitErrorCpp, emitErrorTs, loadErrorCodes } from "./emit/errors.ts";
 import { emitTs } from "./emit/ts.ts";
@@ -22,6 +22,7 @@ export function generateAbi(): Map<string, string> {
   const codes = loadErrorCodes(resolve(HERE, "error_codes.json"));
   return new Map([
     ["sdk/abi/gen/nf_abi.h", emitCpp(model)],
+    ["sdk/abi/gen/nf_abi_fields.h", emitCppFields(model)],
     ["sdk/abi/gen/abi.as.ts", emitAs(model)],
     ["sdk/abi/gen/abi.ts", emitTs(model)],
     ["sdk/abi/gen/error_codes.ts", emitErrorTs(codes)],

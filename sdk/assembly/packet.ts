@@ -27,7 +27,7 @@ import { InnerIcmp, InnerIpv4, InnerIpv6, InnerTcp, InnerUdp, innerProtocol } fr
 import { Ipv4 } from "./ipv4";
 import { Ipv6 } from "./ipv6";
 import { Payload } from "./payload";
-import { countEmit, emitted, indexOf, reshaped, resultOf } from "./runtime";
+import { countEmit, emitted, indexOf, now, reshaped, resultOf } from "./runtime";
 import { Tcp } from "./tcp";
 import { Udp } from "./udp";
 
@@ -66,6 +66,13 @@ export class Packet {
   }
   @inline get isChecksumGood(): bool {
     return this.has(PacketFlag.CHECKSUM_GOOD);
+  }
+  /**
+   * When the packet came, in nanoseconds since the epoch. Of a capture its own time, which may lie behind now() by up to 100 µs and go back within
+   * a call; live it is now().
+   */
+  @inline get timeNs(): u64 {
+    return now() + this.d.after_now_ns;
   }
   /** Bytes of the frame on the wire. */
   @inline get wireLength(): u32 {

@@ -70,7 +70,7 @@ export function hasL4(bytes: u32): bool {
   return ((<u32>d.flags) & (<u32>PacketFlag.LATER_FRAGMENT)) == 0 && <u32>d.header_length >= <u32>d.l4_offset + bytes;
 }
 
-/** Time of the poll, in nanoseconds since the epoch: the only clock, the same for all packets of a call. */
+/** Time of the poll, in nanoseconds since the epoch: the only clock, the same for all packets of a call. Packet.timeNs is finer. */
 // @ts-ignore: decorator
 @inline
 export function now(): u64 {

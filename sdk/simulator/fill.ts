@@ -18,7 +18,7 @@ export function fillCall(nf: ChainNf, jobs: readonly Job[], first: readonly bool
   jobs.forEach((job, i) => {
     fillHeader(instance, i, job);
     if (nf.spec.rights.view === "payload") fillPayload(instance, i, job);
-    writeDescriptor(nf, i, job, first[i]!);
+    writeDescriptor(nf, i, job, first[i]!, nowNs);
     writeFlowRecord(instance, i, job.flow);
     if (first[i]) nf.slot(job.flow).fill(0);
   });
@@ -55,7 +55,7 @@ export function rooms(nf: ChainNf, job: Job): { header: number; payload: number 
   return { header: LIMITS.header_stride, payload: edit === "payload" ? LIMITS.frame_bytes_max : payload };
 }
 
-function writeDescriptor(nf: ChainNf, i: number, job: Job, first: boolean): void {
+function writeDescriptor(nf: ChainNf, i: number, job: Job, first: boolean, nowNs: bigint): void {
   const { call } = nf.instance;
   const { packet, flow } = job;
   const { view, lease } = nf.spec.rights;
@@ -81,6 +81,7 @@ function writeDescriptor(nf: ChainNf, i: number, job: Job, first: boolean): void
   call.setUint32(at + fields.lease.offset, lease ? flow.leases[nf.position]! : 0, true);
   call.setUint16(at + fields.header_room.offset, room.header, true);
   call.setUint16(at + fields.payload_room.offset, room.payload, true);
+  call.setUint32(at + fields.after_now_ns.offset, Math.min(Math.max(Number(job.timestampNs - nowNs), 0), LIMITS.poll_gap_ns), true);
 }
 
 export function writeFlowRecord({ call }: Instance, i: number, { tuple, side, startNs, seed }: Flow): void {

@@ -50,7 +50,8 @@ class CopyingNf : public NativeNf {
                                .flags = parsed.flags,
                                .payload_length = payload,
                                .state = meta.flow,
-                               .lease = packet.lease};
+                               .lease = packet.lease,
+                               .now_ns = meta.timestamp_ns};
     entry.Write(rights_, descriptors_, records_);
   }
 

@@ -106,7 +106,8 @@ void Chain::Show(ChainNf& nf, Walk& walk, Call& call) {
                                .flags = flags,
                                .payload_length = payload_length,
                                .state = states.address(meta.flow),
-                               .lease = nf.has_lease() ? flows_->lease(nf.index(), meta.flow) : 0};
+                               .lease = nf.has_lease() ? flows_->lease(nf.index(), meta.flow) : 0,
+                               .now_ns = now_ns_};
     entry.Write(rights, descriptors, records);
   }
   if (fill_headers && !nf.has_own_headers()) walk.headers_shown = all;

@@ -2,6 +2,8 @@
 // Written by the lcore for each packet of each call.
 #pragma once
 
+#include <algorithm>
+
 #include "chain/chain_nf.h"
 #include "flow/flow_actor.h"
 #include "packet/packet_meta.h"
@@ -17,6 +19,7 @@ struct PacketEntry {
   uint32_t payload_length;
   uint32_t state;  // Guest address of the slot.
   uint32_t lease;
+  uint64_t now_ns;  // Of the poll.
 
   void Write(const ChainNf::Rights& rights, abi::Descriptor* descriptors, abi::FlowRecord* records) const {
     actor->WriteRecord(&records[index]);
@@ -41,7 +44,9 @@ struct PacketEntry {
     to.header_room = rights.reshape ? static_cast<uint16_t>(abi::kHeaderStride) : parsed.payload_offset;
     to.payload_room =
         static_cast<uint16_t>(rights.reshape && rights.edit_payload ? abi::kFrameBytesMax : payload_length);
-    std::memset(to.reserved_52, 0, sizeof to.reserved_52);
+    const uint64_t after = meta->timestamp_ns > now_ns ? meta->timestamp_ns - now_ns : 0;
+    to.after_now_ns = static_cast<uint32_t>(std::min<uint64_t>(after, abi::kPollGapNs));
+    std::memset(to.reserved_56, 0, sizeof to.reserved_56);
   }
 };
 

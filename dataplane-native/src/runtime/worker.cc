@@ -108,14 +108,16 @@ uint32_t Worker::Turn() {
   return taken;
 }
 
+// The clock is read for each side: what a packet that the one just sent brought about may come in on the other.
 uint32_t Worker::TurnLive() {
-  const uint64_t now = ClockNs();
+  uint64_t now = ClockNs();
   uint32_t taken = 0;
   std::array<rte_mbuf*, abi::kBurstPackets> packets;
   Port* const ports[] = {inputs_.client, inputs_.server};
   for (uint32_t side = 0; side < (ports[0] == ports[1] ? 1u : 2u); ++side) {
     const uint32_t count = ports[side]->RxBurst(packets.data(), abi::kBurstPackets);
     if (count == 0) continue;
+    if (taken != 0) now = ClockNs();
     for (uint32_t i = 0; i < count; ++i) MetaOf(packets[i])->timestamp_ns = now;
     taken += count;
     Poll(packets.data(), count, now);

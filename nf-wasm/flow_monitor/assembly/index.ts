@@ -1,6 +1,6 @@
 // Counts what passes and changes nothing: packets, bytes, TCP flags, retransmissions, gaps, and round-trip times from handshakes.
 // Every array field has two elements, indexed by direction: 0 from the flow's initiator, 1 to it.
-import { NetworkFunction, NoConfig, Packet, Tcp, TcpFlag, U16Array, U32Array, U64Array, U8Array, Verdict, counter, now } from "@nfactor/sdk";
+import { NetworkFunction, NoConfig, Packet, Tcp, TcpFlag, U16Array, U32Array, U64Array, U8Array, Verdict, counter } from "@nfactor/sdk";
 
 /** A segment below the highest sequence seen is out of order, not a retransmission, if the gap it fills opened this short a time ago. */
 const REORDER_NS: u64 = 3_000_000;
@@ -52,6 +52,12 @@ function l4PayloadLength(p: Packet): u32 {
   return end > p.headerLength ? end - p.headerLength : 0;
 }
 
+/** Times of packets may go back. */
+@inline
+function since(earlier: u64, time: u64): u64 {
+  return time > earlier ? time - earlier : 0;
+}
+
 /** `again`: a SYN that has been seen before. */
 @inline
 function handshake(s: Monitor, d: u32, syn: bool, ack: bool, again: bool, time: u64): void {
@@ -65,14 +71,14 @@ function handshake(s: Monitor, d: u32, syn: bool, ack: bool, again: bool, time: 
     }
   } else if (syn && ack && d == 1) {
     if (stage == SYN_SEEN || stage == SYN_AGAIN) {
-      if (stage == SYN_SEEN) s.rttServerNs = time - s.stageNs;
+      if (stage == SYN_SEEN) s.rttServerNs = since(s.stageNs, time);
       s.stage = SYN_ACK_SEEN;
       s.stageNs = time;
     } else if (stage == SYN_ACK_SEEN) {
       s.stage = SYN_ACK_AGAIN;
     }
   } else if (!syn && ack && d == 0 && (stage == SYN_ACK_SEEN || stage == SYN_ACK_AGAIN)) {
-    if (stage == SYN_ACK_SEEN) s.rttClientNs = time - s.stageNs;
+    if (stage == SYN_ACK_SEEN) s.rttClientNs = since(s.stageNs, time);
     s.stage = DONE;
     counter(COUNTER_HANDSHAKES).add(1);
   }
@@ -108,7 +114,7 @@ function follow(s: Monitor, d: u32, seq: u32, length: u32, onlyData: bool, time:
   }
   const beyond = <i32>(end - next) > 0;
   const gapNs = s.gapNs[d];
-  if (gapNs != 0 && time - gapNs < REORDER_NS && !beyond) {
+  if (gapNs != 0 && since(gapNs, time) < REORDER_NS && !beyond) {
     s.outOfOrder[d] = s.outOfOrder[d] + 1;
     return;
   }
@@ -153,7 +159,7 @@ export class FlowMonitor extends NetworkFunction<Monitor, NoConfig> {
 
   process(p: Packet, s: Monitor): Verdict {
     const d = p.direction;
-    const time = now();
+    const time = p.timeNs;
     if (s.packets[d] == 0) s.firstNs[d] = time;
     s.lastNs[d] = time;
     s.packets[d] = s.packets[d] + 1;

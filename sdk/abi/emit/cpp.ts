@@ -51,6 +51,18 @@ export function emitCpp(model: AbiModel): string {
   return out.join("\n");
 }
 
+/** gen/nf_abi_fields.h: the records' fields as lists that a macro is applied to, for code that goes through all of them. */
+export function emitCppFields(model: AbiModel): string {
+  const lists = model.records.flatMap((record) => [
+    `#define NF_ABI_${record.name.toUpperCase()}_FIELDS(X) ${record.fields
+      .filter((f) => !f.name.startsWith("reserved_"))
+      .map((f) => `X(${f.name})`)
+      .join(" ")}`,
+  ]);
+  const all = `#define NF_ABI_RECORDS(X) ${model.records.map((r) => `X(${r.name}, ${pascal(r.name)}, NF_ABI_${r.name.toUpperCase()}_FIELDS)`).join(" ")}`;
+  return [`// ${HEAD}`, "// Fields by record, reserved ones left out.", "#pragma once", "", ...lists, all, ""].join("\n");
+}
+
 function emitRecord(record: Record_): string[] {
   const name = pascal(record.name);
   const lines = [`// ${record.doc}`, `struct ${name} {`];

@@ -217,10 +217,10 @@ export class Descriptor {
   header_room: u16;
   /** Longest payload_length a reshape may set. */
   payload_room: u16;
+  /** How much later than now_ns the packet came: from a capture up to poll_gap_ns, live 0. */
+  after_now_ns: u32;
   /** Reserved, 0. */
-  reserved_52_0: u32;
-  /** Reserved, 0. */
-  reserved_52_4: u64;
+  reserved_56_0: u64;
 }
 export const DESCRIPTOR_BYTES: usize = 64;
 if (offsetof<Descriptor>("header") != 0) ERROR("Descriptor.header is not at 0, where the ABI has it");
@@ -240,8 +240,8 @@ if (offsetof<Descriptor>("sequence") != 40) ERROR("Descriptor.sequence is not at
 if (offsetof<Descriptor>("lease") != 44) ERROR("Descriptor.lease is not at 44, where the ABI has it");
 if (offsetof<Descriptor>("header_room") != 48) ERROR("Descriptor.header_room is not at 48, where the ABI has it");
 if (offsetof<Descriptor>("payload_room") != 50) ERROR("Descriptor.payload_room is not at 50, where the ABI has it");
-if (offsetof<Descriptor>("reserved_52_0") != 52) ERROR("Descriptor.reserved_52_0 is not at 52, where the ABI has it");
-if (offsetof<Descriptor>("reserved_52_4") != 56) ERROR("Descriptor.reserved_52_4 is not at 56, where the ABI has it");
+if (offsetof<Descriptor>("after_now_ns") != 52) ERROR("Descriptor.after_now_ns is not at 52, where the ABI has it");
+if (offsetof<Descriptor>("reserved_56_0") != 56) ERROR("Descriptor.reserved_56_0 is not at 56, where the ABI has it");
 if (offsetof<Descriptor>() != 64) ERROR("Descriptor is not 64 bytes, as the ABI has it");
 
 /** A flow as its first packet named it. Written by the host. */

@@ -201,9 +201,11 @@ export const RECORDS = {
       header_room: { offset: 48, type: "u16" },
       /** Longest payload_length a reshape may set. */
       payload_room: { offset: 50, type: "u16" },
+      /** How much later than now_ns the packet came: from a capture up to poll_gap_ns, live 0. */
+      after_now_ns: { offset: 52, type: "u32" },
     },
     /** [offset, bytes] of what is reserved and zero. */
-    reserved: [[52, 12]],
+    reserved: [[56, 8]],
   },
   /** A flow as its first packet named it. Written by the host. */
   flow_record: {
@@ -349,6 +351,7 @@ export const DESCRIPTOR_SEQUENCE_OFFSET = 40;
 export const DESCRIPTOR_LEASE_OFFSET = 44;
 export const DESCRIPTOR_HEADER_ROOM_OFFSET = 48;
 export const DESCRIPTOR_PAYLOAD_ROOM_OFFSET = 50;
+export const DESCRIPTOR_AFTER_NOW_NS_OFFSET = 52;
 export const FLOW_RECORD_BYTES = 64;
 export const FLOW_RECORD_INITIATOR_ADDRESS_OFFSET = 0;
 export const FLOW_RECORD_RESPONDER_ADDRESS_OFFSET = 16;

@@ -157,7 +157,8 @@ struct Descriptor {
   uint32_t lease;  // @44 1 + index into the lease pool, 0 = none.
   uint16_t header_room;  // @48 Longest header_length a reshape may set.
   uint16_t payload_room;  // @50 Longest payload_length a reshape may set.
-  uint8_t reserved_52[12];  // @52 Reserved, 0.
+  uint32_t after_now_ns;  // @52 How much later than now_ns the packet came: from a capture up to poll_gap_ns, live 0.
+  uint8_t reserved_56[8];  // @56 Reserved, 0.
 };
 inline constexpr uint32_t kDescriptorBytes = 64;
 static_assert(sizeof(Descriptor) == 64 && alignof(Descriptor) == 8);
@@ -178,7 +179,8 @@ static_assert(offsetof(Descriptor, sequence) == 40);
 static_assert(offsetof(Descriptor, lease) == 44);
 static_assert(offsetof(Descriptor, header_room) == 48);
 static_assert(offsetof(Descriptor, payload_room) == 50);
-static_assert(offsetof(Descriptor, reserved_52) == 52);
+static_assert(offsetof(Descriptor, after_now_ns) == 52);
+static_assert(offsetof(Descriptor, reserved_56) == 56);
 
 // A flow as its first packet named it. Written by the host.
 struct FlowRecord {
