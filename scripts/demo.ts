@@ -67,13 +67,14 @@ async function live(config: string): Promise<void> {
     }
 
     title(`A new firewall in the middle of a download of ${DOWNLOAD_MIB} MiB`);
+    const next = newVersion(lab, "firewall", "1.1.0");
+    await nfactorJson(["build", next]);
     const download = lab.run(
       "client",
       "curl",
-      ["-sS", "--max-time", "120", "--limit-rate", "40M", "-o", join(lab.folder, "received"), "-w", "%{speed_download}", `http://${lab.serverAddress}/large`],
+      ["-sS", "--max-time", "120", "--limit-rate", "10M", "-o", join(lab.folder, "received"), "-w", "%{speed_download}", `http://${lab.serverAddress}/large`],
       150_000,
     );
-    const next = newVersion(lab, "firewall", "1.1.0");
     const swap = await host.swap("firewall", next);
     const under = (await host.flows("tcp", ":80")).flows.reduce((most, flow) => Math.max(most, flow.bytes[1]), 0);
     const { code, stdout: speed } = await download;
