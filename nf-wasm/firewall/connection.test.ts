@@ -73,6 +73,16 @@ describe("the handshake", () => {
     expect([d.client("S"), d.server("A", { seq: 400, ack: 12_345 }), d.client("R", { seq: 12_345 })]).toEqual(PASSED);
     expect([d.client("S"), d.server("SA", { ack: 1 })]).toEqual(["FORWARD", "FORWARD"]);
   });
+
+  test("but not with data, nor with its end", () => {
+    const d = dialogue();
+    d.client("S");
+    expect([d.server("A", { seq: 400, ack: 12_345, length: 1 }), d.server("FA", { seq: 400, ack: 12_345 })]).toEqual([OUTSIDE, OUTSIDE]);
+  });
+
+  test("a SYN+ACK that nobody asked for begins nothing anew, whatever it acknowledges", () => {
+    for (const ack of [-1000, 5, 500_000]) expect(connected().server("SA", { seq: 77_777, ack })).toBe(OUTSIDE); // the first is number 0 itself
+  });
 });
 
 describe("windows", () => {

@@ -66,6 +66,13 @@ test("in a blocked flow, a SYN of the other side has the rules asked again", asy
   expect(nf.flow("tcp 10.0.0.2:80 > 10.0.0.1:4000").state).toMatchObject({ tag: 0, rule: 1, stage: 2 });
 });
 
+test("and they may say no again", async () => {
+  const nf = await loadNf(HERE, { rules: [{ action: "drop", protocol: "tcp" }] });
+  const back = (flags: string) => String(nf.sendOne(tcp("10.0.0.2:80 > 10.0.0.1:4000", { flags }), SERVER));
+  expect([String(nf.sendOne(tcp("10.0.0.1:4000 > 10.0.0.2:80", { flags: "S" }))), back("S"), back("SA")]).toEqual([POLICY, POLICY, POLICY]);
+  expect(nf.flow("tcp 10.0.0.1:4000 > 10.0.0.2:80").state).toMatchObject({ tag: 128, rule: 1 });
+});
+
 test("ICMP: by type; replies pass; other questions of the same hosts meet the rules", async () => {
   const nf = await loadNf(HERE, {
     default: "drop",
