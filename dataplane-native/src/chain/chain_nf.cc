@@ -98,8 +98,12 @@ Expected<std::unique_ptr<ChainNf>> ChainNf::Create(Engine& engine, const NfSpec&
 Expected<void> ChainNf::CheckFits(const NfSpec& spec) const {
   const std::string who = spec.entry + " (" + spec.name + " " + spec.version + ")";
   if (spec.state_bytes != spec_.state_bytes || spec.state_digest != spec_.state_digest) {
+    const std::string sizes =
+        spec.state_bytes == spec_.state_bytes
+            ? ""
+            : " (" + std::to_string(spec.state_bytes) + " bytes instead of " + std::to_string(spec_.state_bytes) + ")";
     return Fail(ErrorCode::kSwapLayout, who + " lays its flow state out otherwise than the running version " +
-                                            spec_.version + "; start anew with it instead");
+                                            spec_.version + sizes + "; start anew with it instead");
   }
   const Rights wanted = RightsOf(spec), &granted = granted_;
   auto refuse = [&](const std::string& what) {
@@ -204,8 +208,14 @@ void ChainNf::Flip(NfVersion& version) {
   logs_seen = 0;
 }
 
+void ChainNf::DestroyDead() {
+  for (auto& place : dead_) delete place.exchange(nullptr, std::memory_order_acq_rel);
+}
+
 void ChainNf::PauseKeeper() {
   std::lock_guard lock(keeper_mutex_);
+  // The keeper may be busy with other NFs of the chain while one swap after the other brings instances that die.
+  DestroyDead();
   paused_ = true;
 }
 
@@ -222,7 +232,7 @@ void ChainNf::ResumeKeeper(const NfVersion* running) {
 
 void ChainNf::Maintain() {
   std::lock_guard lock(keeper_mutex_);
-  for (auto& place : dead_) delete place.exchange(nullptr, std::memory_order_acq_rel);
+  DestroyDead();
   if (paused_ || native_ != nullptr || spare_.load(std::memory_order_acquire) != nullptr) return;
   if (spare_failed_.load(std::memory_order_relaxed)) return;
   auto made = Instance::Create(engine_, module_, PlanFor(spec_));

@@ -99,7 +99,7 @@ class ChainNf {
 
   Counter faults_total;
   Counter dropped[129];  // 0: without a reason; else reason - 127.
-  uint32_t calls = 0;    // Of process-burst on the active instance.
+  uint64_t calls = 0;    // Of process-burst on the active instance.
   uint32_t logs_seen = 0, logs_lost = 0;
   uint64_t log_second = 0;
   uint32_t logs_in_second = 0;
@@ -107,7 +107,8 @@ class ChainNf {
   // ---- Control threads.
   // A version that fits the entry: states, rights and exports are the same or less. Errors: swap.*, nf.*.
   Expected<std::unique_ptr<NfVersion>> Prepare(const NfSpec& spec);
-  // Keeps the keeper away from this NF for the time of a flip.
+  // Keeps the keeper away from this NF for the time of a flip; until the next one at most four instances can die, since
+  // no more come.
   void PauseKeeper();
   // Takes over what Flip brought (`spec` and module of the version that runs now) and lets the keeper go on.
   void ResumeKeeper(const NfVersion* running);
@@ -124,6 +125,7 @@ class ChainNf {
   Expected<void> CheckFits(const NfSpec& spec) const;
   uint64_t Guest(uint32_t which) const;  // A counter of the active instance, read once.
   void CarryCounters();
+  void DestroyDead();
   static Rights RightsOf(const NfSpec& spec);
 
   Engine& engine_;
