@@ -254,6 +254,7 @@ void Worker::Flip(Command& command) {
 
 void Worker::FinishSwap(Command& command) {
   command.drops = DropsThatASwapCouldCause() - command.drops_before;
+  chain_->nf(command.nf).PublishCounters();  // Its counters may lie in other places now.
   swap_in_progress_ = nullptr;
   command.done.store(true, std::memory_order_release);
 }
@@ -270,6 +271,7 @@ void Worker::Execute(Command& command) {
   if (command.kind == Command::Kind::kSwap) {
     Flip(command);
     command.pause_ns = NsFromTsc(rte_rdtsc() - command.begin_tsc);
+    chain_->nf(command.nf).PublishCounters();
   } else {
     while (command.count < command.limit && command.cursor < flows_->flows_max()) CopyFlows(command);
   }
