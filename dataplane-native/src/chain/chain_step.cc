@@ -185,6 +185,7 @@ void Chain::CallNative(ChainNf& nf, Walk& walk, Call& call) {
                   .lease = nf.has_lease() ? flows_->lease(nf.index(), meta->flow) : 0,
                   .first = first};
   }
+  trapped_ = kNoPlace;
   std::memset(native_results_.data(), 0, call.count * sizeof(abi::Result));
   nf.native()->Process(packets.data(), call.count, walk.direction, now_ns_, native_results_.data());
   for (uint32_t j = 0; j < call.count; ++j) {
