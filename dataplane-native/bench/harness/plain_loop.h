@@ -24,11 +24,8 @@ class PlainLoop {
         nf_(nf),
         keys_(traffic.flows),
         states_(traffic.flows),
-        table_(Must(FlowTable::Create({.flows_max = traffic.flows,
-                                       .with_aliases = false,
-                                       .keys = keys_.data(),
-                                       .key_stride = sizeof(Key),
-                                       .prefer_huge = true}))) {}
+        table_(Must(FlowTable::Create(
+            {.flows_max = traffic.flows, .with_aliases = false, .keys = keys_.data(), .key_stride = sizeof(Key)}))) {}
 
   double Open() { return Run(rings_.opening_packets()); }
   double Run(uint64_t packets) {

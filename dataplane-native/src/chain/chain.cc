@@ -31,7 +31,6 @@ Expected<std::unique_ptr<Chain>> Chain::Create(Engine& engine, const std::vector
     if (!nf) return std::unexpected(nf.error());
     chain->may_edit_ |= specs[i].rights.edit != Edit::kNone;
     chain->nfs_.push_back(std::move(*nf));
-    if (specs[i].state_bytes != 0) chain->stores_.push_back(&chain->nfs_.back()->states());
   }
   return chain;
 }
@@ -47,7 +46,10 @@ void Chain::Connect(const Surroundings& surroundings) {
 
 void Chain::BeginPoll(uint64_t now_ns) {
   now_ns_ = now_ns;
-  for (auto& nf : nfs_) nf->Recover();
+  for (auto& nf : nfs_) {
+    nf->Recover();
+    slots_[nf->index()] = nf->slots();
+  }
 }
 
 void Chain::PrepareCallback(Instance& instance, uint32_t flow) {
@@ -104,7 +106,9 @@ void Chain::Run(uint32_t direction) {
 // Through NFs begin … end - 1, backwards in direction 1, and out.
 void Chain::Pass(Walk& walk, uint32_t begin, uint32_t end) {
   for (uint32_t i = begin; i < end && walk.count != 0; ++i) {
-    Step(*nfs_[walk.direction == 0 ? i : begin + end - 1 - i], walk);
+    const uint32_t at = walk.direction == 0 ? i : begin + end - 1 - i;
+    walk.next = i + 1 == end ? &slots_.back() : &slots_[walk.direction == 0 ? at + 1 : at - 1];
+    Step(*nfs_[at], walk);
   }
   for (uint32_t i = 0; i < walk.count; ++i) Leave(walk.packets[i], walk);
 }

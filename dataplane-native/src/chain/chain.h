@@ -64,6 +64,7 @@ class Chain {
     call.packets[call.count] = mbuf;
     call.flows[call.count++] = meta->flow;
     flows_->actor(meta->flow).pending |= static_cast<uint8_t>(1u << meta->direction);
+    slots_[FirstNf(meta->direction)].Prefetch(meta->flow);
   }
   void Run(uint32_t direction);
   void RunPending() {
@@ -73,9 +74,6 @@ class Chain {
 
   // Tells the NFs that have opened the flow, then forgets it. No call may hold packets of it.
   void Close(uint32_t flow, abi::CloseReason reason) { Close(flow, reason, kNoNf); }
-  void PrefetchStates(uint32_t flow) const {
-    for (const StateStore* store : stores_) store->Prefetch(flow);
-  }
   void PublishCounters();
   uint64_t flows_ended() const { return flows_ended_.value(); }
 
@@ -96,6 +94,7 @@ class Chain {
     PacketRole role = PacketRole::kPacket;
     bool headers_shown = false;  // The shared header area shows exactly these packets as they are now.
     bool payloads_shown = false;
+    const Slots* next = nullptr;  // Of the NF behind the one that is called.
     std::array<rte_mbuf*, abi::kBurstPackets> packets;
   };
   // One call into an instance: which packets of the walk, and what came of it.
@@ -120,6 +119,8 @@ class Chain {
   };
 
   Chain();
+
+  uint32_t FirstNf(uint32_t direction) const { return direction == 0 || size() == 0 ? 0 : size() - 1; }
 
   // chain.cc
   void Pass(Walk& walk, uint32_t begin, uint32_t end);
@@ -163,7 +164,9 @@ class Chain {
   abi::DropReason CheckTuple(const PacketMeta& meta, uint32_t direction, PacketRole role);
 
   std::vector<std::unique_ptr<ChainNf>> nfs_;
-  std::vector<const StateStore*> stores_;  // Those that have slots.
+  // By position, for prefetching: a packet's slot in one NF is fetched while it is in the hands of the NF before, so
+  // that no more is asked of memory at a time than it can give. One more, which stays empty.
+  std::array<Slots, abi::kChainNfsMax + 1> slots_;
   HeaderArea shared_headers_;
   PayloadArea shared_payloads_;
   bool may_edit_ = false;

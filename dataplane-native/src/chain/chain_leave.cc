@@ -57,12 +57,19 @@ abi::DropReason Chain::CheckTuple(const PacketMeta& meta, uint32_t direction, Pa
       AskToClose(meta.flow, abi::CloseReason::kAliasConflict, kNoNf);
       return DropReason::kAliasConflict;
     }
-    flows_->out_tuple(meta.flow) = key;
-    actor.out_tuple = OutTuple::kAlias;
+    // A key that the flow had already needed no alias: then it is its own.
+    actor.out_tuple =
+        flows_->table().AliasOf(meta.flow) != nullptr ? OutTuple::kReverseOfAlias : OutTuple::kReversedKey;
     return DropReason::kNone;
   }
-  const FlowKey& expected = actor.out_tuple == OutTuple::kAlias ? flows_->out_tuple(meta.flow) : actor.key;
-  const bool same = is_later ? SameAddresses(key, expected) : SameKey(key, expected);
+  bool same;
+  if (actor.out_tuple == OutTuple::kSameAsKey) {
+    same = is_later ? SameAddresses(key, actor.key) : SameKey(key, actor.key);
+  } else {
+    const FlowKey& answer =
+        actor.out_tuple == OutTuple::kReverseOfAlias ? *flows_->table().AliasOf(meta.flow) : actor.key;
+    same = is_later ? SameAddresses(key, answer.Reversed()) : ReverseKeys(key, answer);
+  }
   return same ? DropReason::kNone : DropReason::kKeyChanged;
 }
 

@@ -73,6 +73,12 @@ class ChainNf {
     QuarantineMode quarantine;
   };
   const Rights& rights() const { return rights_; }
+  // Slots as the active instance sees them.
+  Slots slots() const {
+    Slots slots = states_.slots();
+    if (active_ != nullptr) slots.at = active_->states();
+    return slots;
+  }
   // Null while there is none: then packets drop as nf_unavailable.
   Instance* active() const { return active_; }
   bool is_quarantined() const { return quarantined_.load(std::memory_order_relaxed); }

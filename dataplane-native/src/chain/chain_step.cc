@@ -84,6 +84,7 @@ void Chain::Show(ChainNf& nf, Walk& walk, Call& call) {
     const PacketMeta& meta = *MetaOf(mbuf);
     const ParsedPacket& parsed = meta.parsed;
     FlowActor& actor = flows_->actor(meta.flow);
+    walk.next->Prefetch(meta.flow);
     uint16_t flags = parsed.flags;
     if ((actor.opened & bit) == 0) [[unlikely]] {
       actor.opened |= bit;
@@ -172,6 +173,7 @@ void Chain::CallNative(ChainNf& nf, Walk& walk, Call& call) {
     rte_mbuf* mbuf = walk.packets[j];
     PacketMeta* meta = MetaOf(mbuf);
     FlowActor& actor = flows_->actor(meta->flow);
+    walk.next->Prefetch(meta->flow);
     const bool first = (actor.opened & nf.bit()) == 0;
     if (first) {
       actor.opened |= nf.bit();

@@ -12,7 +12,12 @@
 namespace nf {
 
 // What is known about the tuple with which the flow's packets of direction 0 leave (docs/packet_path.md, section 7).
-enum class OutTuple : uint8_t { kUnknown, kSameAsKey, kAlias };
+enum class OutTuple : uint8_t {
+  kUnknown,
+  kSameAsKey,
+  kReversedKey,     // The ends have changed places.
+  kReverseOfAlias,  // The responder answers the flow table's alias.
+};
 
 struct alignas(128) FlowActor {
   FlowKey key;  // As the initiator sends. First: the flow table reads it here.

@@ -23,7 +23,7 @@ Expected<FlowTable> FlowTable::Create(const Options& options) {
   const uint64_t homes = keys / kKeysPerHome + 1;
   // A chain with k overflow buckets holds more than 10 k keys, so there are never more than this many of them.
   const uint64_t overflow = (keys - 1) / kSlots;
-  auto buckets = SharedRegion::Create("nfactor-flow-table", (homes + overflow) * sizeof(Bucket), options.prefer_huge);
+  auto buckets = PrivateMemory::Create("the flow table", (homes + overflow) * sizeof(Bucket));
   if (!buckets) return std::unexpected(buckets.error());
 
   FlowTable table;
@@ -38,11 +38,10 @@ Expected<FlowTable> FlowTable::Create(const Options& options) {
     table.overflow_free_ = static_cast<uint32_t>(i);
   }
   if (options.with_aliases) {
-    auto aliases =
-        SharedRegion::Create("nfactor-aliases", uint64_t{options.flows_max} * sizeof(FlowKey), options.prefer_huge);
+    auto aliases = PrivateMemory::Create("aliases of flows", uint64_t{options.flows_max} * sizeof(Alias));
     if (!aliases) return std::unexpected(aliases.error());
     table.aliases_memory_ = std::move(*aliases);
-    table.aliases_ = reinterpret_cast<FlowKey*>(table.aliases_memory_.data());
+    table.aliases_ = reinterpret_cast<Alias*>(table.aliases_memory_.data());
   }
   return table;
 }
@@ -84,8 +83,8 @@ bool FlowTable::SetAlias(uint32_t flow, const FlowKey& key) {
   const uint64_t hash = Hash(key);
   const FlowMatch known = Find(key, hash);
   if (known.found()) return known.flow == flow;
-  NF_CHECK(aliases_[flow].ip_version == 0, "a flow has one alias");
-  aliases_[flow] = key;
+  NF_CHECK(aliases_[flow].key.ip_version == 0, "a flow has one alias");
+  aliases_[flow].key = key;
   InsertEntry(flow | kAliasBit, hash);
   return true;
 }
@@ -94,8 +93,8 @@ void FlowTable::Erase(uint32_t flow) {
   NF_CHECK(flow < flows_max_, "the flow has an actor");
   EraseEntry(flow, Hash(KeyOf(flow)));
   if (AliasOf(flow) == nullptr) return;
-  EraseEntry(flow | kAliasBit, Hash(aliases_[flow]));
-  aliases_[flow] = FlowKey{};
+  EraseEntry(flow | kAliasBit, Hash(aliases_[flow].key));
+  aliases_[flow].key = FlowKey{};
 }
 
 void FlowTable::EraseEntry(uint32_t entry, uint64_t hash) {

@@ -24,8 +24,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/private_memory.h"
 #include "base/result.h"
-#include "base/shared_region.h"
 #include "flow/flow_hash.h"
 #include "packet/flow_key.h"
 #include "packet/packet_meta.h"
@@ -42,11 +42,10 @@ struct FlowMatch {
 class FlowTable {
  public:
   struct Options {
-    uint32_t flows_max;        // Actors: indexes are 0 … flows_max - 1. Below 2^30.
-    bool with_aliases;         // Needed by chains with an NF that has `edit` only.
-    const void* keys;          // FlowKey of flow 0; outlives the table.
-    size_t key_stride;         // Bytes from one flow's key to the next one's.
-    bool prefer_huge = false;  // Huge pages for the table, where there are some.
+    uint32_t flows_max;  // Actors: indexes are 0 … flows_max - 1. Below 2^30.
+    bool with_aliases;   // Needed by chains with an NF that has `edit` only.
+    const void* keys;    // FlowKey of flow 0; outlives the table.
+    size_t key_stride;   // Bytes from one flow's key to the next one's.
   };
   static Expected<FlowTable> Create(const Options& options);
 
@@ -96,7 +95,10 @@ class FlowTable {
 
   // The alias of a flow that has one, else null.
   const FlowKey* AliasOf(uint32_t flow) const {
-    return aliases_ != nullptr && aliases_[flow].ip_version != 0 ? &aliases_[flow] : nullptr;
+    return aliases_ != nullptr && aliases_[flow].key.ip_version != 0 ? &aliases_[flow].key : nullptr;
+  }
+  void PrefetchAlias(uint32_t flow) const {
+    if (aliases_ != nullptr) __builtin_prefetch(&aliases_[flow]);
   }
 
   // The same for both directions, and for nobody to foresee. Differs between processes.
@@ -117,12 +119,15 @@ class FlowTable {
     uint32_t flows[kSlots];
   };
   static_assert(sizeof(Bucket) == 64);
+  struct alignas(64) Alias {  // A cache line, not parts of two.
+    FlowKey key;              // ip_version 0: none.
+  };
 
   FlowTable() = default;
   static const FlowHashSecret secret_;
 
   const FlowKey& KeyOf(uint32_t entry) const {
-    return entry & kAliasBit ? aliases_[entry & ~kAliasBit]
+    return entry & kAliasBit ? aliases_[entry & ~kAliasBit].key
                              : *reinterpret_cast<const FlowKey*>(keys_ + uint64_t{entry} * key_stride_);
   }
   // Which bucket a hash belongs to: its upper half, scaled. The tag is from its lower half.
@@ -163,13 +168,13 @@ class FlowTable {
   Bucket* buckets_ = nullptr;
   const uint8_t* keys_ = nullptr;
   size_t key_stride_ = 0;
-  FlowKey* aliases_ = nullptr;  // By flow; ip_version 0: none.
+  Alias* aliases_ = nullptr;  // By flow.
   uint32_t home_buckets_ = 0;
   uint32_t overflow_free_ = kNoBucket;
   uint32_t size_ = 0;
   uint32_t flows_max_ = 0;
-  SharedRegion buckets_memory_;
-  SharedRegion aliases_memory_;
+  PrivateMemory buckets_memory_;
+  PrivateMemory aliases_memory_;
 };
 
 }  // namespace nf

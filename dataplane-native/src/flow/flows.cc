@@ -24,7 +24,7 @@ void Sort(Flows::Due* due, uint32_t count) {
 Expected<std::unique_ptr<Flows>> Flows::Create(const Options& options) {
   std::unique_ptr<Flows> flows(new Flows(options));
   const uint32_t max = options.flows_max;
-  auto actors = SharedRegion::Create("nfactor-actors", uint64_t{max} * sizeof(FlowActor), true);
+  auto actors = PrivateMemory::Create("flow actors", uint64_t{max} * sizeof(FlowActor));
   if (!actors) return std::unexpected(actors.error());
   flows->actors_memory_ = std::move(*actors);
   flows->actors_ = reinterpret_cast<FlowActor*>(flows->actors_memory_.data());
@@ -34,16 +34,9 @@ Expected<std::unique_ptr<Flows>> Flows::Create(const Options& options) {
   auto table = FlowTable::Create({.flows_max = max,
                                   .with_aliases = options.with_aliases,
                                   .keys = flows->actors_,
-                                  .key_stride = sizeof(FlowActor),
-                                  .prefer_huge = true});
+                                  .key_stride = sizeof(FlowActor)});
   if (!table) return std::unexpected(table.error());
   flows->table_.emplace(std::move(*table));
-  if (options.with_aliases) {
-    auto tuples = SharedRegion::Create("nfactor-out-tuples", uint64_t{max} * sizeof(FlowKey), true);
-    if (!tuples) return std::unexpected(tuples.error());
-    flows->out_tuples_memory_ = std::move(*tuples);
-    flows->out_tuples_ = reinterpret_cast<FlowKey*>(flows->out_tuples_memory_.data());
-  }
 
   for (uint32_t nf = 0; nf < options.nfs; ++nf) {
     const bool leases = options.lease_sizes[nf] != 0;
@@ -199,8 +192,7 @@ std::vector<uint32_t> Flows::InOrder() const {
 }
 
 size_t Flows::memory_bytes() const {
-  return actors_memory_.bytes() + table_->memory_bytes() + out_tuples_memory_.bytes() +
-         uint64_t{options_.flows_max} * 2 * sizeof(uint32_t);
+  return actors_memory_.bytes() + table_->memory_bytes() + uint64_t{options_.flows_max} * 2 * sizeof(uint32_t);
 }
 
 }  // namespace nf

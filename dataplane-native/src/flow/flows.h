@@ -13,8 +13,8 @@
 #include <span>
 #include <vector>
 
+#include "base/private_memory.h"
 #include "base/result.h"
-#include "base/shared_region.h"
 #include "flow/flow_actor.h"
 #include "flow/flow_table.h"
 #include "flow/idle_times.h"
@@ -43,9 +43,11 @@ class Flows {
   uint32_t open() const { return open_; }
   uint64_t opened() const { return opened_; }
 
+  // All of the flow that one of its packets needs; which key of it the packet shows is not known yet.
   void Prefetch(uint32_t flow) const {
+    __builtin_prefetch(&actors_[flow]);
     __builtin_prefetch(&actors_[flow].last_seen_ns, 1);
-    if (out_tuples_ != nullptr) __builtin_prefetch(&out_tuples_[flow]);
+    table_->PrefetchAlias(flow);
   }
 
   // Makes `key` (not in the table) a flow with its initiator's first packet; kNoFlow when there is no free actor.
@@ -57,9 +59,6 @@ class Flows {
 
   // 1 + index of the value that NF `nf` leased for the flow; 0: none.
   uint32_t lease(uint32_t nf, uint32_t flow) const { return leased_[nf] == nullptr ? 0 : leased_[nf][flow]; }
-
-  // Of flows whose OutTuple is kAlias. Only with_aliases.
-  FlowKey& out_tuple(uint32_t flow) { return out_tuples_[flow]; }
 
   // The tick after which the flow is due.
   uint64_t DeadlineOf(const FlowActor& actor) const {
@@ -94,14 +93,12 @@ class Flows {
   void ReturnLeases(uint32_t flow, uint64_t now_ns);
 
   Options options_;
-  SharedRegion actors_memory_;
+  PrivateMemory actors_memory_;
   FlowActor* actors_ = nullptr;
   std::optional<FlowTable> table_;
   uint32_t free_ = kNoFlow;  // Head of the free actors, linked through their idle_ms.
   uint32_t open_ = 0;
   uint64_t opened_ = 0;
-  SharedRegion out_tuples_memory_;
-  FlowKey* out_tuples_ = nullptr;
   std::vector<std::unique_ptr<Leases>> pools_;       // By position.
   std::vector<std::unique_ptr<uint32_t[]>> leased_;  // By position, then flow.
   std::vector<uint32_t> timer_index_;                // By position: which of the timer NFs it is.

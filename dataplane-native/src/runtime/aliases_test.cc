@@ -109,6 +109,32 @@ TEST(AliasesTest, ATakenReturnKeyClosesTheNewFlow) {
   EXPECT_EQ(run.counter(1, 2), 0x67u);  // The chain is told.
 }
 
+TEST(AliasesTest, EndsThatChangePlacesAreTheFlowsOwnKey) {
+  TestRun run;
+  // Exchanges the ends of direction 0 where the payload begins with x.
+  run.AddNf({.name = "turns", .rights = kHeaders, .process_burst = ForEachPacket(R"(
+    (i32.store (local.get $result) (i32.const 1))
+    (if (i32.and (i32.eqz (i32.load8_u offset=21 (local.get $descriptor)))
+                 (i32.eq (i32.load8_u (i32.load offset=4 (local.get $descriptor))) (i32.const 120))) (then
+      (i32.store (local.get $result) (i32.const 0x10001))
+      (local.set $x (i32.load (local.get $descriptor)))
+      (local.set $y (i32.load offset=26 (local.get $x)))
+      (i32.store offset=26 (local.get $x) (i32.load offset=30 (local.get $x)))
+      (i32.store offset=30 (local.get $x) (local.get $y))
+      (i32.store offset=34 (local.get $x) (i32.rotl (i32.load offset=34 (local.get $x)) (i32.const 16))))))")});
+  const std::string as_it_came =
+      Ethernet(0x0800, Ipv4({.source = kClientAddress, .destination = kServerAddress}, Udp(1000, 53, "y")));
+  const std::string answer = Frame(kServerAddress, 53, kClientAddress, 1000);
+  run.Client(Out(1000));
+  run.Client(Out(1000), 200);
+  run.Client(as_it_came, 400);
+  run.Server(answer, 600);
+  run.Run();
+  EXPECT_EQ(run.sent_frames(), (std::vector<std::string>{answer, answer, answer}));
+  EXPECT_EQ(run.dropped("key_changed"), 1u);
+  EXPECT_EQ(run.ended().size(), 1u);
+}
+
 TEST(AliasesTest, AKeyThatAnotherFlowWasOpenedWithIsTakenToo) {
   TestRun run;
   run.AddNf(NatNf());

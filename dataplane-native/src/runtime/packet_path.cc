@@ -47,7 +47,6 @@ void PacketPath::Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns) {
     const uint32_t flow = table.Candidate(hashes[i]);
     if (flow == kNoFlow) continue;
     flows_.Prefetch(flow);
-    chain_.PrefetchStates(flow);
   }
   counters_.received.Add(count);
   counters_.received_bytes.Add(bytes);

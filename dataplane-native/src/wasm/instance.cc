@@ -200,6 +200,7 @@ void Instance::FindAreas(const InstancePlan& plan) {
   log_ring_ = reinterpret_cast<abi::LogRing*>(result + abi::kLogRingOffset);
   log_records_ = reinterpret_cast<abi::LogRecord*>(result + abi::kLogRecordsOffset);
   emit_area_ = wasm_->memory->emit_area();
+  if (plan.state != nullptr) states_ = wasm_->memory->base() + abi::kStateAreaAddress;
   burst_header_->config_length = static_cast<uint32_t>(plan.config.size());
   for (size_t i = 0; i < std::size(kOptional); ++i) optional_[i] = wasm_->module->wasm().exports[Index(kOptional[i])];
 }

@@ -83,9 +83,12 @@ class Instance {
   abi::Result* results() const { return results_; }                // kBurstPackets; guest-written: read once.
   abi::EmitRecord* emit_records() const { return emit_records_; }  // kEmitsPerBurstMax; guest-written.
   uint8_t* emit_area() const { return emit_area_; }                // Null without the right. Guest-written.
-  uint64_t* counters() const { return counters_; }                 // kCountersMax; guest-written.
-  abi::LogRing* log_ring() const { return log_ring_; }             // Guest-written.
-  abi::LogRecord* log_records() const { return log_records_; }     // kLogRecords; guest-written.
+  // The state store where the guest sees it, for prefetching: the host's own mapping would leave the translation of
+  // these addresses to the guest. Null without state.
+  const uint8_t* states() const { return states_; }
+  uint64_t* counters() const { return counters_; }              // kCountersMax; guest-written.
+  abi::LogRing* log_ring() const { return log_ring_; }          // Guest-written.
+  abi::LogRecord* log_records() const { return log_records_; }  // kLogRecords; guest-written.
   uint32_t state_version() const { return state_version_; }
   bool has(OptionalExport which) const { return optional_[static_cast<size_t>(which)]; }
   bool dead() const { return dead_; }
@@ -116,6 +119,7 @@ class Instance {
   abi::Result* results_ = nullptr;
   abi::EmitRecord* emit_records_ = nullptr;
   uint8_t* emit_area_ = nullptr;
+  const uint8_t* states_ = nullptr;
   uint64_t* counters_ = nullptr;
   abi::LogRing* log_ring_ = nullptr;
   abi::LogRecord* log_records_ = nullptr;
