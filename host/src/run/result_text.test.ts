@@ -33,7 +33,7 @@ test("the text has counts by reason, flows with fields that are not zero, faults
   expect(summaryText(summary(1)).split("\n")).toEqual([
     "1,200 received, 1,190 sent, 10 dropped, 0 held",
     "  9  fw.policy",
-    "  1  malformed_ipv4",
+    "  1  malformed_ipv4  IPv4 header or total length inconsistent.",
     "3 flows",
     "  tcp 10.0.0.1:4000 > [fd00::2]:80 vlan 7  1 + 0 packets, 512 + 4,096 bytes",
     "    fw: seen=12 name=a\\u{1b}[31m",

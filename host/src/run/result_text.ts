@@ -1,4 +1,5 @@
 /** The end of a run as people read it, and as the one JSON object, which is written in pieces: its flows may be more than one string can hold. */
+import { DROP_REASON_DOCS } from "@nfactor/sdk/abi";
 import { flowText } from "../result/flow_text.ts";
 import type { FaultJson, FlowJson, RunResult } from "../result/run_result.ts";
 import { count, plural, safeText, table } from "../result/text.ts";
@@ -37,7 +38,7 @@ export function summaryText({ packets, flows, faults }: RunSummary): string {
     lines.push(
       indent(
         table(
-          reasons.map(([reason, n]) => [count(n), reason]),
+          reasons.map(([reason, n]) => [count(n), reason, DROP_REASON_DOCS[reason] ?? ""]),
           [0],
         ),
       ),

@@ -67,6 +67,10 @@ export function emitTs(model: AbiModel): string {
       out.push(`const ${fn}s: ReadonlyMap<number, string> = new Map([${e.values.map((v) => `[${v.value}, "${v.name}"]`).join(", ")}]);`);
       out.push(`/** The name of a ${e.name}; unknown_<value> for a value that has none. */`);
       out.push(`export function ${fn}(value: number): string {\n  return ${fn}s.get(value) ?? \`unknown_\${String(value)}\`;\n}`, "");
+      if (e.name === "drop_reason") {
+        out.push("/** What a drop reason means, for people; by its name. */", `export const DROP_REASON_DOCS: Readonly<Record<string, string>> = {`);
+        out.push(...e.values.map((v) => `  ${v.name}: ${JSON.stringify(v.doc)},`), "};", "");
+      }
     }
   }
   out.push(...emitExports(abi.exports.required, abi.exports.optional, abi.exports.memory));

@@ -482,7 +482,7 @@ export enum DropReason {
   truncated_headers = 7,
   /** Headers longer than header_stride. */
   header_too_long = 8,
-  /** Frame longer than frame_bytes_max. */
+  /** Frame longer than frame_bytes_max; as a rule segments that the kernel joined: turn GRO and TSO off where frames are taken. */
   frame_too_long = 9,
   /** Neither IPv4 nor IPv6, and the policy says drop. */
   non_ip = 10,

@@ -495,7 +495,7 @@ export const DropReason = {
   truncated_headers: 7,
   /** Headers longer than header_stride. */
   header_too_long: 8,
-  /** Frame longer than frame_bytes_max. */
+  /** Frame longer than frame_bytes_max; as a rule segments that the kernel joined: turn GRO and TSO off where frames are taken. */
   frame_too_long: 9,
   /** Neither IPv4 nor IPv6, and the policy says drop. */
   non_ip: 10,
@@ -537,6 +537,36 @@ const dropReasonNames: ReadonlyMap<number, string> = new Map([[0, "none"], [1, "
 export function dropReasonName(value: number): string {
   return dropReasonNames.get(value) ?? `unknown_${String(value)}`;
 }
+
+/** What a drop reason means, for people; by its name. */
+export const DROP_REASON_DOCS: Readonly<Record<string, string>> = {
+  none: "Not dropped.",
+  malformed_ethernet: "Shorter than an Ethernet header, or cut inside a VLAN tag.",
+  malformed_ipv4: "IPv4 header or total length inconsistent.",
+  malformed_ipv6: "IPv6 header, extension header or payload length inconsistent.",
+  malformed_l4: "TCP, UDP, SCTP or ICMP header does not fit.",
+  malformed_icmp_error: "ICMP error without a usable inner packet.",
+  malformed_fragment: "First fragment without its L4 header, or a fragment beyond 65,535 bytes.",
+  truncated_headers: "The capture ends before the headers do.",
+  header_too_long: "Headers longer than header_stride.",
+  frame_too_long: "Frame longer than frame_bytes_max; as a rule segments that the kernel joined: turn GRO and TSO off where frames are taken.",
+  non_ip: "Neither IPv4 nor IPv6, and the policy says drop.",
+  icmp_error_no_flow: "ICMP error about a flow that is not known.",
+  fragment_no_flow: "Later fragment whose flow has ended or was refused.",
+  fragment_timeout: "Held fragment whose first fragment did not come in time.",
+  fragment_overflow: "A bound on held fragments or tracked datagrams was reached.",
+  flow_table_full: "No room for a new flow.",
+  flow_refused: "An NF refused this flow a moment ago.",
+  nf_fault: "The NF faulted on this packet.",
+  nf_unavailable: "The NF is being restarted.",
+  nf_quarantined: "The NF faulted too often and fails closed.",
+  alias_conflict: "The flow's return key belongs to another flow.",
+  key_changed: "The packet would leave with another five-tuple than the flow's first.",
+  port_full: "The output port did not take the frame.",
+  no_mbuf: "The packet pool is empty.",
+  emit_invalid: "An emitted frame that does not parse.",
+  shutdown: "Held or queued when the run ended.",
+};
 
 export const FaultKind = {
   /** Access outside what the NF may touch. */

@@ -380,7 +380,7 @@ enum class DropReason : uint8_t {
   kMalformedFragment = 6,  // First fragment without its L4 header, or a fragment beyond 65,535 bytes.
   kTruncatedHeaders = 7,  // The capture ends before the headers do.
   kHeaderTooLong = 8,  // Headers longer than header_stride.
-  kFrameTooLong = 9,  // Frame longer than frame_bytes_max.
+  kFrameTooLong = 9,  // Frame longer than frame_bytes_max; as a rule segments that the kernel joined: turn GRO and TSO off where frames are taken.
   kNonIp = 10,  // Neither IPv4 nor IPv6, and the policy says drop.
   kIcmpErrorNoFlow = 11,  // ICMP error about a flow that is not known.
   kFragmentNoFlow = 12,  // Later fragment whose flow has ended or was refused.
