@@ -166,7 +166,7 @@ TEST(AllocationsTest, BadResultsDoNotAllocateEither) {
   LoopPort port;
   TestRun run;
   run.spec.input = FabricInput{.client = &port, .server = &port, .pool = TestPool(), .is_capture = true};
-  run.AddNf({.name = "a", .on_fault = OnFault::kCloseFlow, .quarantine = QuarantineMode::kOpen});
+  run.AddNf({.name = "a", .on_fault = OnFault::kDrop, .quarantine = QuarantineMode::kOpen});
   port.Add(UdpFrame(1000, Payload({{.out_port = 1}})));
   port.Add(UdpFrame(1001));
   AllocationsIn(run, port, 1);

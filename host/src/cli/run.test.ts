@@ -67,11 +67,12 @@ test("an endless loop is a fault of the NF, and costs the other flows no packet"
   const { line } = await changed("looper", "while (p.flow.initiatorPort == 41452) {}");
   const { code, stdout, stderr } = await cli.run("run", "--json", "--in", "in.pcap", "--chain", "./looper");
   expect(code).toBe(0);
-  const { faults, packets } = runResultSchema.parse(JSON.parse(stdout));
-  expect(faults).toMatchObject([{ nf: "looper", kind: "deadline", file: "assembly/index.ts", line }]);
+  const { faults, packets, flows } = runResultSchema.parse(JSON.parse(stdout));
+  expect(faults).toMatchObject([{ nf: "looper", kind: "deadline", file: "assembly/index.ts", line, count: 1 }]);
   expect(stderr).toContain(`looper/assembly/index.ts:${line}:`);
-  // Only packets on which it looped are lost.
-  expect(packets).toEqual({ received: 161, sent: 161 - faults[0]!.count, held: 0, dropped: { nf_fault: faults[0]!.count } });
+  // Only the connection on which it looped is lost: its packet, and for a while those that follow. It has 10.
+  expect(packets).toEqual({ received: 161, sent: 151, held: 0, dropped: { nf_fault: 1, flow_refused: 9 } });
+  expect(flows.filter(({ key }) => key.initiator.port === 41452)).toMatchObject([{ packets: [1, 0] }]);
 });
 
 test("a rule that the firewall cannot read is an error at its place in the file", async () => {
