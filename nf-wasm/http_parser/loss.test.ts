@@ -258,4 +258,13 @@ describe("a SYN", () => {
     c.say(1, ok());
     expect(c.exchanges).toEqual(["GET /a h 200", "GET /b h 200"]);
   });
+
+  test("may carry data when it begins anew, too: the answer is to that", () => {
+    const c = new Connection(nf);
+    c.say(0, get("/unanswered"));
+    c.segment(0, { flags: "S", seq: 70_000, ack: 0, payload: Buffer.from(get("/a")) });
+    c.segment(1, { flags: "SA", seq: 90_000, ack: 70_001 });
+    c.segment(1, { flags: "PA", seq: 90_001, ack: 70_001, payload: Buffer.from(ok(201)) });
+    expect(c.exchanges).toEqual(["GET /unanswered h 0", "GET /a h 201"]);
+  });
 });
