@@ -7,7 +7,8 @@
 // included.
 //   pause           what the turn with the flip took beyond an ordinary turn (baseline: an ordinary turn)
 //   boundary        of that, until the ports are looked at: what the runtime reports itself
-//   next_bursts     what the following 8 turns took beyond ordinary ones, together: the new instance is cold
+//   warm_up         what each of the turns before takes longer, in which the lcore gets the new instance into its
+//   caches next_bursts     what the following 8 turns took beyond ordinary ones, together: the new instance is cold
 //   slowest_burst   the longest turn while a version is prepared or destroyed (baseline: as long without that)
 //   packets_dropped received - sent - held
 #include <pthread.h>
@@ -103,6 +104,7 @@ class SwapBench {
  public:
   SwapBench(BenchReport& report, Engine& engine, uint32_t flows)
       : report_(report),
+        flows_(flows),
         what_(flows >= 1u << 20 ? "1M flows" : std::to_string(flows >> 10) + "k flows"),
         run_(engine, {.chain = ShippedChain(engine, {"firewall", "nat44"}, flows),
                       .traffic = {.flows = flows, .protocol = 17, .replies = false}}),
@@ -119,9 +121,10 @@ class SwapBench {
       OneSwap();
       dropped_.push_back(static_cast<double>(Lost(counters) - lost));
     }
-    Must(run_.worker().flows_open() == run_.traffic().flows, "flows ended meanwhile");
+    Must(run_.worker().flows_open() == flows_, "flows ended meanwhile");
     report_.Add(what_, "pause", "ns", pause_, BenchReport::Median(ordinary_));
     report_.Add(what_, "boundary", "ns", boundary_);
+    if (!warm_up_.empty()) report_.Add(what_, "warm_up", "ns", warm_up_);
     report_.Add(what_, "next_bursts", "ns", next_);
     report_.Add(what_, "slowest_burst", "us", slowest_, BenchReport::Median(slowest_ordinary_));
     report_.Add(what_, "packets_dropped", "packets", dropped_);
@@ -135,9 +138,12 @@ class SwapBench {
   }
 
   uint64_t Turn() {
-    run_.Offer(kPacketsPerTurn);
-    const uint64_t cycles = run_.Turns();
-    run_.Collect();
+    run_.rings().Offer(kPacketsPerTurn);
+    const uint64_t begin = rte_rdtsc();
+    const uint32_t taken = run_.worker().Turn();
+    const uint64_t cycles = rte_rdtsc() - begin;
+    Must(taken == kPacketsPerTurn, "a turn takes what is there");
+    run_.rings().Collect();
     return cycles;
   }
 
@@ -148,12 +154,14 @@ class SwapBench {
     swapper_.command.store(nullptr);
     swapper_.Begin();
     double slowest = 0, flip = 0, next = 0;
+    std::vector<double> warming;
     uint32_t after = 0, count = 0;
     for (; !swapper_.done() || after < kTurnsAfter; ++count) {
       const double took = Ns(Turn());
       const Command* command = swapper_.command.load(std::memory_order_acquire);
       if (command == nullptr || !command->flipped) {
         slowest = std::max(slowest, took);
+        if (command != nullptr) warming.push_back(took - ordinary);
       } else if (flip == 0) {
         flip = took - ordinary;
         boundary_.push_back(static_cast<double>(command->pause_ns));
@@ -168,6 +176,7 @@ class SwapBench {
     ordinary_.push_back(ordinary);
     pause_.push_back(flip);
     next_.push_back(next);
+    if (!warming.empty()) warm_up_.push_back(BenchReport::Median(warming));
     slowest_.push_back(slowest / 1e3);
     slowest_ordinary_.push_back(*std::max_element(turns.begin(), turns.end()) / 1e3);
     prepare_.push_back(swapper_.prepare_ms);
@@ -175,18 +184,20 @@ class SwapBench {
   }
 
   void Forget() {
-    for (auto* values :
-         {&ordinary_, &pause_, &boundary_, &next_, &slowest_, &slowest_ordinary_, &dropped_, &to_flip_, &prepare_}) {
+    for (auto* values : {&ordinary_, &pause_, &boundary_, &warm_up_, &next_, &slowest_, &slowest_ordinary_, &dropped_,
+                         &to_flip_, &prepare_}) {
       values->clear();
     }
   }
 
   BenchReport& report_;
+  uint32_t flows_;
   std::string what_;
   RingRun run_;
   Swapper swapper_;
   uint32_t ordinary_turns_ = kOrdinaryTurnsMin;
-  std::vector<double> ordinary_, pause_, boundary_, next_, slowest_, slowest_ordinary_, dropped_, to_flip_, prepare_;
+  std::vector<double> ordinary_, pause_, boundary_, warm_up_, next_, slowest_, slowest_ordinary_, dropped_, to_flip_,
+      prepare_;
 };
 
 }  // namespace

@@ -145,6 +145,8 @@ Expected<std::unique_ptr<NfVersion>> ChainNf::Prepare(const NfSpec& spec) {
     if (!made) return Fail(made.error().code, spec.entry + ": " + made.error().message);
     *instance = std::move(*made);
   }
+  version->active->AddTo(version->warm_up);
+  version->warm_up.Add(version.get(), sizeof *version);
   return version;
 }
 

@@ -35,6 +35,7 @@ struct NfVersion {
   std::unique_ptr<Instance> active, spare;
   // For each of its counters the running version's counter of that name, which it goes on from; -1: none.
   std::array<int8_t, abi::kCountersMax> goes_on_from{};
+  WarmUp warm_up;  // Of the active instance, for the lcore's turns before the flip.
 };
 
 class ChainNf {

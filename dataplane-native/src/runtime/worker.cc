@@ -16,6 +16,7 @@ using abi::DropReason;
 
 constexpr uint64_t kNsPerMs = 1'000'000;
 constexpr uint32_t kPublishEvery = 64;      // Polls between copies of the NFs' counters.
+constexpr uint32_t kWarmUpLines = 64;       // Cache lines of a new instance in a turn: about 0.1 us.
 constexpr uint32_t kInspectPerTurn = 4096;  // Actors that a listing of flows looks at in one turn.
 
 uint64_t NsFromTsc(uint64_t cycles) {
@@ -105,6 +106,7 @@ uint32_t Worker::Turn() {
   const uint32_t taken = inputs_.is_capture ? TurnCapture() : TurnLive();
   if (swap != nullptr) [[unlikely]]
     FinishSwap(*swap);
+  is_busy_ = taken != 0;
   return taken;
 }
 
@@ -222,6 +224,9 @@ void Worker::ServeCommands() {
     return;
   }
   if (swap_in_progress_ != nullptr) return;
+  // Caches know nothing of the new instance yet. When packets come one turn after the other, they get to know it before
+  // the first of them waits for it.
+  if (is_busy_ && !inputs_.is_capture && !command->version->warm_up.Step(kWarmUpLines)) return;
   commands_.Pop();
   Flip(*command);
   swap_in_progress_ = command;

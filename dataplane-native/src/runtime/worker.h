@@ -97,6 +97,7 @@ class Worker {
   uint64_t last_tick_ns_ = 0;  // Of the NFs' tick.
   bool is_started_ = false;
   uint32_t polls_ = 0;
+  bool is_busy_ = false;   // The last turn took packets.
   uint64_t poll_tsc_ = 0;  // Time that the last poll with packets took.
   // From a capture: packets read ahead, which belong to the next poll.
   std::array<rte_mbuf*, abi::kBurstPackets> ahead_;

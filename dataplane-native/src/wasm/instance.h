@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "base/shared_region.h"
+#include "base/warm_up.h"
 #include "nf_abi.h"
 
 union wasmtime_val_raw;
@@ -92,6 +93,9 @@ class Instance {
   uint32_t state_version() const { return state_version_; }
   bool has(OptionalExport which) const { return optional_[static_cast<size_t>(which)]; }
   bool dead() const { return dead_; }
+
+  // What the first calls will touch: code, heap, areas.
+  void AddTo(WarmUp& warm_up) const;
 
   // Calls of the lcore. True when the guest returned; false after a trap or deadline: then fault() says what, and the
   // instance is dead (a call of a dead one is false at once). Arguments are guest addresses of docs/abi.md. FlowTimer
