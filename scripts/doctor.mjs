@@ -4,7 +4,18 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { availableParallelism, freemem, release, totalmem } from "node:os";
 import { join } from "node:path";
-import { CARGO_PACKAGES, CARGO_WANTED, DEBIAN_PACKAGES, NODE_WANTED, atLeast, findCargo, hugepages, isInstalled, isRoot, versionOf } from "./lib/requirements.mjs";
+import {
+  CARGO_PACKAGES,
+  CARGO_WANTED,
+  DEBIAN_PACKAGES,
+  NODE_WANTED,
+  atLeast,
+  findCargo,
+  hugepages,
+  isInstalled,
+  isRoot,
+  versionOf,
+} from "./lib/requirements.mjs";
 import { BUILD, ROOT, hashOf, stampIs } from "./lib/steps.mjs";
 
 const text = (version) => (version ? version.join(".") : "none");
@@ -17,13 +28,7 @@ function toolchain() {
   add("Node", atLeast(node, NODE_WANTED) ? "ok" : "missing", text(node), `>= ${text(NODE_WANTED)}`, "install a newer Node");
   const cargo = findCargo();
   const version = versionOf(cargo ?? "cargo");
-  add(
-    "cargo",
-    cargo ? "ok" : "missing",
-    text(version),
-    `>= ${text(CARGO_WANTED)} (builds Wasmtime)`,
-    `apt-get install ${CARGO_PACKAGES.join(" ")}`,
-  );
+  add("cargo", cargo ? "ok" : "missing", text(version), `>= ${text(CARGO_WANTED)} (builds Wasmtime)`, `apt-get install ${CARGO_PACKAGES.join(" ")}`);
   for (const pkg of DEBIAN_PACKAGES) {
     const there = isInstalled(pkg);
     add(
