@@ -50,6 +50,12 @@ describe("a goal", () => {
     );
   });
 
+  it("stands beside another one of the same row", () => {
+    const row = { ...ROW, name: "chain", case: "firewall, nat44, 64k flows", metric: "packet", median: 99, ratio: 1.3 };
+    expect(goalOf(row)).toBe("≤ 1.25 ×: missed; ≤ 100: met");
+    expect(goalOf({ ...row, ratio: null })).toBe("≤ 1.25 ×: missed; ≤ 100: met");
+  });
+
   it("is for the cases it names", () => {
     expect(goalOf({ ...ROW, metric: "flip" })).toBe("");
     expect(goalOf({ ...ROW, name: "memory", case: "3 NFs of 64-byte states, 65536 flows", metric: "flows_per_gib" })).toBe("");
