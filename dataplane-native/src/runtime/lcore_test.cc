@@ -30,8 +30,8 @@ TEST(LcoreTest, AGracefulStopTakesWhatThePortsHold) {
   EXPECT_EQ(report.counters.flows_ended, 50u);
   EXPECT_EQ(report.counters.nfs.at(0).counters.at("packets"), 1000u);
   EXPECT_EQ(report.counters.nfs[0].counters.at("closes"), 50u);
-  EXPECT_EQ(wires.ReceiveAll(1), 700u);
-  EXPECT_EQ(wires.ReceiveAll(0), 300u);
+  EXPECT_EQ(wires.Receive(1), 700u);
+  EXPECT_EQ(wires.Receive(0), 300u);
   EXPECT_EQ(runtime.Wait().counters.sent, 1000u);  // The same again.
 }
 
@@ -44,7 +44,7 @@ TEST(LcoreTest, AStopAtOnceLeavesTheRestOnTheWire) {
   const RunReport report = runtime.Wait();
   EXPECT_FALSE(report.error.has_value());
   EXPECT_EQ(report.counters.received, 0u);
-  EXPECT_EQ(wires.ReceiveAll(1), 0u);
+  EXPECT_EQ(wires.Receive(1), 0u);
 }
 
 TEST(LcoreTest, HeldFragmentsDropAtTheEnd) {
@@ -102,7 +102,7 @@ TEST(LcoreTest, FlowsAreListedWhilePacketsPass) {
   std::thread traffic([&] {
     while (!stop) {
       for (uint16_t i = 0; i < 32; ++i) wires.Send(UdpFrame(1000 + i), 0);
-      wires.ReceiveAll(1);
+      wires.Receive(1);
     }
   });
   for (uint32_t round = 0; round < 20; ++round) {

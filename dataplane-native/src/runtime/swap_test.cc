@@ -2,6 +2,8 @@
 // goes on. Run under ThreadSanitizer too.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "runtime/test_wires.h"
 
 namespace nf::test {
