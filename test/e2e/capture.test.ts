@@ -21,7 +21,7 @@ async function record(): Promise<void> {
     await lab.run("wire", "sh", ["-ec", "ip link add name br0 type bridge; ip link set left master br0; ip link set right master br0; ip link set br0 up"]);
     const www = await lab.startNginx();
     writeFileSync(join(www, "page.html"), "x".repeat(30_000));
-    const capture = lab.spawn("client", "tcpdump", ["-i", "veth0", "-s", "0", "-U", "-w", recorded]);
+    const capture = lab.spawn("client", "tcpdump", ["-i", "veth0", "-s", "0", "--immediate-mode", "-U", "-w", recorded]);
     await new Promise((done) => setTimeout(done, 1000));
     const server = `http://${lab.serverAddress}`;
     const curl = (...args: string[]) => lab.run("client", "curl", ["-s", "-o", "/dev/null", "--max-time", "10", ...args]);

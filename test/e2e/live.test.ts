@@ -94,7 +94,7 @@ describe.skipIf(!isRoot)("live", () => {
       "  - { nf: flow_monitor }\n  - { nf: firewall }\n  - { name: nat, nf: nat44, grant: { edit: headers }, lease: { size: 64512 }, config: { addresses: [192.0.2.1] } }\n";
     const host = await LiveHost.start(lab, "nat", ["--config", settings(chain)]);
     const capture = join(lab.folder, "server.pcap");
-    const tcpdump = lab.spawn("server", "tcpdump", ["-i", "veth0", "-s", "200", "-c", "400", "-w", capture, "ip"]);
+    const tcpdump = lab.spawn("server", "tcpdump", ["-i", "veth0", "-s", "200", "--immediate-mode", "-U", "-c", "400", "-w", capture, "ip"]);
     await new Promise((done) => setTimeout(done, 1000));
     const received = join(lab.folder, "received");
     const { code } = await lab.run("client", "curl", ["-sS", "--max-time", "60", "-o", received, `http://${lab.serverAddress}/large`]);
