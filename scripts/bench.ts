@@ -18,14 +18,15 @@ const BENCHES: Readonly<Record<string, string>> = {
   copy: "What do the views cost that an NF gets of a packet?",
   engine: "What do a call, an instance, compilation, a trap and the watchdog cost?",
   swap: "How long do packets wait when an NF is replaced by another version, and does one get lost?",
+  flow_table: "Which table finds the flow of a packet: ours or DPDK's rte_hash?",
   memory: "How many flows does a GiB hold?",
 };
 const USAGE = `npm run bench -- <name> [<name>…] [--json] [--quick] [--case <text>] [--write]
 
 ${Object.entries(BENCHES)
-  .map(([name, question]) => `  ${name.padEnd(7)} ${question}`)
+  .map(([name, question]) => `  ${name.padEnd(10)} ${question}`)
   .join("\n")}
-  all     All of them.
+  all        All of them.
 
   --json         print one list of measurements instead of a table
   --quick        less of everything, to see that it works
