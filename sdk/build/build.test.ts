@@ -70,6 +70,12 @@ test("the same sources give the same bytes, wherever they lie", async () => {
   expect(a.digest).toBe(b.digest);
 });
 
+test("compiler flags are the project's: a file of flags in the NF's folder changes nothing", async () => {
+  const [plain, other] = [rateLimiter(), rateLimiter()];
+  writeFileSync(join(other, "asconfig.json"), JSON.stringify({ options: { optimizeLevel: 0, runtime: "incremental", importMemory: true, enable: ["simd"] } }));
+  expect((await buildNf(other)).digest).toBe((await buildNf(plain)).digest);
+});
+
 test("a second build reads; a changed source, manifest or artifact builds again", async () => {
   const folder = rateLimiter();
   const first = await buildNf(folder);

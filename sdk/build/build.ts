@@ -14,7 +14,7 @@ import type { ConfigSchema } from "../config/schema.ts";
 import { MANIFEST_FILE, type Manifest, readManifest } from "../manifest/manifest.ts";
 import type { StateSchema } from "../manifest/state_schema.ts";
 import { packComponent, stripCustomSections, unpackComponent } from "../pack/index.ts";
-import { SDK, compileNf, readSource } from "./compile.ts";
+import { ASCONFIG, SDK, compileNf, readSource } from "./compile.ts";
 import { type BuildWarning, warningsOf } from "./diagnostics.ts";
 
 export interface BuiltNf {
@@ -123,6 +123,7 @@ function buildKey(root: string): string {
     for (const path of filesBelow(join(SDK, folder), "", /(?<!\.test)\.(ts|wit)$/)) add(`sdk/${folder}/${path}`, join(SDK, folder, path));
   }
   add("sdk/package.json", join(SDK, "package.json"));
+  add("asconfig.json", ASCONFIG);
   return hash.digest("hex");
 }
 

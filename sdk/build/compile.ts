@@ -18,6 +18,8 @@ import { tidySourceMap } from "./source_map.ts";
 
 /** The SDK's folder. */
 export const SDK = fileURLToPath(new URL("..", import.meta.url));
+/** The flags of the compiler, the same for every NF. */
+export const ASCONFIG = join(SDK, "../asconfig.json");
 const LIBRARY = join(SDK, "assembly");
 /** The ABI in AssemblyScript is generated elsewhere; the library knows it as ./abi. */
 const ABI_SOURCE = join(SDK, "abi/gen/abi.as.ts");
@@ -32,20 +34,15 @@ export interface Compiled {
   warnings: Diagnostic[];
 }
 
-export function compilerArguments(entry: string, heapPages: number): string[] {
+/** What depends on the ABI and the manifest; all other flags are in ASCONFIG. */
+function compilerArguments(entry: string, heapPages: number): string[] {
   const pages = String(BASE_PAGES + heapPages);
   return [
     entry,
-    "-O3",
-    ...["--runtime", "stub"],
-    ...["--exportStart", "init"],
     ...["--memoryBase", String(MODULE_BASE)],
     ...["--initialMemory", pages],
     ...["--maximumMemory", pages],
-    ...["--disable", "bulk-memory"],
-    ...["--use", "abort=~lib/@nfactor/sdk/abort/sdkAbort"],
     ...["--outFile", "module.wasm"],
-    "--sourceMap",
   ];
 }
 
@@ -54,7 +51,8 @@ export async function compileNf(folder: string, manifest: Manifest, shown: strin
   const output: TransformOutput = { stateSchema: undefined, configSchema: undefined, nf: undefined };
   const files = new Map<string, string | Uint8Array>();
   const diagnostics: Diagnostic[] = [];
-  const readFile = (name: string): string | null => readSource(folder, name);
+  // The compiler looks for flags in the folder of the sources: it finds the project's, not the author's.
+  const readFile = (name: string): string | null => (name === "asconfig.json" ? readText(ASCONFIG) : readSource(folder, name));
   const { error, stderr } = await asc.main(compilerArguments(manifest.entry, manifest.heap_pages), {
     stdout: asc.createMemoryStream(),
     stderr: asc.createMemoryStream(),
