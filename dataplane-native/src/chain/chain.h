@@ -193,7 +193,8 @@ class Chain {
   uint32_t emit_records_count_ = 0;
   uint32_t emit_breach_ = 0;     // Bit j: a record of packet j breaks a rule.
   uint32_t trapped_ = kNoPlace;  // Place in the walk of the packet that a trap is blamed on.
-  std::array<abi::Result, abi::kBurstPackets> native_results_;
+  // Copies of a dead instance's results, or those of a native NF; read as two words each.
+  alignas(uint64_t) std::array<abi::Result, abi::kBurstPackets> native_results_;
 };
 
 }  // namespace nf
