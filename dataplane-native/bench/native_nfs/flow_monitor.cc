@@ -1,4 +1,6 @@
 // nf-wasm/flow_monitor in C++.
+#include <algorithm>
+
 #include "native_nfs/native_nfs.h"
 #include "native_nfs/tcp_view.h"
 
@@ -18,6 +20,13 @@ struct Monitor {
 };
 static_assert(sizeof(Monitor) == 232);
 
+// Of the packet: in a poll of a capture later than the poll's.
+uint64_t TimeOf(const NativePacket& packet, uint64_t now_ns) {
+  const uint64_t at = packet.meta->timestamp_ns;
+  return at > now_ns ? now_ns + std::min<uint64_t>(at - now_ns, abi::kPollGapNs) : now_ns;
+}
+uint64_t Since(uint64_t earlier, uint64_t time) { return time > earlier ? time - earlier : 0; }
+
 void Handshake(Monitor& s, uint32_t d, bool syn, bool ack, bool again, uint64_t now_ns) {
   const uint8_t stage = s.stage;
   if (syn && !ack && d == 0) {
@@ -29,14 +38,14 @@ void Handshake(Monitor& s, uint32_t d, bool syn, bool ack, bool again, uint64_t 
     }
   } else if (syn && ack && d == 1) {
     if (stage == kSynSeen || stage == kSynAgain) {
-      if (stage == kSynSeen) s.rtt_server_ns = now_ns - s.stage_ns;
+      if (stage == kSynSeen) s.rtt_server_ns = Since(s.stage_ns, now_ns);
       s.stage = kSynAckSeen;
       s.stage_ns = now_ns;
     } else if (stage == kSynAckSeen) {
       s.stage = kSynAckAgain;
     }
   } else if (!syn && ack && d == 0 && (stage == kSynAckSeen || stage == kSynAckAgain)) {
-    if (stage == kSynAckSeen) s.rtt_client_ns = now_ns - s.stage_ns;
+    if (stage == kSynAckSeen) s.rtt_client_ns = Since(s.stage_ns, now_ns);
     s.stage = kDone;
   }
 }
@@ -66,7 +75,7 @@ void Follow(Monitor& s, uint32_t d, uint32_t seq, uint32_t length, bool only_dat
     return;
   }
   const bool beyond = static_cast<int32_t>(end - next) > 0;
-  if (s.gap_ns[d] != 0 && now_ns - s.gap_ns[d] < kReorderNs && !beyond) {
+  if (s.gap_ns[d] != 0 && Since(s.gap_ns[d], now_ns) < kReorderNs && !beyond) {
     ++s.out_of_order[d];
     return;
   }
@@ -106,10 +115,12 @@ void Tcp(const NativePacket& packet, const TcpView& tcp, Monitor& s, uint32_t d,
 
 class FlowMonitor : public NativeNf {
  public:
-  void Process(const NativePacket* packets, uint32_t count, uint8_t d, uint64_t now_ns, abi::Result* results) override {
+  void Process(const NativePacket* packets, uint32_t count, uint8_t d, uint64_t poll_ns,
+               abi::Result* results) override {
     for (uint32_t i = 0; i < count; ++i) {
       const NativePacket& packet = packets[i];
       Monitor& s = *reinterpret_cast<Monitor*>(packet.state);
+      const uint64_t now_ns = TimeOf(packet, poll_ns);
       if (s.packets[d] == 0) s.first_ns[d] = now_ns;
       s.last_ns[d] = now_ns;
       ++s.packets[d];

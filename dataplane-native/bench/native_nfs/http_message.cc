@@ -9,6 +9,9 @@ namespace nf {
 namespace {
 
 constexpr uint32_t kMethodCharactersMax = 24;
+constexpr uint32_t kVersionBytes = 9;  // " HTTP/1." and a digit.
+
+bool IsDigit(uint8_t c) { return c >= '0' && c <= '9'; }
 
 bool StartsWith(const uint8_t* at, uint32_t length, std::string_view text) {
   return length >= text.size() && std::memcmp(at, text.data(), text.size()) == 0;
@@ -45,8 +48,6 @@ void SetText(char* to, uint32_t room, const uint8_t* from, uint32_t count) {
   std::memset(to + kept, 0, room - kept);
 }
 
-void NotHttp(Http& s, uint32_t d) { s.phase[d] = kOpaque; }
-
 void BeginExchange(Http& s, const uint8_t* method, uint32_t method_length, const uint8_t* path, uint32_t path_length) {
   const uint32_t place = s.requests++ % kExchanges;
   Exchange& exchange = s.exchanges[place];
@@ -57,32 +58,54 @@ void BeginExchange(Http& s, const uint8_t* method, uint32_t method_length, const
   s.path_lengths[place] = static_cast<uint16_t>(std::min(path_length, 0xffffu));
 }
 
-bool AwaitsResponseTo(const Http& s, uint32_t exchange, std::string_view method) {
-  if (exchange >= s.requests || s.requests - exchange > kExchanges) return false;
+bool AwaitsResponseTo(const Http& s, std::string_view method) {
+  const uint32_t exchange = s.next_exchange;
+  if (exchange == s.requests || s.requests - exchange > kExchanges) return false;
   const char* kept = s.exchanges[exchange % kExchanges].method;
   if (std::memcmp(kept, method.data(), method.size()) != 0) return false;
   return method.size() == kMethodBytes || kept[method.size()] == 0;
 }
 
-void RequestLine(Http& s, uint32_t d, const uint8_t* at, uint32_t length, bool is_whole) {
-  const uint32_t method_end = IndexOf(at, 0, length, ' ');
-  const uint32_t path_end = IndexOf(at, method_end + 1, length, ' ');
-  const bool has_version = path_end < length && StartsWith(at + path_end + 1, length - path_end - 1, "HTTP/1.");
-  if (method_end == length || method_end > kMethodCharactersMax || (is_whole && !has_version)) return NotHttp(s, d);
+void EndExchange(Http& s, uint32_t status) {
+  ++s.responses;
+  const uint32_t exchange = s.next_exchange;
+  if (exchange == s.requests) return;
+  s.next_exchange = exchange + 1;
+  if (s.requests - exchange <= kExchanges) s.statuses[exchange % kExchanges] = static_cast<uint16_t>(status);
+}
+
+bool EndsWithVersion(const Http& s, uint32_t d, uint32_t whole) {
+  constexpr std::string_view kVersion = " HTTP/1.";
+  for (uint32_t i = 0; i < kVersion.size(); ++i) {
+    if (LineByte(s, d, whole - kVersionBytes + i) != static_cast<uint8_t>(kVersion[i])) return false;
+  }
+  return IsDigit(LineByte(s, d, whole - 1));
+}
+
+void RequestLine(Http& s, uint32_t d, const uint8_t* at, uint32_t length, uint32_t whole) {
+  const uint32_t method_end = IndexOf(at, 0, std::min(length, kMethodCharactersMax + 1), ' ');
+  if (method_end > kMethodCharactersMax || method_end + kVersionBytes >= whole || !EndsWithVersion(s, d, whole)) {
+    return NotHttp(s, d);
+  }
   s.request_direction = static_cast<uint8_t>(d + 1);
-  s.keep_alive = is_whole && at[length - 1] == '0' ? 0 : 1;
+  s.keep_alive = LineByte(s, d, whole - 1) == '0' ? 0 : 1;
   s.response_message[d] = 0;
-  BeginExchange(s, at, method_end, at + method_end + 1, path_end - std::min(path_end, method_end + 1));
+  s.resuming[d] = 0;
+  BeginExchange(s, at, method_end, at + method_end + 1, whole - kVersionBytes - method_end - 1);
   s.phase[d] = kHeaders;
 }
 
 void StatusLine(Http& s, uint32_t d, const uint8_t* at, uint32_t length) {
-  if (length < 12) return NotHttp(s, d);
+  if (length < 12 || at[8] != ' ' || (length > 12 && at[12] != ' ')) return NotHttp(s, d);
   uint32_t status = 0;
   for (uint32_t i = 9; i < 12; ++i) {
-    const uint32_t digit = at[i] - uint32_t{'0'};
-    if (digit > 9) return NotHttp(s, d);
-    status = status * 10 + digit;
+    if (!IsDigit(at[i])) return NotHttp(s, d);
+    status = status * 10 + (at[i] - uint32_t{'0'});
+  }
+  if (status < 100) return NotHttp(s, d);
+  if (s.resuming[d] != 0) {
+    s.resuming[d] = 0;
+    if (s.next_exchange < s.requests) s.next_exchange = s.requests - 1;
   }
   s.response_message[d] = 1;
   if (s.request_direction == 0) s.request_direction = static_cast<uint8_t>(2 - d);
@@ -91,14 +114,14 @@ void StatusLine(Http& s, uint32_t d, const uint8_t* at, uint32_t length) {
   s.phase[d] = kHeaders;
 }
 
-void StartLine(Http& s, uint32_t d, const uint8_t* at, uint32_t length, bool is_whole) {
+void StartLine(Http& s, uint32_t d, const uint8_t* at, uint32_t length, uint32_t whole) {
   if (length == 0) return;
   s.chunked[d] = 0;
   s.has_content_length[d] = 0;
   s.content_length[d] = 0;
   if (StartsWith(at, length, "HTTP/1.")) return StatusLine(s, d, at, length);
   if (!LooksLikeStart(at, length)) return NotHttp(s, d);
-  RequestLine(s, d, at, length, is_whole);
+  RequestLine(s, d, at, length, whole);
 }
 
 uint32_t ValueStart(const uint8_t* at, uint32_t from, uint32_t length) {
@@ -161,13 +184,11 @@ void EndOfResponseHeaders(Http& s, uint32_t d) {
     s.phase[d] = kStartLine;
     return;
   }
-  const uint32_t exchange = s.responses++;
-  if (exchange < s.requests && s.requests - exchange <= kExchanges) {
-    s.statuses[exchange % kExchanges] = static_cast<uint16_t>(status);
-  }
-  if (status == 101 || (status < 300 && AwaitsResponseTo(s, exchange, "CONNECT"))) {
+  const bool to_connect = AwaitsResponseTo(s, "CONNECT"), to_head = AwaitsResponseTo(s, "HEAD");
+  EndExchange(s, status);
+  if (status == 101 || (status < 300 && to_connect)) {
     s.phase[0] = s.phase[1] = kOpaque;
-  } else if (status == 204 || status == 304 || AwaitsResponseTo(s, exchange, "HEAD")) {
+  } else if (status == 204 || status == 304 || to_head) {
     s.phase[d] = kStartLine;
   } else if (s.chunked[d] != 0) {
     s.phase[d] = kChunkSize;
@@ -175,6 +196,7 @@ void EndOfResponseHeaders(Http& s, uint32_t d) {
     Skip(s, d, s.content_length[d], kStartLine);
   } else {
     s.phase[d] = kUntilClose;
+    s.keep_alive = 0;
   }
 }
 
@@ -198,8 +220,11 @@ void ChunkSize(Http& s, uint32_t d, const uint8_t* at, uint32_t length) {
 
 }  // namespace
 
+void NotHttp(Http& s, uint32_t d) { s.phase[d] = s.resuming[d] != 0 ? kResync : kOpaque; }
+
 bool LooksLikeStart(const uint8_t* at, uint32_t length) {
   if (length == 0 || StartsWith(at, length, "HTTP/1.")) return true;
+  if (length == 1 && at[0] == '\r') return true;
   const uint32_t n = std::min(length, kMethodCharactersMax + 1);
   for (uint32_t i = 0; i < n; ++i) {
     const uint8_t c = at[i];
@@ -215,7 +240,7 @@ void HttpLine(Http& s, uint32_t d, const uint8_t* at, uint32_t whole) {
   const uint32_t length = std::min(whole, kLineBytes);
   switch (s.phase[d]) {
     case kStartLine:
-      return StartLine(s, d, at, length, whole <= kLineBytes);
+      return StartLine(s, d, at, length, whole);
     case kChunkSize:
       return ChunkSize(s, d, at, length);
     case kTrailers:
