@@ -202,6 +202,18 @@ TEST(AliasesTest, AReplyDoesNotFixTheTupleAndMustFitTheFlow) {
   EXPECT_EQ(run.port.sent[0].arrival, 1u);
 }
 
+TEST(AliasesTest, AReplyToTheServerFixesNothingEither) {
+  TestRun run;
+  run.AddNf({.name = "a", .rights = kHeaders});
+  run.AddNf({.name = "b", .rights = {.view = View::kPayload, .reply = true}});
+  run.Client(UdpFrame(1000, Payload({{}, {.verdict = Verdict::kDrop}})));
+  run.Server(UdpFrame(1000, Payload({{}, {.verdict = Verdict::kReply}}), true), 200);  // Turns to direction 0.
+  run.Client(UdpFrame(1000), 400);
+  run.Run();
+  EXPECT_EQ(run.dropped_by_host(), 0u);
+  EXPECT_EQ(run.port.sent.size(), 2u);
+}
+
 TEST(AliasesTest, AnIcmpErrorAboutTheTranslatedPacketBelongsToItsFlow) {
   TestRun run;
   run.AddNf({.name = "nat", .rights = kHeaders, .process_burst = ForEachPacket(R"(

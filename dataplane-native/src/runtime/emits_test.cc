@@ -83,6 +83,36 @@ TEST(EmitsTest, OfSeveralNfsComeInTheOrderOfTheChain) {
   }
 }
 
+TEST(EmitsTest, OfOneNfThoseOfTheCallsDirectionComeFirst) {
+  const auto record = [](uint32_t index, uint32_t direction) {
+    const auto at = [index](uint32_t offset) {
+      return " (i32.const " + std::to_string(abi::kEmitRecordsAddress + index * 16 + offset) + ") ";
+    };
+    return "(i32.store" + at(0) + "(i32.const " + std::to_string(abi::kEmitAreaAddress + index * abi::kEmitStride) +
+           ")) (i32.store16" + at(4) + "(i32.load16_u offset=8 (local.get $descriptor))) (i32.store8" + at(6) +
+           "(i32.const " + std::to_string(direction) + "))";
+  };
+  const std::string copies = "(call $copy (i32.const " + std::to_string(abi::kEmitAreaAddress) +
+                             ") (i32.load (local.get $descriptor)) (i32.const 42))" + "(call $copy (i32.const " +
+                             std::to_string(abi::kEmitAreaAddress + abi::kEmitStride) +
+                             ") (i32.load (local.get $descriptor)) (i32.const 42))";
+  for (uint8_t direction : {0, 1}) {
+    TestRun run;
+    run.AddNf({.name = "a",
+               .rights = kEmits,
+               .process_burst = ForEachPacket(copies + record(0, direction ^ 1u) + record(1, direction) +
+                                              "(i32.store8 (local.get $result) (i32.const 1))")});
+    run.Client(UdpFrame(1000));
+    run.Turns();
+    run.port.sent.clear();
+    run.Add(UdpFrame(1000, "", direction == 1), direction, 200);
+    run.Run();
+    ASSERT_EQ(run.port.sent.size(), 3u);
+    EXPECT_EQ(run.port.sent[1].out_port, direction ^ 1);  // Where the packet went.
+    EXPECT_EQ(run.port.sent[2].out_port, direction);
+  }
+}
+
 TEST(EmitsTest, OfADroppedPacketLeave) {
   TestRun run;
   run.AddNf({.name = "a", .rights = kEmits});
