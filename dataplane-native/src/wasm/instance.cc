@@ -59,7 +59,10 @@ struct CallClock {
 wasmtime_error_t* OnStep(wasmtime_context_t*, void* data, uint64_t* delta, wasmtime_update_deadline_kind_t* kind) {
   auto& clock = *static_cast<CallClock*>(data);
   uint64_t now = ThreadCpuNs();
-  if (clock.steps++ == 0) clock.start_ns = now;
+  if (clock.steps++ == 0) {
+    clock.start_ns = now;
+    clock.watchdog->Enter();
+  }
   clock.used_ns = now - clock.start_ns;
   if (clock.used_ns >= clock.budget_ns && clock.steps >= CallClock::kStepsMin) {
     clock.is_over = true;
@@ -114,7 +117,13 @@ struct Instance::Wasm {
     wasmtime_context_set_epoch_deadline(context, Watchdog::kLead);
     clock.watchdog->Touch();
   }
+  void EndCall() noexcept;
 };
+
+void Instance::Wasm::EndCall() noexcept {
+  if (clock.steps != 0) [[unlikely]]
+    clock.watchdog->Leave();
+}
 
 void Instance::Wasm::MakeStore(Engine& engine) {
   store = wasmtime_store_new(engine.wasm().engine, nullptr, nullptr);
@@ -131,6 +140,7 @@ Expected<void> Instance::Wasm::Instantiate() {
   wasm_trap_t* trap = nullptr;
   BeginCall();
   wasmtime_error_t* error = wasmtime_instance_new(context, module->wasm().module, nullptr, 0, &instance, &trap);
+  EndCall();
   if (trap != nullptr) {
     wasm_trap_delete(trap);
     return FailStart("traps while it is instantiated");
@@ -262,6 +272,7 @@ bool Instance::Call(Export which, wasmtime_val_raw* values, size_t count) noexce
   wasm.BeginCall();
   wasmtime_error_t* error =
       wasmtime_func_call_unchecked(wasm.context, &wasm.functions[Index(which)], values, count, &trap);
+  wasm.EndCall();
   if (error == nullptr && trap == nullptr) [[likely]]
     return true;
   dead_ = true;

@@ -33,7 +33,7 @@ void Watchdog::Run() {
   prctl(PR_SET_TIMERSLACK, 1000);  // The default slack of 50 us is half a tick.
   while (!stop_.load()) {
     active_.wait(0);
-    for (uint32_t idle = 0; idle < kIdleSteps && !stop_.load();) {
+    for (uint32_t idle = 0; (idle < kIdleSteps || watched_.load() != 0) && !stop_.load();) {
       uint32_t suspect = suspect_steps_.load(std::memory_order_relaxed);
       if (suspect > 0) suspect_steps_.compare_exchange_strong(suspect, suspect - 1, std::memory_order_relaxed);
       uint64_t ns = uint64_t{1000} * tick_us_ * (suspect > 0 ? 1 : kLazyStep);

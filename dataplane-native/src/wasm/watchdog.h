@@ -7,8 +7,9 @@
 //
 // Why nobody runs unwatched: a call sets its deadline first (at most kLead steps ahead) and looks at `active_` after
 // that. The thread sleeps only when it has taken more than kLead steps since it last saw `active_` set, and by then the
-// deadline of every call that saw it set has passed: that guest's next comparison leads to the callback, which wakes
-// the thread.
+// deadline of every call that saw it set has passed: that guest's next comparison leads to the callback. From there on
+// the call is counted (Enter), and the thread sleeps only when no call is. Waking it would not be enough: the engine
+// sets the next deadline after the callback, and a thread that loses its core in between may find the watchdog asleep.
 #pragma once
 
 #include <atomic>
@@ -35,6 +36,10 @@ class Watchdog {
     if (active_.load(std::memory_order_acquire) == 0) [[unlikely]]
       Wake();
   }
+  // A step has fallen into a call: until Leave, the watchdog does not sleep. Before Touch or Suspect.
+  void Enter() noexcept { watched_.fetch_add(1); }
+  // That call is over.
+  void Leave() noexcept { watched_.fetch_sub(1); }
   // A call has outlasted a step.
   void Suspect() noexcept {
     suspect_steps_.store(kSuspectSteps, std::memory_order_relaxed);
@@ -51,6 +56,7 @@ class Watchdog {
   wasm_engine_t* const engine_;
   const uint32_t tick_us_;
   alignas(64) std::atomic<uint32_t> active_{0};
+  std::atomic<uint32_t> watched_{0};
   std::atomic<uint32_t> suspect_steps_{0};
   std::atomic<bool> stop_{false};
   std::thread thread_;
