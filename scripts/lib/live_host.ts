@@ -12,13 +12,23 @@ import type { NetworkLab } from "./network_lab.ts";
 export const ROOT = new URL("../../", import.meta.url).pathname;
 export const NFACTOR = join(ROOT, "bin/nfactor");
 
+export interface CommandOptions {
+  cwd?: string;
+  timeoutMs?: number;
+  /** Besides this process's own. */
+  env?: NodeJS.ProcessEnv;
+}
+
 /** Runs `nfactor …` to its end; resolves with exit code and output whatever the code. */
-export function nfactor(args: readonly string[], { cwd = ROOT, timeoutMs = 120_000 } = {}): Promise<{ code: number; stdout: string; stderr: string }> {
+export function nfactor(
+  args: readonly string[],
+  { cwd = ROOT, timeoutMs = 120_000, env = {} }: CommandOptions = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((done) => {
     execFile(
       process.execPath,
       [NFACTOR, ...args],
-      { cwd, timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 256 << 20, encoding: "utf8" },
+      { cwd, env: { ...process.env, ...env }, timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 256 << 20, encoding: "utf8" },
       (error, stdout, stderr) => {
         done({ code: error ? (typeof error.code === "number" ? error.code : 1) : 0, stdout, stderr });
       },
@@ -27,7 +37,7 @@ export function nfactor(args: readonly string[], { cwd = ROOT, timeoutMs = 120_0
 }
 
 /** Like nfactor() with --json: the object that was printed. */
-export async function nfactorJson<T>(args: readonly string[], options: { cwd?: string; timeoutMs?: number } = {}): Promise<T> {
+export async function nfactorJson<T>(args: readonly string[], options: CommandOptions = {}): Promise<T> {
   const { code, stdout, stderr } = await nfactor([...args, "--json"], options);
   if (code !== 0) throw new Error(`nfactor ${args.join(" ")} ended with ${code}:\n${stderr}${stdout}`);
   return JSON.parse(stdout) as T;
@@ -44,6 +54,8 @@ export function newVersion(lab: NetworkLab, nf: string, version: string): string
 
 export class LiveHost {
   readonly name: string;
+  /** Control sockets lie in the lab's folder: a host that serves a test is nobody else's. */
+  readonly #env: NodeJS.ProcessEnv;
   readonly #child: ChildProcess;
   readonly #ended: Promise<number>;
   #stdout = "";
@@ -51,19 +63,11 @@ export class LiveHost {
 
   private constructor(lab: NetworkLab, name: string, args: readonly string[]) {
     this.name = name;
-    this.#child = lab.spawn("wire", process.execPath, [
-      NFACTOR,
-      "run",
-      ...args,
-      "--client-iface",
-      lab.clientIface,
-      "--server-iface",
-      lab.serverIface,
-      "--name",
-      name,
-      "--quiet",
-      "--json",
-    ]);
+    this.#env = { XDG_RUNTIME_DIR: lab.folder };
+    const ifaces = ["--client-iface", lab.clientIface, "--server-iface", lab.serverIface];
+    this.#child = lab.spawn("wire", process.execPath, [NFACTOR, "run", ...args, ...ifaces, "--name", name, "--quiet", "--json"], {
+      env: { ...process.env, ...this.#env },
+    });
     this.#child.stdout?.on("data", (chunk: Buffer) => (this.#stdout += chunk.toString()));
     this.#child.stderr?.on("data", (chunk: Buffer) => (this.#stderr += chunk.toString()));
     this.#ended = new Promise((done) => this.#child.once("close", (code) => done(code ?? 1)));
@@ -75,7 +79,7 @@ export class LiveHost {
     let ended = false;
     void host.#ended.then(() => (ended = true));
     for (let i = 0; i < 300 && !ended; i++) {
-      const { code } = await nfactor(["flows", "--host", name, "--json"]);
+      const { code } = await nfactor(["flows", "--host", name, "--json"], { env: host.#env });
       if (code === 0) return host;
       await new Promise((done) => setTimeout(done, 100));
     }
@@ -91,11 +95,11 @@ export class LiveHost {
   }
 
   flows(...match: string[]): Promise<Result<"flows">> {
-    return nfactorJson(["flows", ...match, "--host", this.name]);
+    return nfactorJson(["flows", ...match, "--host", this.name], { env: this.#env });
   }
 
   swap(entry: string, nf: string, ...more: string[]): Promise<Result<"swap">> {
-    return nfactorJson(["swap", entry, nf, "--host", this.name, ...more]);
+    return nfactorJson(["swap", entry, nf, "--host", this.name, ...more], { env: this.#env });
   }
 
   /** Ctrl-C; resolves with the run's result. */
