@@ -12,8 +12,8 @@ struct EngineOptions {
   // Step of the watchdog while a call is under suspicion.
   uint32_t tick_us = 100;
   // CPU time that a call into a guest may take, from the first step that the watchdog sees of it, before it is stopped
-  // as `deadline`; with the defaults a runaway call ends between 0.6 and 1 ms.
-  uint32_t call_budget_us = 600;
+  // as `deadline`; with the defaults a runaway call ends between 0.5 and 1 ms.
+  uint32_t call_budget_us = 500;
   // The same for init and configure, which run off the packet path.
   uint32_t start_budget_us = 1000000;
   // Off for measuring what it costs; guests of unknown origin are not run then. Native code of one kind of engine does

@@ -24,7 +24,7 @@ class Watchdog {
  public:
   // Steps from now to a call's first deadline, and from one callback to the next.
   static constexpr uint64_t kLead = 1;
-  static constexpr uint32_t kLazyStep = 3;
+  static constexpr uint32_t kLazyStep = 4;
 
   Watchdog(wasm_engine_t* engine, uint32_t tick_us);
   ~Watchdog();
