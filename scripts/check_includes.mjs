@@ -11,6 +11,8 @@ const SRC = fileURLToPath(new URL("../dataplane-native/src/", import.meta.url));
 const BELOW = {
   base: [],
   packet: ["base"],
+  proto: ["base", "packet"],
+  sim: ["base", "packet", "proto"],
   port: ["base", "packet"],
   wasm: ["base"],
   flow: ["base", "packet"],

@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { bootstrapSteps, buildNative, checkNode } from "./bootstrap.mjs";
+import { simulatorTests } from "./lib/simulator.mjs";
 import { BUILD, main, run, runSteps } from "./lib/steps.mjs";
 
 /** Seconds. A suite takes a third of them; a test that hangs must not take the whole run along. */
@@ -76,6 +77,15 @@ async function native(kind, filter) {
   return `${tests - failures} passed, ${failures + crashed} failed`;
 }
 
+async function simulator(options) {
+  const results = await simulatorTests({ ...options, limit: NATIVE_LIMIT });
+  const failed = results.filter(({ why }) => why !== undefined);
+  count(results.length - failed.length, failed.length, 0);
+  for (const { name, why } of failed) console.log(`FAILED: ${name}: ${why}`);
+  if (failed.length > 0) problems.push(`simulator (${options.kind})`);
+  return `${results.length - failed.length} passed, ${failed.length} failed`;
+}
+
 async function vitest() {
   const report = freshReport("vitest.json");
   const { code } = await run("npx", ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], {
@@ -101,11 +111,13 @@ main(async () => {
   await runSteps(bootstrapSteps("test"));
   await suite("lint", lint);
   await suite("native unit tests", () => native("release"));
+  await suite("simulator of the protocols", () => simulator({ kind: "release", seeds: 2000, protections: true }));
   if (quick) {
     console.log("\nskipped: sanitizer builds (--quick)");
-    count(0, 0, 2);
+    count(0, 0, 3);
   } else {
     await suite("native unit tests under AddressSanitizer and UndefinedBehaviorSanitizer", () => native("address,undefined"));
+    await suite("simulator of the protocols under the same", () => simulator({ kind: "address,undefined", seeds: 200 }));
     await suite("native ring and lcore tests under ThreadSanitizer", () => native("thread", "*Ring*:*Lcore*:*Command*"));
   }
   await suite("vitest", vitest);

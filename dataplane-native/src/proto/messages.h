@@ -1,0 +1,139 @@
+// What members say to each other over the reliable channel. A message is a header and one or more records of one type,
+// so that many flows share it. Integers are little-endian, as every machine this runs on has them.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <type_traits>
+
+#include "packet/flow_key.h"
+#include "proto/ids.h"
+
+namespace nf::proto {
+static_assert(std::endian::native == std::endian::little);
+
+// S, T: the runtimes that a flow moves from and to. V: the vswitch.
+enum class MessageType : uint8_t {
+  kOpen = 1,      // S to T, OpenRecord: make room for this flow.
+  kState,         // S to T, StateRecord and bytes: this is its state.
+  kRoute,         // S to V, RouteRecord: T is ready, switch.
+  kOpened,        // T to S, value = handle.
+  kRefused,       // T to S, value = Refusal: of an open or a state.
+  kInstalled,     // T to S: the flow lives here; free yours.
+  kRouteRefused,  // V to S, value = Refusal.
+  kDrainedAck,    // V to S.
+  kAbandon,       // S to T: this attempt is over, V has never switched.
+  kCancel,        // S to V: this attempt must end, one way or the other.
+  kCancelled,     // V to S: it is cancelled for good, you own the flow. V to T: forget it.
+  kCompleted,     // V to S: it had succeeded; free yours.
+  kWithdraw,      // V to T: give it up, unless it is installed.
+  kWithdrawn,     // T to V, value = 1: it is installed; 0: it is given up.
+  kAsk,           // T to V: nothing has come for this attempt, may I forget it?
+  kFlowOpened,    // Owner to V, value = handle: told by message since no output told it.
+  kDraining,      // Runtime to V, value = 1: place no new flows here; 0: do again.
+};
+inline constexpr MessageType kLastMessageType = MessageType::kDraining;
+
+enum class Refusal : uint32_t {
+  kNo = 0,
+  kChain,      // The target runs another chain.
+  kLayout,     // A flow state there is laid out otherwise.
+  kRoom,       // No actor is free.
+  kBusy,       // The flow is moving, closing, or still draining from its last move.
+  kDraining,   // The target is being emptied itself.
+  kNoMember,   // No such runtime, it is dead, or it is the source.
+  kNoFlow,     // No such flow there.
+  kCancelled,  // The attempt was given up before.
+  kTimeout,
+};
+inline const char* RefusalName(Refusal refusal) {
+  constexpr const char* kNames[] = {"none",     "chain",     "layout",  "room",      "busy",
+                                    "draining", "no_member", "no_flow", "cancelled", "timeout"};
+  const auto index = static_cast<size_t>(refusal);
+  return index < std::size(kNames) ? kNames[index] : "unknown";
+}
+
+struct MessageHeader {
+  MessageType type;
+  uint8_t zero;
+  uint16_t count;  // Records, at least one.
+  uint32_t bytes;  // Behind this header.
+};
+static_assert(sizeof(MessageHeader) == 8 && std::has_unique_object_representations_v<MessageHeader>);
+
+struct Note {
+  MigrationId id;
+  uint32_t value = 0;
+};
+static_assert(sizeof(Note) == 16 && std::has_unique_object_representations_v<Note>);
+
+// What two runtimes must have in common for a flow to move between them.
+struct Digests {
+  uint64_t chain = 0;
+  uint64_t layout = 0;
+  bool operator==(const Digests&) const = default;
+};
+
+struct OpenRecord {
+  MigrationId id;
+  uint32_t zero;
+  Digests digests;
+  FlowKey key;
+};
+static_assert(sizeof(OpenRecord) == 80 && std::has_unique_object_representations_v<OpenRecord>);
+
+struct RouteRecord {
+  MigrationId id;
+  uint32_t handle;  // Of the target's actor.
+  MemberRef target;
+};
+static_assert(sizeof(RouteRecord) == 24 && std::has_unique_object_representations_v<RouteRecord>);
+
+// Followed by `bytes` bytes: the slots of all NFs, timers, leases, aliases, as the chain wrote them.
+struct StateRecord {
+  MigrationId id;
+  uint32_t handle;
+  uint32_t new_epoch;
+  uint32_t last_sequence;
+  uint32_t bytes;
+  uint8_t last_part;
+  uint8_t zero[3];
+  uint64_t layout;
+};
+static_assert(sizeof(StateRecord) == 40 && std::has_unique_object_representations_v<StateRecord>);
+
+// A message whose every length has been checked. Views the bytes it was decoded from.
+class Message {
+ public:
+  MessageType type() const { return header_.type; }
+  uint32_t count() const { return header_.count; }
+  // Record i of a message with records of one size.
+  template <typename Record>
+  Record At(uint32_t i) const {
+    Record record;
+    std::memcpy(&record, body_.data() + i * sizeof record, sizeof record);
+    return record;
+  }
+  // Takes the next state off the front; nothing when there is none left.
+  struct State {
+    StateRecord record;
+    std::span<const uint8_t> bytes;
+  };
+  std::optional<State> NextState();
+
+ private:
+  friend std::optional<Message> DecodeMessage(std::span<const uint8_t>);
+  MessageHeader header_{};
+  std::span<const uint8_t> body_;
+};
+
+// Nothing unless type, count and all lengths are right and what must be zero is zero.
+std::optional<Message> DecodeMessage(std::span<const uint8_t> bytes);
+
+// Bytes of a record of this type, without what follows a state.
+uint32_t RecordBytes(MessageType type);
+
+}  // namespace nf::proto

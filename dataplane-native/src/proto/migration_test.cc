@@ -1,0 +1,283 @@
+// A flow moves: everything in its place, and each thing that can go wrong.
+#include <gtest/gtest.h>
+
+#include "proto/test_members.h"
+
+namespace nf::proto {
+namespace {
+
+using test::Letter;
+
+class MigrationTest : public test::MembersTest {
+ protected:
+  // Runtime 1 is told to move the flow to `target`; the open has arrived, and so has its answer.
+  void UpToRoute(uint32_t entry, uint16_t target = 2) {
+    ASSERT_TRUE(At(1).machine.MoveOne(7, target, ActorAt(1, entry), now_ns));
+    ASSERT_TRUE(DeliverLetter(MessageType::kOpen));
+    ASSERT_TRUE(DeliverLetter(MessageType::kOpened));
+  }
+  // V has switched; its marker has not been read.
+  void UpToSwitch(uint32_t entry) {
+    UpToRoute(entry);
+    ASSERT_TRUE(DeliverLetter(MessageType::kRoute));
+  }
+  // The source has the marker; its state is under way.
+  void UpToState(uint32_t entry) {
+    UpToSwitch(entry);
+    DeliverToRuntime(1);
+    ASSERT_EQ(letters.size(), 1u);
+  }
+};
+
+TEST_F(MigrationTest, ThreeRequestsMoveTheFlowAndItsState) {
+  const uint32_t entry = OpenFlow();
+  Send(entry, 1);
+  UpToSwitch(entry);
+  Send(entry, 2);  // To the target, which has no state yet.
+  DeliverToRuntime(2);
+  EXPECT_EQ(At(2).machine.held(), 1u);
+  Settle();
+  EXPECT_EQ(StateAt(2, entry), "abc");
+  EXPECT_EQ(StateAt(1, entry), "none");
+  EXPECT_EQ(vswitch.released, "abc");
+  EXPECT_EQ(Ended(1, 7).moved, 1u);
+  EXPECT_EQ(At(1).machine.migrations_used(), 0u);
+  EXPECT_TRUE(At(1).dropped.empty() && At(2).dropped.empty() && vswitch.dropped.empty());
+}
+
+TEST_F(MigrationTest, TheNewOwnersOutputWaitsUntilTheOldOnesHasPassed) {
+  const uint32_t entry = OpenFlow();
+  Send(entry, 1);
+  UpToState(entry);  // Packet b was processed; its output and the drained marker are under way.
+  Send(entry, 2);
+  DeliverToRuntime(2);
+  ASSERT_TRUE(DeliverLetter(MessageType::kState));
+  DeliverFromRuntime(2);
+  EXPECT_EQ(vswitch.released, "a");
+  EXPECT_EQ(vswitch.machine.held(), 1u);
+  DeliverFromRuntime(1);
+  EXPECT_EQ(vswitch.released, "abc");
+}
+
+TEST_F(MigrationTest, AnOldOwnerThatNeverSaysItIsDrainedIsNotWaitedForForever) {
+  const uint32_t entry = OpenFlow();
+  UpToState(entry);
+  At(1).to_vswitch.clear();
+  Send(entry, 1);
+  DeliverToRuntime(2);
+  ASSERT_TRUE(DeliverLetter(MessageType::kState));
+  DeliverFromRuntime(2);
+  EXPECT_EQ(vswitch.released, "a");
+  now_ns += 20'000'000;
+  vswitch.machine.Turn(now_ns);
+  EXPECT_EQ(vswitch.released, "ab");
+  EXPECT_EQ(vswitch.machine.counters().drains_timed_out, 1u);
+}
+
+TEST_F(MigrationTest, OutputThatWaitsIsDroppedWhenItsOwnerIsDeadToo) {
+  const uint32_t entry = OpenFlow();
+  UpToState(entry);
+  Send(entry, 1);
+  DeliverToRuntime(2);
+  ASSERT_TRUE(DeliverLetter(MessageType::kState));
+  DeliverFromRuntime(2);
+  ASSERT_EQ(vswitch.machine.held(), 1u);
+  vswitch.machine.MemberDown(1);
+  vswitch.machine.MemberDown(2);
+  vswitch.machine.Turn(now_ns);
+  EXPECT_EQ(vswitch.released, "a");
+  EXPECT_EQ(vswitch.dropped.size(), 1u);
+  EXPECT_EQ(vswitch.machine.held(), 0u);
+}
+
+TEST_F(MigrationTest, RefusalsLeaveTheFlowWhereItIsAndSayWhy) {
+  digests[2] = {8, 1};
+  digests[3] = {7, 2};
+  for (const uint16_t id : {2, 3}) StartRuntime(id);
+  for (uint16_t id = 1; id < test::kMembers; ++id) Introduce(id, id);
+  const uint32_t entry = OpenFlow();
+  const auto reason_of = [&](uint32_t operation, uint16_t target) {
+    EXPECT_TRUE(At(1).machine.MoveOne(operation, target, ActorAt(1, entry), now_ns));
+    Settle();
+    return Ended(1, operation).reason;
+  };
+  EXPECT_EQ(reason_of(1, 2), Refusal::kChain);
+  EXPECT_EQ(reason_of(2, 3), Refusal::kLayout);
+  EXPECT_EQ(reason_of(3, 1), Refusal::kNoMember);
+  EXPECT_EQ(reason_of(4, kVswitch), Refusal::kNoMember);
+  EXPECT_EQ(reason_of(5, 77), Refusal::kNoMember);
+  Send(entry, 1);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "ab");
+}
+
+TEST_F(MigrationTest, ATargetWithoutRoomRefuses) {
+  for (int i = 0; i < 4; ++i) {
+    const uint32_t other = vswitch.machine.Open({}, 2, now_ns);
+    Send(other, 0);
+  }
+  const uint32_t entry = OpenFlow();
+  ASSERT_TRUE(At(1).machine.MoveOne(1, 2, ActorAt(1, entry), now_ns));
+  Settle();
+  EXPECT_EQ(Ended(1, 1).reason, Refusal::kRoom);
+}
+
+TEST_F(MigrationTest, ASecondMoveOfAMovingFlowIsBusy) {
+  const uint32_t entry = OpenFlow();
+  UpToRoute(entry);
+  ASSERT_TRUE(At(1).machine.MoveOne(8, 3, ActorAt(1, entry), now_ns));
+  EXPECT_EQ(Ended(1, 8).reason, Refusal::kBusy);
+  Settle();
+  EXPECT_EQ(Ended(1, 7).moved, 1u);
+}
+
+TEST_F(MigrationTest, ARequestThatWasLostIsRepeatedAndARepetitionChangesNothing) {
+  const uint32_t entry = OpenFlow();
+  UpToRoute(entry);
+  const Letter route = letters.front();
+  letters.clear();
+  Turn();
+  ASSERT_EQ(letters.front().type(), MessageType::kRoute);
+  Hand(route);
+  const uint32_t epoch = vswitch.machine.entry(entry).epoch;
+  ASSERT_TRUE(DeliverLetter(MessageType::kRoute));
+  EXPECT_EQ(vswitch.machine.entry(entry).epoch, epoch);
+  Settle();
+  EXPECT_EQ(StateAt(2, entry), "a");
+}
+
+TEST_F(MigrationTest, ARefusedRouteStaysRefusedThoughWhatWasMissingComes) {
+  const uint32_t entry = OpenFlow();
+  UpToRoute(entry);
+  const Letter route = letters.front();
+  vswitch.machine.MemberDown(2);
+  ASSERT_TRUE(DeliverLetter(MessageType::kRoute));
+  vswitch.machine.MemberUp(2, 2);
+  Hand(route);  // The same request, repeated on the way.
+  Settle();
+  Send(entry, 1);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "ab");
+  EXPECT_EQ(Ended(1, 7).reason, Refusal::kNoMember);
+  EXPECT_EQ(At(2).machine.actors_used(), 0u);
+}
+
+TEST_F(MigrationTest, ATargetThatDiesBeforeItHasTheStateGivesTheFlowBack) {
+  const uint32_t entry = OpenFlow();
+  UpToState(entry);
+  Die(2);
+  Turn();
+  Settle();
+  EXPECT_EQ(vswitch.machine.entry(entry).owner.id, 1);
+  Send(entry, 1);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "ab");
+  EXPECT_EQ(vswitch.machine.counters().state_lost, 0u);
+}
+
+TEST_F(MigrationTest, ASourceThatDiesBeforeItsStateCameLetsTheTargetStartAfresh) {
+  const uint32_t entry = OpenFlow();
+  UpToState(entry);
+  const Letter state = letters.front();
+  letters.clear();
+  Send(entry, 1);
+  DeliverToRuntime(2);
+  Die(1);
+  Turn();
+  Settle();
+  EXPECT_EQ(StateAt(2, entry), "lostb");
+  Hand(state);  // Too late: refused.
+  EXPECT_EQ(StateAt(2, entry), "lostb");
+  EXPECT_EQ(letters.front().type(), MessageType::kRefused);
+}
+
+TEST_F(MigrationTest, AStateThatTheTargetCantTakeGoesBackToTheSource) {
+  const uint32_t entry = OpenFlow();
+  At(2).refuses_states = true;
+  UpToSwitch(entry);
+  Settle();
+  EXPECT_EQ(Ended(1, 7).reason, Refusal::kLayout);
+  Send(entry, 1);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "ab");
+  EXPECT_EQ(StateAt(2, entry), "none");
+}
+
+TEST_F(MigrationTest, ATargetThatHearsNothingAsksAndVThenNeverSwitches) {
+  const uint32_t entry = OpenFlow();
+  UpToRoute(entry);
+  const Letter route = letters.front();
+  letters.clear();
+  for (int i = 0; i < 25; ++i) {
+    now_ns += kTurnNs;
+    At(2).machine.Turn(now_ns);
+  }
+  ASSERT_TRUE(DeliverLetter(MessageType::kAsk));
+  ASSERT_TRUE(DeliverLetter(MessageType::kCancelled));
+  EXPECT_EQ(At(2).machine.actors_used(), 0u);
+  Hand(route);
+  Settle();
+  EXPECT_EQ(Ended(1, 7).reason, Refusal::kCancelled);
+  EXPECT_EQ(vswitch.machine.entry(entry).owner.id, 1);
+}
+
+TEST_F(MigrationTest, MoveTakesSoManyFlowsAndDrainAll) {
+  for (int i = 0; i < 4; ++i) OpenFlow();
+  ASSERT_TRUE(At(1).machine.Move(1, 2, 3));
+  for (int i = 0; i < 3; ++i) {
+    Turn();
+    Settle();
+  }
+  EXPECT_EQ(Ended(1, 1).moved, 3u);
+  EXPECT_EQ(At(1).machine.actors_used(), 1u);
+  const uint16_t targets[] = {1, 3};
+  ASSERT_TRUE(At(2).machine.Drain(2, targets));
+  for (int i = 0; i < 3; ++i) {
+    Turn();
+    Settle();
+  }
+  EXPECT_TRUE(Ended(2, 2).drained);
+  EXPECT_EQ(Ended(2, 2).moved, 3u);
+  EXPECT_FALSE(vswitch.machine.accepts(2));
+  EXPECT_TRUE(vswitch.machine.accepts(1));
+  // Others may not move flows to it either.
+  ASSERT_TRUE(At(1).machine.Move(3, 2, 1));
+  for (int i = 0; i < 2; ++i) {
+    Turn();
+    Settle();
+  }
+  EXPECT_EQ(Ended(1, 3).reason, Refusal::kDraining);
+  At(2).machine.Undrain();
+  Settle();
+  EXPECT_TRUE(vswitch.machine.accepts(2));
+}
+
+TEST_F(MigrationTest, ADrainThatMayNotMoveAnythingEndsAndSaysSo) {
+  digests[2] = {8, 1};
+  StartRuntime(2);
+  for (uint16_t id = 1; id < test::kMembers; ++id) Introduce(id, id);
+  OpenFlow();
+  const uint16_t targets[] = {2};
+  ASSERT_TRUE(At(1).machine.Drain(1, targets));
+  for (int i = 0; i < 3; ++i) {
+    Turn();
+    Settle();
+  }
+  EXPECT_FALSE(Ended(1, 1).drained);
+  EXPECT_EQ(Ended(1, 1).reason, Refusal::kChain);
+}
+
+TEST_F(MigrationTest, PacketsBeyondTheTargetsBufferAreDroppedAndCounted) {
+  const uint32_t entry = OpenFlow();
+  UpToSwitch(entry);
+  for (PacketRef packet = 1; packet <= 5; ++packet) Send(entry, packet);
+  DeliverToRuntime(2);
+  EXPECT_EQ(At(2).machine.held(), 3u);
+  EXPECT_EQ(At(2).dropped.size(), 2u);
+  EXPECT_EQ(At(2).dropped[0].second, PacketDrop::kHoldFull);
+  Settle();
+  EXPECT_EQ(StateAt(2, entry), "abcd");
+}
+
+}  // namespace
+}  // namespace nf::proto

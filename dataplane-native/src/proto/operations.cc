@@ -1,0 +1,104 @@
+// Moving many flows, and emptying a runtime: which flows go next, how many at once, and how it ended.
+#include <algorithm>
+
+#include "proto/runtime_machine.h"
+
+namespace nf::proto {
+
+uint32_t RuntimeMachine::operations_used() const {
+  return static_cast<uint32_t>(std::ranges::count_if(operations_, &Operation::used));
+}
+
+RuntimeMachine::Operation* RuntimeMachine::NewOperation(uint32_t id) {
+  const auto free = std::ranges::find_if(operations_, [](const Operation& operation) { return !operation.used; });
+  if (free == operations_.end()) return nullptr;
+  std::vector<uint16_t> targets = std::move(free->targets);
+  targets.clear();
+  *free = {.used = true, .id = id, .targets = std::move(targets)};
+  return &*free;
+}
+
+bool RuntimeMachine::Move(uint32_t id, uint16_t target, uint32_t flows) {
+  if (target == config_.id || target == kVswitch || target >= members_.size() || members_[target] == 0) return false;
+  Operation* operation = NewOperation(id);
+  if (operation == nullptr) return false;
+  operation->left = flows;
+  operation->targets.push_back(target);
+  return true;
+}
+
+bool RuntimeMachine::MoveOne(uint32_t id, uint16_t target, uint32_t actor, uint64_t now_ns) {
+  if (actor >= actors_.size() || migrations_.full()) return false;
+  Operation* operation = NewOperation(id);
+  if (operation == nullptr) return false;
+  const auto slot = static_cast<uint32_t>(operation - operations_.data());
+  operation->under_way = 1;
+  const Refusal reason = Start(actor, target, slot, now_ns);
+  if (reason != Refusal::kNo) OperationStep(slot, false, reason);
+  return true;
+}
+
+bool RuntimeMachine::Drain(uint32_t id, std::span<const uint16_t> targets) {
+  if (targets.empty() || targets.size() > config_.members) return false;
+  Operation* operation = NewOperation(id);
+  if (operation == nullptr) return false;
+  operation->draining = true;
+  operation->targets.assign(targets.begin(), targets.end());
+  SetDraining(true);
+  return true;
+}
+
+void RuntimeMachine::SetDraining(bool on) {
+  draining_ = on;
+  Tell(kVswitch, MessageType::kDraining, {}, on);
+}
+
+void RuntimeMachine::OperationStep(uint32_t slot, bool moved, Refusal reason) {
+  Operation& operation = operations_[slot];
+  --operation.under_way;
+  if (moved) {
+    ++operation.result.moved;
+    ++operation.moved_in_round;
+  } else {
+    ++operation.result.failed;
+    operation.result.reason = reason;
+    if (reason != Refusal::kBusy && reason != Refusal::kCancelled) ++operation.refused_in_round;
+  }
+}
+
+// Goes round the actors once per call at most. A move ends when its flows are through, or there are no more; a drain
+// when nothing is left, or a whole round has moved nothing and was refused for good; flows that are busy get another.
+void RuntimeMachine::RunOperation(uint32_t slot, uint64_t now_ns) {
+  Operation& operation = operations_[slot];
+  const auto size = static_cast<uint32_t>(actors_.size());
+  while (operation.looked_at < size && !migrations_.full() && (operation.draining || operation.left > 0)) {
+    const uint32_t index = operation.cursor;
+    operation.cursor = index + 1 < size ? index + 1 : 0;
+    ++operation.looked_at;
+    if (actors_[index].state != ActorState::kActive) continue;
+    const uint16_t target = operation.targets[operation.next_target++ % operation.targets.size()];
+    if (!operation.draining) --operation.left;
+    ++operation.under_way;
+    const Refusal reason = Start(index, target, slot, now_ns);
+    if (reason != Refusal::kNo) OperationStep(slot, false, reason);
+  }
+  if (operation.under_way > 0) return;
+  bool ended = operation.looked_at >= size || operation.left == 0;
+  if (operation.draining) {
+    const bool round_over = operation.looked_at >= size;
+    ended = used_ == 0 || (round_over && operation.moved_in_round == 0 && operation.refused_in_round > 0);
+    if (!ended && round_over && now_ns - operation.round_ns >= config_.retry_ns) {
+      operation.looked_at = operation.moved_in_round = operation.refused_in_round = 0;
+      operation.round_ns = now_ns;
+      SetDraining(true);  // V may not have heard it.
+    }
+  }
+  if (!ended) return;
+  operation.result.drained = used_ == 0;
+  const OperationResult result = operation.result;
+  const uint32_t id = operation.id;
+  operation.used = false;
+  host_->OperationEnded(id, result);
+}
+
+}  // namespace nf::proto

@@ -1,0 +1,262 @@
+// A runtime's part in owning and moving flows: which packets may be processed, the source's and the target's side of a
+// migration, closing by agreement, draining (docs/protocol.md). The index of an actor here is the index of the flow's
+// actor and of its slots.
+//
+// A pure state machine: it is told of packets, markers, messages, members and time, and acts through RuntimeHost. No
+// I/O, no clock, no allocation after the constructor. One thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "packet/flow_key.h"
+#include "proto/endpoint.h"
+#include "proto/held_packets.h"
+#include "proto/messages.h"
+#include "proto/migration_table.h"
+#include "proto/protection.h"
+#include "proto/stamp.h"
+#include "proto/timer_queue.h"
+
+namespace nf::proto {
+
+struct RuntimeConfig {
+  uint16_t id = 1;
+  uint32_t actors = 1024;
+  uint32_t entries = 1024;     // Of V.
+  uint16_t members = 16;       // With V.
+  uint32_t migrations = 1000;  // Under way at once, at most 4096.
+  uint32_t operations = 16;
+  uint32_t held_packets = 1024;  // For all awaiting actors together.
+  uint32_t held_packets_of_flow = 64;
+  uint32_t max_state_bytes = 16 * 1024;
+  Digests digests;
+  uint64_t retry_ns = 2'000'000;      // A request without an answer is repeated.
+  uint64_t give_up_ns = 200'000'000;  // Then the attempt is cancelled.
+  uint32_t ask_after_retries = 20;    // An awaiting actor asks V after so many.
+  uint64_t settle_ns = 0;             // Packets may be overtaken by a marker by so much; 0: links keep order.
+};
+
+enum class ActorState : uint8_t {
+  kFree,
+  kActive,
+  kMoving,    // Active, with a migration under way that hasn't taken its state yet.
+  kFinal,     // Its state has been sent; kept until the target has it.
+  kAwaiting,  // A target without state: packets wait.
+  kClosing,   // Active, and V has been asked whether the flow may end.
+};
+
+enum class PacketDrop : uint8_t {
+  kBadStamp,    // No such entry.
+  kStaleEpoch,  // Stamped for an owner that this runtime no longer is, or not yet.
+  kLate,        // Its place in the flow has passed.
+  kNoFlow,      // There is no such flow here.
+  kNoRoom,      // No actor is free.
+  kHoldFull,    // Too many packets wait.
+  kAbandoned,   // Waited for a state that never came.
+  kCount
+};
+
+enum class PacketVerdict : uint8_t { kProcess, kHeld, kDropped };
+
+struct PacketOutcome {
+  PacketVerdict verdict;
+  PacketDrop reason;
+  uint32_t actor;
+};
+
+struct OperationResult {
+  uint32_t moved = 0;
+  uint32_t failed = 0;
+  Refusal reason = Refusal::kNo;  // Of the last that failed.
+  bool drained = false;           // No flow is left.
+};
+
+class RuntimeHost {
+ public:
+  // An actor begins without state. Its packets follow.
+  virtual void StartFresh(uint32_t actor, const FlowKey& key, bool state_lost) = 0;
+  // A packet that waited: through the chain now, as if OnPacket had said kProcess.
+  virtual void ProcessHeld(uint32_t actor, PacketRef packet, const PacketHeader& header) = 0;
+  virtual void DropHeld(PacketRef packet, const PacketHeader& header, PacketDrop reason) = 0;
+  // Writes the flow's state; at most out.size() bytes. 0: it can't be written.
+  virtual uint32_t WriteState(uint32_t actor, std::span<uint8_t> out) = 0;
+  // False: not a state that this chain can take; nothing was changed.
+  virtual bool InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) = 0;
+  // The actor ends here; the flow may live elsewhere.
+  virtual void FreeState(uint32_t actor) = 0;
+  // To V, behind all output so far: what the chain still keeps back for its flow leaves first.
+  virtual void SendMarker(const Marker& marker) = 0;
+  virtual void OperationEnded(uint32_t operation, const OperationResult& result) = 0;
+
+ protected:
+  ~RuntimeHost() = default;
+};
+
+struct RuntimeCounters {
+  uint64_t received = 0;
+  uint64_t processed = 0;
+  uint64_t dropped[static_cast<size_t>(PacketDrop::kCount)] = {};
+  uint64_t missing = 0;  // Sequence numbers that never came. Not part of the books: whoever lost them counted them.
+  uint64_t moved_out = 0;
+  uint64_t moved_in = 0;
+  uint64_t refused = 0;  // Opens of others.
+  uint64_t abandoned = 0;
+  uint64_t came_back = 0;
+  uint64_t state_lost = 0;
+};
+
+struct Actor {
+  uint32_t entry = kNone;
+  uint32_t epoch = 0;
+  uint32_t expected = 0;  // The next sequence.
+  ActorState state = ActorState::kFree;
+  uint8_t generation = 0;
+  uint8_t last_part = 0;
+  bool any_sequence = false;   // Whatever comes first is expected.
+  uint32_t migration = kNone;  // While kMoving or kFinal.
+  // Of the attempt by which it came; epoch 0: it opened here.
+  uint32_t came_epoch = 0;
+  uint32_t came_attempt = 0;
+  uint16_t came_from = 0;
+  uint16_t retries = 0;
+  uint32_t denied_sequence = 0;  // While kClosing: V has stamped up to here.
+  bool denied = false;
+  bool afresh = false;  // It was to come by an attempt whose source died: the state, should it still come, is refused.
+  HeldList held;
+  TimerLink timer;  // While kAwaiting or kClosing.
+  uint32_t next_free = kNone;
+  FlowKey key{};
+};
+
+class RuntimeMachine {
+ public:
+  RuntimeMachine(const RuntimeConfig& config, MessageSink* messages, RuntimeHost* host);
+
+  void MemberUp(uint16_t id, uint32_t incarnation);
+  void MemberDown(uint16_t id, uint64_t now_ns);
+
+  PacketOutcome OnPacket(PacketRef packet, const PacketHeader& header, const FlowKey& key, uint64_t now_ns);
+  void OnMarker(const Marker& marker, uint64_t now_ns);
+  void OnMessage(uint16_t peer, Message message, uint64_t now_ns);
+  void Turn(uint64_t now_ns);
+
+  // What the next frame that the actor causes carries; nothing after 256 without a packet in between, and nothing
+  // while it closes or once its state is final.
+  std::optional<PacketHeader> NextOutput(uint32_t actor);
+  // The flow's first packet caused no output that would tell V the handle.
+  void ReportOpened(uint32_t actor);
+
+  // The flow is over for the chain. False: it is moving, or closing already.
+  bool Close(uint32_t actor, uint64_t now_ns);
+  // Moves `flows` flows, whichever; ends through OperationEnded. False: unknown target, or too many operations.
+  bool Move(uint32_t operation, uint16_t target, uint32_t flows);
+  bool MoveOne(uint32_t operation, uint16_t target, uint32_t actor, uint64_t now_ns);
+  // No new flows, and all that are here go to the targets in turn.
+  bool Drain(uint32_t operation, std::span<const uint16_t> targets);
+  void Undrain() { SetDraining(false); }
+
+  const Actor& actor(uint32_t index) const { return actors_[index]; }
+  uint32_t handle(uint32_t index) const { return MakeHandle(actors_[index].generation, index); }
+  uint32_t actor_of_entry(uint32_t entry) const { return views_[entry].actor; }
+  uint32_t actors_used() const { return used_; }
+  uint32_t migrations_used() const { return migrations_.used(); }
+  uint32_t operations_used() const;
+  uint32_t held() const { return held_.held(); }
+  bool draining() const { return draining_; }
+  const RuntimeConfig& config() const { return config_; }
+  const RuntimeCounters& counters() const { return counters_; }
+
+ private:
+  // What is known of V's entry: our actor, and the epoch up to which everything is over.
+  struct View {
+    uint32_t actor = kNone;
+    uint32_t floor = 0;
+  };
+  struct Operation {
+    bool used = false;
+    bool draining = false;
+    uint32_t id = 0;
+    uint32_t left = 0;  // To be started.
+    uint32_t under_way = 0;
+    uint32_t cursor = 0;     // Next actor to look at.
+    uint32_t looked_at = 0;  // In this round.
+    uint32_t moved_in_round = 0;
+    uint32_t refused_in_round = 0;  // For a reason that will last.
+    uint64_t round_ns = 0;          // When it began.
+    uint32_t next_target = 0;
+    std::vector<uint16_t> targets;
+    OperationResult result;
+  };
+
+  // runtime_machine.cc: actors and packets.
+  uint32_t FindActor(const Stamp& stamp) const;
+  uint32_t NewActor(uint32_t entry, const FlowKey& key);
+  void FreeActor(uint32_t index);
+  void Supersede(uint32_t index);
+  void DropAllHeld(uint32_t index);
+  PacketOutcome Drop(PacketDrop reason);
+  PacketOutcome OpenByPacket(const PacketHeader& header, const FlowKey& key);
+  PacketOutcome Accept(uint32_t index, const PacketHeader& header);
+  PacketOutcome Hold(uint32_t index, PacketRef packet, const PacketHeader& header);
+  void WorkOff(uint32_t index);
+  void SendClose(uint32_t index);
+  void OnClosed(const Marker& marker, bool denied, uint64_t now_ns);
+  void ClosingTimer(uint32_t index, uint64_t now_ns);
+  void Marked(MarkerType type, const MigrationId& id, uint32_t sequence) {
+    host_->SendMarker(MakeMarker(type, id, sequence));
+  }
+  bool Tell(uint16_t peer, MessageType type, const MigrationId& id, uint32_t value = 0) {
+    return messages_->Say(peer, type, Note{id, value});
+  }
+  MemberRef RefOf(uint16_t id) const { return {.id = id, .incarnation = members_[id]}; }
+  bool Alive(const MemberRef& ref) const { return ref.incarnation != 0 && members_[ref.id] == ref.incarnation; }
+
+  // migration_source.cc
+  Refusal Start(uint32_t index, uint16_t target, uint32_t operation_slot, uint64_t now_ns);
+  void Request(uint32_t migration);
+  void Finalise(uint32_t migration, uint64_t now_ns);
+  void Cancel(uint32_t migration, Refusal reason, uint64_t now_ns);
+  void GoOn(uint32_t migration);
+  void Completed(uint32_t migration, uint64_t now_ns);
+  void EndMigration(uint32_t migration, bool moved);
+  void OnSwitched(const Marker& marker, uint64_t now_ns);
+  void OnReturned(const Marker& marker, uint64_t now_ns);
+  void OnSourceNote(uint16_t peer, MessageType type, const Note& note, uint64_t now_ns);
+  void MigrationTimer(uint32_t migration, uint64_t now_ns);
+
+  // migration_target.cc
+  uint32_t Awaiting(const MigrationId& id) const;
+  Refusal WhyNot(const OpenRecord& open, uint16_t peer) const;
+  void OnOpen(uint16_t peer, const OpenRecord& open, uint64_t now_ns);
+  void OnState(uint16_t peer, const StateRecord& record, std::span<const uint8_t> bytes);
+  void Forget(uint16_t peer, const MigrationId& id);
+  void OnWithdraw(const MigrationId& id);
+  void OnSourceLost(const Marker& marker);
+  void AwaitingTimer(uint32_t index, uint64_t now_ns);
+
+  // operations.cc
+  Operation* NewOperation(uint32_t id);
+  void RunOperation(uint32_t slot, uint64_t now_ns);
+  void OperationStep(uint32_t slot, bool moved, Refusal reason);
+  void SetDraining(bool on);
+
+  RuntimeConfig config_;
+  MessageSink* messages_;
+  RuntimeHost* host_;
+  std::vector<uint32_t> members_;  // Incarnations.
+  std::vector<Actor> actors_;
+  std::vector<View> views_;
+  std::vector<Operation> operations_;
+  MigrationTable migrations_;
+  TimerQueue<Actor> actor_timers_;
+  HeldPackets held_;
+  std::vector<uint8_t> scratch_;
+  uint32_t free_ = kNone;
+  uint32_t used_ = 0;
+  bool draining_ = false;
+  RuntimeCounters counters_;
+};
+
+}  // namespace nf::proto

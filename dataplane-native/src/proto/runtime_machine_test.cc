@@ -1,0 +1,134 @@
+#include "proto/runtime_machine.h"
+
+#include <gtest/gtest.h>
+
+#include "proto/test_members.h"
+
+namespace nf::proto {
+namespace {
+
+using RuntimeMachineTest = test::MembersTest;
+
+TEST_F(RuntimeMachineTest, AFlowEndsWhenVAgrees) {
+  const uint32_t entry = OpenFlow();
+  ASSERT_TRUE(At(1).machine.Close(ActorAt(1, entry), now_ns));
+  Settle();
+  EXPECT_EQ(At(1).machine.actors_used(), 0u);
+  EXPECT_EQ(vswitch.machine.entries_used(), 0u);
+  EXPECT_FALSE(vswitch.removed.at(0).second);
+}
+
+TEST_F(RuntimeMachineTest, AFlowGoesOnWhenAPacketWasUnderWay) {
+  const uint32_t entry = OpenFlow();
+  Send(entry, 1);
+  ASSERT_TRUE(At(1).machine.Close(ActorAt(1, entry), now_ns));
+  DeliverFromRuntime(1);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "ab");
+  EXPECT_EQ(At(1).machine.actor(ActorAt(1, entry)).state, ActorState::kActive);
+  EXPECT_EQ(vswitch.released, "ab");
+  EXPECT_EQ(vswitch.machine.counters().close_denied, 1u);
+}
+
+TEST_F(RuntimeMachineTest, AFlowEndsThoughItsLastPacketWasLost) {
+  const uint32_t entry = OpenFlow();
+  Send(entry, 1);
+  vswitch.to_runtime[1].clear();
+  ASSERT_TRUE(At(1).machine.Close(ActorAt(1, entry), now_ns));
+  Settle();
+  EXPECT_EQ(At(1).machine.actors_used(), 0u);
+  EXPECT_EQ(vswitch.machine.entries_used(), 0u);
+  EXPECT_EQ(At(1).machine.counters().missing, 1u);
+}
+
+TEST_F(RuntimeMachineTest, AClosingFlowCausesNoOutput) {
+  const uint32_t entry = OpenFlow();
+  const uint32_t actor = ActorAt(1, entry);
+  ASSERT_TRUE(At(1).machine.Close(actor, now_ns));
+  EXPECT_FALSE(At(1).machine.NextOutput(actor));
+  EXPECT_FALSE(At(1).machine.Close(actor, now_ns));
+}
+
+TEST_F(RuntimeMachineTest, TheEntrysNextFlowMayArriveBeforeTheWordThatTheLastHasEnded) {
+  const uint32_t entry = OpenFlow();
+  ASSERT_TRUE(At(1).machine.Close(ActorAt(1, entry), now_ns));
+  DeliverFromRuntime(1);
+  vswitch.to_runtime[1].clear();  // The answer is lost.
+  ASSERT_EQ(vswitch.machine.Open({}, 1, now_ns), entry);
+  Send(entry, 4);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "e");
+  EXPECT_EQ(At(1).machine.actors_used(), 1u);
+}
+
+TEST_F(RuntimeMachineTest, APacketThatComesAgainOrLateIsNotProcessed) {
+  const uint32_t entry = OpenFlow();
+  Send(entry, 1);
+  Send(entry, 2);
+  auto& queue = vswitch.to_runtime[1];
+  const test::OnData first = queue[0];
+  std::swap(queue[0], queue[1]);
+  queue.push_back(first);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "ac");
+  EXPECT_EQ(At(1).dropped.size(), 2u);
+  EXPECT_EQ(At(1).dropped[0].second, PacketDrop::kLate);
+}
+
+TEST_F(RuntimeMachineTest, AFirstPacketThatComesAgainAfterTheEndOpensNothing) {
+  const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+  Send(entry, 0);
+  const test::OnData first = vswitch.to_runtime[1].front();
+  Settle();
+  ASSERT_TRUE(At(1).machine.Close(ActorAt(1, entry), now_ns));
+  Settle();
+  At(1).Take(first, now_ns);
+  EXPECT_EQ(At(1).machine.actors_used(), 0u);
+  EXPECT_EQ(At(1).dropped.at(0).second, PacketDrop::kStaleEpoch);
+}
+
+TEST_F(RuntimeMachineTest, WithoutRoomThePacketIsDroppedAndVForgetsTheFlow) {
+  for (int i = 0; i < 4; ++i) OpenFlow();
+  OpenFlow();
+  EXPECT_EQ(At(1).dropped.at(0).second, PacketDrop::kNoRoom);
+  EXPECT_EQ(vswitch.machine.entries_used(), 4u);
+}
+
+TEST_F(RuntimeMachineTest, PartsOfOnePacketsOutputAreNumberedAndBounded) {
+  const uint32_t entry = OpenFlow();
+  const uint32_t actor = ActorAt(1, entry);
+  uint32_t parts = 1;  // One for packet a.
+  uint8_t last = 0;
+  while (const auto header = At(1).machine.NextOutput(actor)) {
+    EXPECT_EQ(header->part, last + 1);
+    last = header->part;
+    ++parts;
+  }
+  EXPECT_EQ(parts, 255u);
+  Send(entry, 1);
+  DeliverToRuntime(1);
+  EXPECT_EQ(At(1).to_vswitch.back().header.part, 0);
+}
+
+TEST_F(RuntimeMachineTest, MarkersAndMessagesThatMeanNothingHereChangeNothing) {
+  const uint32_t entry = OpenFlow();
+  const uint32_t epoch = At(1).machine.actor(ActorAt(1, entry)).epoch;
+  for (uint8_t type = 0; type < 20; ++type)
+    for (const uint32_t e : {entry, 7u, 5000u}) {
+      At(1).machine.OnMarker(MakeMarker(static_cast<MarkerType>(type), {e, epoch + 9, 4}, 3, 2), now_ns);
+      vswitch.machine.OnMarker(2, MakeMarker(static_cast<MarkerType>(type), {e, epoch, 4}, 3, 2), now_ns);
+    }
+  for (uint8_t type = 1; type <= static_cast<uint8_t>(kLastMessageType); ++type) {
+    if (RecordBytes(static_cast<MessageType>(type)) != sizeof(Note)) continue;
+    At(3).post.Say(1, static_cast<MessageType>(type), Note{{entry, epoch, 4}, 1});
+    At(3).post.Say(kVswitch, static_cast<MessageType>(type), Note{{5000, epoch, 4}, 1});
+  }
+  Settle();
+  Send(entry, 1);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "ab");
+  EXPECT_EQ(vswitch.released, "ab");
+}
+
+}  // namespace
+}  // namespace nf::proto

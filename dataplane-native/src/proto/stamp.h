@@ -1,0 +1,90 @@
+// What rides with every packet between V and a runtime, and the markers that go the same way behind packets.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+
+#include "proto/crc32c.h"
+#include "proto/ids.h"
+
+namespace nf::proto {
+
+// Exactly the context of a Network Service Header (RFC 8300, MD type 1).
+struct Stamp {
+  uint32_t handle;    // Of the owner's actor; kNoHandle while V has not heard of it.
+  uint32_t entry;     // V's route entry.
+  uint32_t epoch;     // Of the owner.
+  uint32_t sequence;  // Of the packet, one count for both directions.
+};
+static_assert(sizeof(Stamp) == 16);
+
+inline constexpr uint8_t kDirection = 1;  // Set: towards the initiator.
+inline constexpr uint8_t kMayOpen = 2;    // V knows of no actor: who has none opens one.
+inline constexpr uint8_t kStateLost = 4;  // The flow had a state, which is lost.
+
+struct PacketHeader {
+  Stamp stamp;
+  uint8_t flags;
+  uint8_t part;   // On the way out: the how-manieth frame that this packet (or time after it) caused, from 0.
+  uint16_t port;  // The external one.
+};
+static_assert(sizeof(PacketHeader) == 20);
+
+// Where an output stands in its flow. Compared as serial numbers.
+inline uint64_t Position(uint32_t sequence, uint8_t part) { return uint64_t{sequence} << 32 | uint32_t{part} << 24; }
+
+// Markers are datagrams: whoever wants an answer repeats the question, and every one may come twice.
+enum class MarkerType : uint8_t {
+  // V to a runtime, behind the packets that V stamped for it.
+  kSwitched = 1,  // id is in force: `sequence` is the last for you, the new owner has `new_epoch`.
+  kReturned,      // id came to nothing: you own the flow again, in `new_epoch`, from `sequence` on.
+  kProbe,         // The flow of `epoch` is quiet since `sequence`: do you have it?
+  kClosed,        // The flow of `epoch` has ended: let go of it.
+  kCloseDenied,   // I have stamped up to `sequence`.
+  kSourceLost,    // Of id nothing will come: start afresh, in `new_epoch`, behind `sequence`.
+  // A runtime to V, behind the runtime's output.
+  kDrained,  // No more output of id's old owner.
+  kClose,    // The flow ends, if `sequence` was the last.
+  kGone,     // A packet or probe with `sequence` came, but there is no such flow here.
+  kNoRoom,   // A packet with `sequence` would have opened a flow, but there is no room.
+};
+
+struct Marker {
+  MarkerType type;
+  uint8_t zero[3];
+  MigrationId id;  // Without a migration: entry and epoch of the flow.
+  uint32_t sequence;
+  uint32_t new_epoch;
+};
+static_assert(sizeof(Marker) == 24 && std::has_unique_object_representations_v<Marker>);
+
+struct MarkerDatagram {
+  Marker marker;
+  uint32_t checksum;
+};
+static_assert(sizeof(MarkerDatagram) == 28);
+
+inline Marker MakeMarker(MarkerType type, MigrationId id, uint32_t sequence, uint32_t new_epoch = 0) {
+  return {.type = type, .zero = {}, .id = id, .sequence = sequence, .new_epoch = new_epoch};
+}
+
+inline MarkerDatagram EncodeMarker(const Marker& marker) {
+  return {marker, Crc32c({reinterpret_cast<const uint8_t*>(&marker), sizeof marker})};
+}
+
+// Nothing unless it is whole and unharmed.
+inline std::optional<Marker> DecodeMarker(std::span<const uint8_t> bytes) {
+  MarkerDatagram datagram;
+  if (bytes.size() != sizeof datagram) return std::nullopt;
+  std::memcpy(&datagram, bytes.data(), sizeof datagram);
+  const auto& marker = datagram.marker;
+  if (datagram.checksum != Crc32c(bytes.first(sizeof marker))) return std::nullopt;
+  if (marker.type < MarkerType::kSwitched || marker.type > MarkerType::kNoRoom) return std::nullopt;
+  if (marker.zero[0] | marker.zero[1] | marker.zero[2]) return std::nullopt;
+  return marker;
+}
+
+}  // namespace nf::proto

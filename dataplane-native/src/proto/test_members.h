@@ -1,0 +1,238 @@
+// V and three runtimes on one bench: what one says to another waits in a queue until the test delivers it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/runtime_machine.h"
+#include "proto/vswitch_machine.h"
+
+namespace nf::proto::test {
+
+inline constexpr uint16_t kMembers = 4;
+
+struct Letter {
+  uint16_t from, to;
+  std::vector<uint8_t> bytes;
+  MessageType type() const { return DecodeMessage(bytes)->type(); }
+};
+
+class Post final : public MessageSink {
+ public:
+  Post(uint16_t own, std::deque<Letter>* letters) : own_(own), letters_(letters) {}
+  using MessageSink::Say;
+  bool Say(uint16_t peer, MessageType type, std::span<const uint8_t> record, std::span<const uint8_t> tail) override {
+    const MessageHeader header{
+        .type = type, .zero = 0, .count = 1, .bytes = static_cast<uint32_t>(record.size() + tail.size())};
+    Letter letter{own_, peer, std::vector<uint8_t>(sizeof header + header.bytes)};
+    std::memcpy(letter.bytes.data(), &header, sizeof header);
+    std::memcpy(letter.bytes.data() + sizeof header, record.data(), record.size());
+    if (!tail.empty()) std::memcpy(letter.bytes.data() + sizeof header + record.size(), tail.data(), tail.size());
+    letters_->push_back(std::move(letter));
+    return true;
+  }
+
+ private:
+  uint16_t own_;
+  std::deque<Letter>* letters_;
+};
+
+// A packet, an output or a marker on the way between V and a runtime.
+struct OnData {
+  bool marker;
+  Marker what;
+  PacketRef packet;
+  PacketHeader header;
+};
+
+struct TestRuntime final : RuntimeHost {
+  TestRuntime(uint16_t id, std::deque<Letter>* letters, const RuntimeConfig& config)
+      : post(id, letters), machine(config, &post, this), state(config.actors) {}
+
+  void StartFresh(uint32_t actor, const FlowKey&, bool state_lost) override { state[actor] = state_lost ? "lost" : ""; }
+  void ProcessHeld(uint32_t actor, PacketRef packet, const PacketHeader&) override { Process(actor, packet); }
+  void DropHeld(PacketRef packet, const PacketHeader&, PacketDrop reason) override {
+    dropped.emplace_back(packet, reason);
+  }
+  uint32_t WriteState(uint32_t actor, std::span<uint8_t> out) override {
+    std::memcpy(out.data(), state[actor].data(), state[actor].size());
+    return static_cast<uint32_t>(state[actor].size());
+  }
+  bool InstallState(uint32_t actor, const FlowKey&, std::span<const uint8_t> bytes) override {
+    if (refuses_states) return false;
+    state[actor].assign(bytes.begin(), bytes.end());
+    return true;
+  }
+  void FreeState(uint32_t actor) override { state[actor] = "freed"; }
+  void SendMarker(const Marker& marker) override { to_vswitch.push_back({true, marker, 0, {}}); }
+  void OperationEnded(uint32_t operation, const OperationResult& result) override { ended[operation] = result; }
+
+  void Process(uint32_t actor, PacketRef packet) {
+    state[actor] += static_cast<char>('a' + packet);
+    if (const auto header = machine.NextOutput(actor)) to_vswitch.push_back({false, {}, packet, *header});
+  }
+  void Take(const OnData& item, uint64_t now_ns) {
+    if (item.marker) return machine.OnMarker(item.what, now_ns);
+    const PacketOutcome outcome = machine.OnPacket(item.packet, item.header, {}, now_ns);
+    if (outcome.verdict == PacketVerdict::kProcess) Process(outcome.actor, item.packet);
+    if (outcome.verdict == PacketVerdict::kDropped) dropped.emplace_back(item.packet, outcome.reason);
+  }
+
+  Post post;
+  RuntimeMachine machine;
+  std::vector<std::string> state;  // By actor: the packets it has seen.
+  std::vector<std::pair<PacketRef, PacketDrop>> dropped;
+  std::map<uint32_t, OperationResult> ended;
+  std::deque<OnData> to_vswitch;
+  bool refuses_states = false;
+};
+
+struct TestVswitch final : VswitchHost {
+  explicit TestVswitch(std::deque<Letter>* letters)
+      : post(kVswitch, letters), machine({.entries = 8, .members = kMembers, .held_packets = 8}, &post, this) {}
+
+  void Release(PacketRef packet, const PacketHeader&) override { released += static_cast<char>('a' + packet); }
+  void DropHeld(PacketRef, const PacketHeader&, GateDrop reason) override { dropped.push_back(reason); }
+  void SendMarker(uint16_t runtime, const Marker& marker) override {
+    to_runtime[runtime].push_back({true, marker, 0, {}});
+  }
+  void EntryRemoved(uint32_t entry, bool state_lost) override { removed.emplace_back(entry, state_lost); }
+
+  Post post;
+  VswitchMachine machine;
+  std::string released;
+  std::vector<GateDrop> dropped;
+  std::vector<std::pair<uint32_t, bool>> removed;
+  std::deque<OnData> to_runtime[kMembers];
+};
+
+class MembersTest : public testing::Test {
+ protected:
+  static constexpr uint64_t kTurnNs = 3'000'000;  // Longer than a retry.
+
+  MembersTest() : vswitch(&letters) {
+    for (uint16_t id = 1; id < kMembers; ++id) StartRuntime(id);
+    for (uint16_t id = 1; id < kMembers; ++id) Introduce(id, id);
+  }
+  void StartRuntime(uint16_t id) {
+    const RuntimeConfig config{.id = id,
+                               .actors = 4,
+                               .entries = 8,
+                               .members = kMembers,
+                               .migrations = 4,
+                               .operations = 4,
+                               .held_packets = 8,
+                               .held_packets_of_flow = 3,
+                               .digests = digests[id]};
+    runtimes[id] = std::make_unique<TestRuntime>(id, &letters, config);
+    runtimes[id]->machine.MemberUp(kVswitch, 99);
+  }
+  void Introduce(uint16_t id, uint32_t incarnation) {
+    vswitch.machine.MemberUp(id, incarnation);
+    for (uint16_t other = 1; other < kMembers; ++other)
+      if (runtimes[other]) runtimes[other]->machine.MemberUp(id, incarnation);
+  }
+  void Die(uint16_t id) {
+    runtimes[id].reset();
+    vswitch.to_runtime[id].clear();
+    std::erase_if(letters, [&](const Letter& letter) { return letter.to == id; });
+    vswitch.machine.MemberDown(id);
+    for (uint16_t other = 1; other < kMembers; ++other)
+      if (runtimes[other]) runtimes[other]->machine.MemberDown(id, now_ns);
+  }
+  TestRuntime& At(uint16_t id) { return *runtimes[id]; }
+
+  void Send(uint32_t entry, PacketRef packet) {
+    uint16_t to = 0;
+    PacketHeader header;
+    ASSERT_EQ(vswitch.machine.StampPacket(entry, 0, now_ns, &to, &header), StampVerdict::kStamped);
+    vswitch.to_runtime[to].push_back({false, {}, packet, header});
+  }
+  // The next letter, if it is of this type.
+  bool DeliverLetter(MessageType type) {
+    if (letters.empty() || letters.front().type() != type) return false;
+    const Letter letter = letters.front();
+    letters.pop_front();
+    Hand(letter);
+    return true;
+  }
+  void Hand(const Letter& letter) {
+    const auto message = DecodeMessage(letter.bytes);
+    if (letter.to == kVswitch)
+      vswitch.machine.OnMessage(letter.from, *message, now_ns);
+    else if (runtimes[letter.to])
+      runtimes[letter.to]->machine.OnMessage(letter.from, *message, now_ns);
+  }
+  void DeliverToRuntime(uint16_t id) {
+    while (!vswitch.to_runtime[id].empty()) {
+      const OnData item = vswitch.to_runtime[id].front();
+      vswitch.to_runtime[id].pop_front();
+      if (runtimes[id]) runtimes[id]->Take(item, now_ns);
+    }
+  }
+  void DeliverFromRuntime(uint16_t id) {
+    while (runtimes[id] && !runtimes[id]->to_vswitch.empty()) {
+      const OnData item = runtimes[id]->to_vswitch.front();
+      runtimes[id]->to_vswitch.pop_front();
+      if (item.marker) {
+        vswitch.machine.OnMarker(id, item.what, now_ns);
+        continue;
+      }
+      GateDrop reason;
+      const GateVerdict verdict = vswitch.machine.OnOutput(id, item.packet, item.header, &reason);
+      if (verdict == GateVerdict::kRelease) vswitch.Release(item.packet, item.header);
+      if (verdict == GateVerdict::kDropped) vswitch.dropped.push_back(reason);
+    }
+  }
+  // Everything under way arrives until nothing is said any more.
+  void Settle() {
+    for (int round = 0; round < 20; ++round) {
+      for (uint16_t id = 1; id < kMembers; ++id) {
+        DeliverToRuntime(id);
+        DeliverFromRuntime(id);
+      }
+      while (!letters.empty()) {
+        const Letter letter = letters.front();
+        letters.pop_front();
+        Hand(letter);
+      }
+    }
+  }
+  void Turn() {
+    now_ns += kTurnNs;
+    vswitch.machine.Turn(now_ns);
+    for (uint16_t id = 1; id < kMembers; ++id)
+      if (runtimes[id]) runtimes[id]->machine.Turn(now_ns);
+  }
+  // How the operation ended; the machine says so in its turn.
+  const OperationResult& Ended(uint16_t id, uint32_t operation) {
+    runtimes[id]->machine.Turn(now_ns);
+    return runtimes[id]->ended.at(operation);
+  }
+  // A flow at runtime 1 that has seen packet a.
+  uint32_t OpenFlow() {
+    const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+    Send(entry, 0);
+    Settle();
+    return entry;
+  }
+  uint32_t ActorAt(uint16_t id, uint32_t entry) { return At(id).machine.actor_of_entry(entry); }
+  std::string StateAt(uint16_t id, uint32_t entry) {
+    const uint32_t actor = ActorAt(id, entry);
+    return actor == kNone ? "none" : At(id).state[actor];
+  }
+
+  Digests digests[kMembers] = {{7, 1}, {7, 1}, {7, 1}, {7, 1}};
+  std::deque<Letter> letters;
+  TestVswitch vswitch;
+  std::unique_ptr<TestRuntime> runtimes[kMembers];
+  uint64_t now_ns = 1'000;
+};
+
+}  // namespace nf::proto::test

@@ -1,0 +1,242 @@
+// Entries, stamps, the gate and the sweep. What members ask for is in vswitch_requests.cc.
+#include "proto/vswitch_machine.h"
+
+#include "base/check.h"
+
+namespace nf::proto {
+
+VswitchMachine::VswitchMachine(const VswitchConfig& config, MessageSink* messages, VswitchHost* host)
+    : config_(config),
+      messages_(messages),
+      host_(host),
+      members_(config.members),
+      entries_(config.entries),
+      drains_(&entries_, config.drain_ns),
+      held_(config.held_packets) {
+  NF_CHECK(config.term != 0, "terms count from 1");
+  for (uint32_t i = config.entries; i-- > 0;) {
+    entries_[i].epoch = MakeEpoch(config.term, 0);
+    entries_[i].next_free = free_;
+    free_ = i;
+  }
+}
+
+void VswitchMachine::MemberUp(uint16_t id, uint32_t incarnation) {
+  if (id == kVswitch || id >= members_.size()) return;
+  members_[id] = {.incarnation = incarnation, .draining = false};
+}
+
+// Fences it: from here on nothing of it passes the gate. Its entries are found by their next packet or by the sweep.
+void VswitchMachine::MemberDown(uint16_t id) {
+  if (id < members_.size()) members_[id] = {};
+}
+
+uint32_t VswitchMachine::NextEpoch(uint32_t epoch) const { return MakeEpoch(config_.term, epoch + 1); }
+
+uint32_t VswitchMachine::Open(const FlowKey& key, uint16_t runtime, uint64_t now_ns) {
+  if (free_ == kNone || !alive(runtime)) return kNone;
+  const uint32_t index = free_;
+  RouteEntry& e = entries_[index];
+  free_ = e.next_free;
+  ++used_;
+  ++counters_.opened;
+  e = {.owner = RefOf(runtime),
+       .epoch = NextEpoch(e.epoch),
+       .next_sequence = config_.first_sequence,
+       .used = true,
+       .may_open = true,
+       .released = Position(config_.first_sequence - 1, 0xff),
+       .stamped_ns = now_ns,
+       .key = key};
+  return index;
+}
+
+bool VswitchMachine::Reopen(uint32_t index, uint16_t runtime) {
+  RouteEntry* e = Used(index);
+  if (e == nullptr || Alive(e->owner) || !alive(runtime)) return false;
+  Lose(index);
+  e->owner = RefOf(runtime);
+  return true;
+}
+
+// Whoever owns the entry next starts without what was: a new epoch, no handle, and the loss is told to the runtime.
+void VswitchMachine::Lose(uint32_t index) {
+  RouteEntry& e = entries_[index];
+  DropHeld(&e, GateDrop::kOwnerChanged);
+  drains_.Disarm(index);
+  if (e.ever_opened) {
+    e.lost = true;
+    ++counters_.state_lost;
+  }
+  e.epoch = NextEpoch(e.epoch);
+  e.handle = kNoHandle;
+  e.may_open = true;
+  e.draining = e.switched = e.returned = e.confirmed = e.has_cancelled = e.ever_opened = false;
+  e.previous_epoch = 0;
+}
+
+void VswitchMachine::Remove(uint32_t index, bool state_lost) {
+  RouteEntry& e = entries_[index];
+  DropHeld(&e, GateDrop::kOwnerChanged);
+  drains_.Disarm(index);
+  if (state_lost) ++counters_.state_lost;
+  host_->EntryRemoved(index, state_lost);
+  // The epoch stays: the counter goes on with the next flow.
+  e.used = false;
+  e.next_free = free_;
+  free_ = index;
+  --used_;
+}
+
+StampVerdict VswitchMachine::StampPacket(uint32_t index, uint8_t direction, uint64_t now_ns, uint16_t* runtime,
+                                         PacketHeader* header) {
+  RouteEntry& e = entries_[index];
+  if (!Alive(e.owner)) [[unlikely]] {
+    if (!MayReturn(e)) return StampVerdict::kNeedsRuntime;
+    ReturnToPrevious(index, now_ns);
+  }
+  *header = {.stamp = {.handle = e.handle, .entry = index, .epoch = e.epoch, .sequence = e.next_sequence++},
+             .flags = static_cast<uint8_t>(direction | (e.may_open ? kMayOpen : 0) | (e.lost ? kStateLost : 0)),
+             .part = 0,
+             .port = 0};
+  *runtime = e.owner.id;
+  e.stamped_ns = now_ns;
+  ++counters_.stamped;
+  return StampVerdict::kStamped;
+}
+
+// The new owner's output waits for the old one's; not when they are the same, since its link keeps order.
+bool VswitchMachine::WaitsForOld(const RouteEntry& e) const {
+  return e.draining && e.previous != e.owner && Alive(e.previous);
+}
+
+GateVerdict VswitchMachine::OnOutput(uint16_t runtime, PacketRef packet, const PacketHeader& header, GateDrop* reason) {
+  ++counters_.outputs;
+  const auto drop = [&](GateDrop why) {
+    *reason = why;
+    CountDrop(why);
+    return GateVerdict::kDropped;
+  };
+  const Stamp& stamp = header.stamp;
+  if (stamp.entry >= entries_.size()) return drop(GateDrop::kBadStamp);
+  RouteEntry& e = entries_[stamp.entry];
+  const bool current = e.used && stamp.epoch == e.epoch && e.owner.id == runtime;
+  if (current) [[likely]] {
+    if (InForce(Protection::kGateFence) && !Alive(e.owner)) return drop(GateDrop::kFenced);
+    if (InForce(Protection::kDrainedMarker) && WaitsForOld(e)) [[unlikely]] {
+      if (!held_.Insert(&e.held, packet, header)) return drop(GateDrop::kNoHoldRoom);
+      return GateVerdict::kHeld;
+    }
+    if (e.draining) CloseDrain(stamp.entry);
+    e.handle = stamp.handle;
+    e.may_open = e.lost = false;
+    e.confirmed = e.ever_opened = true;
+  } else if (InForce(Protection::kGateEpoch)) {
+    const bool old = InForce(Protection::kGateWindow) && e.used && e.draining && stamp.epoch == e.previous_epoch &&
+                     e.previous.id == runtime && !SerialLess(e.switch_sequence, stamp.sequence);
+    if (!old) return drop(GateDrop::kStaleEpoch);
+    if (InForce(Protection::kGateFence) && !Alive(e.previous)) return drop(GateDrop::kFenced);
+  }
+  const uint64_t position = Position(stamp.sequence, header.part);
+  if (InForce(Protection::kGateOrder) && static_cast<int64_t>(position - e.released) <= 0)
+    return drop(GateDrop::kOutOfOrder);
+  e.released = position;
+  ++counters_.released;
+  return GateVerdict::kRelease;
+}
+
+// The old owner has nothing more to say, or will not be listened to: what waited may leave.
+void VswitchMachine::CloseDrain(uint32_t index) {
+  RouteEntry& e = entries_[index];
+  e.draining = false;
+  drains_.Disarm(index);
+  HeldPacket held;
+  while (held_.Pop(&e.held, &held)) {
+    const uint64_t position = Position(held.header.stamp.sequence, held.header.part);
+    const bool in_order = static_cast<int64_t>(position - e.released) > 0;
+    const bool dismissed = held.header.stamp.epoch != e.epoch || !Alive(e.owner);
+    if (dismissed || !in_order) {
+      const GateDrop reason = dismissed ? GateDrop::kOwnerChanged : GateDrop::kOutOfOrder;
+      CountDrop(reason);
+      host_->DropHeld(held.packet, held.header, reason);
+      continue;
+    }
+    e.handle = held.header.stamp.handle;
+    e.confirmed = e.ever_opened = true;
+    e.released = position;
+    ++counters_.released;
+    host_->Release(held.packet, held.header);
+  }
+}
+
+void VswitchMachine::DropHeld(RouteEntry* e, GateDrop reason) {
+  HeldPacket held;
+  while (held_.Pop(&e->held, &held)) {
+    CountDrop(reason);
+    host_->DropHeld(held.packet, held.header, reason);
+  }
+}
+
+// The previous owner still has the state it gave, and nobody has seen what came after.
+bool VswitchMachine::MayReturn(const RouteEntry& e) const {
+  return e.switched && !e.returned && !e.confirmed && Alive(e.previous);
+}
+
+void VswitchMachine::ReturnToPrevious(uint32_t index, uint64_t now_ns) {
+  RouteEntry& e = entries_[index];
+  DropHeld(&e, GateDrop::kOwnerChanged);
+  e.owner = e.previous;
+  e.handle = e.previous_handle;
+  e.epoch = NextEpoch(e.epoch);
+  e.returned = e.confirmed = true;
+  e.may_open = e.has_cancelled = false;
+  // Its old output may still be under way, on the link that will bring the new.
+  if (e.draining) drains_.Arm(index, now_ns);
+  ++counters_.returned;
+  SendReturned(e, {.entry = index, .epoch = e.previous_epoch, .attempt = e.attempt});
+}
+
+void VswitchMachine::SendSwitched(const RouteEntry& e, const MigrationId& id) {
+  host_->SendMarker(e.previous.id, MakeMarker(MarkerType::kSwitched, id, e.switch_sequence, e.epoch));
+}
+
+void VswitchMachine::SendReturned(const RouteEntry& e, const MigrationId& id) {
+  host_->SendMarker(e.owner.id, MakeMarker(MarkerType::kReturned, id, e.next_sequence, e.epoch));
+}
+
+void VswitchMachine::SendSourceLost(const RouteEntry& e, const MigrationId& id) {
+  host_->SendMarker(e.owner.id, MakeMarker(MarkerType::kSourceLost, id, e.switch_sequence, e.epoch));
+}
+
+void VswitchMachine::Sweep(uint32_t index, uint64_t now_ns) {
+  RouteEntry& e = entries_[index];
+  if (!e.used) return;
+  if (e.draining && !Alive(e.previous)) CloseDrain(index);
+  if (!Alive(e.owner)) {
+    if (MayReturn(e))
+      ReturnToPrevious(index, now_ns);
+    else
+      Remove(index, e.ever_opened);
+    return;
+  }
+  if (e.switched && !e.returned && !e.confirmed && !Alive(e.previous))
+    SendSourceLost(e, {index, e.previous_epoch, e.attempt});
+  if (InForce(Protection::kIdleProbe) && now_ns - e.stamped_ns >= config_.probe_ns) {
+    e.stamped_ns = now_ns;
+    ++counters_.probes;
+    host_->SendMarker(e.owner.id, MakeMarker(MarkerType::kProbe, {index, e.epoch, 0}, e.next_sequence - 1));
+  }
+}
+
+void VswitchMachine::Turn(uint64_t now_ns) {
+  for (uint32_t index = drains_.Due(now_ns); index != kNone; index = drains_.Due(now_ns)) {
+    ++counters_.drains_timed_out;
+    CloseDrain(index);
+  }
+  for (uint32_t i = 0; i < config_.sweep_entries && !entries_.empty(); ++i) {
+    sweep_at_ = sweep_at_ + 1 < entries_.size() ? sweep_at_ + 1 : 0;
+    Sweep(sweep_at_, now_ns);
+  }
+}
+
+}  // namespace nf::proto

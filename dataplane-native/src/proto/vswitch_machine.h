@@ -1,0 +1,195 @@
+// V, the vswitch's part in moving flows: who owns which flow, the stamp on every packet to an owner, and the gate that
+// every packet passes on its way out. V alone makes epochs; its route entry is the only authority (docs/protocol.md).
+//
+// A pure state machine: it is told of packets, markers, messages, members and time, and acts through VswitchHost. No
+// I/O, no clock, no allocation after the constructor. One thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "packet/flow_key.h"
+#include "proto/endpoint.h"
+#include "proto/held_packets.h"
+#include "proto/messages.h"
+#include "proto/protection.h"
+#include "proto/stamp.h"
+#include "proto/timer_queue.h"
+
+namespace nf::proto {
+
+struct VswitchConfig {
+  uint32_t entries = 1024;
+  uint16_t members = 16;         // With V itself.
+  uint32_t held_packets = 1024;  // Output that waits for an old owner's, all flows together.
+  uint32_t sweep_entries = 64;   // Looked at in a turn.
+  uint8_t term = 1;
+  uint32_t first_sequence = 0;
+  uint64_t drain_ns = 10'000'000;  // So long an old owner's output is waited for.
+  uint64_t probe_ns = 50'000'000;  // After so much silence V asks the owner about a flow.
+};
+
+enum class GateDrop : uint8_t {
+  kBadStamp,      // No such entry.
+  kStaleEpoch,    // An owner of earlier, or beyond its window.
+  kFenced,        // The owner is dead to V.
+  kOutOfOrder,    // Later output of the flow has left already (links that reorder or repeat).
+  kNoHoldRoom,    // Too much output waits.
+  kOwnerChanged,  // Waited, and then its owner was dismissed.
+  kCount
+};
+
+enum class GateVerdict : uint8_t { kRelease, kHeld, kDropped };
+
+enum class StampVerdict : uint8_t {
+  kStamped,
+  kNeedsRuntime,  // The owner is dead and nobody has the state: Reopen the entry, then stamp again.
+};
+
+class VswitchHost {
+ public:
+  // Held output may go out now, or never.
+  virtual void Release(PacketRef packet, const PacketHeader& header) = 0;
+  virtual void DropHeld(PacketRef packet, const PacketHeader& header, GateDrop reason) = 0;
+  // Behind all packets that were sent to the runtime before.
+  virtual void SendMarker(uint16_t runtime, const Marker& marker) = 0;
+  // The key and its aliases lead nowhere from now on.
+  virtual void EntryRemoved(uint32_t entry, bool state_lost) = 0;
+
+ protected:
+  ~VswitchHost() = default;
+};
+
+struct VswitchCounters {
+  uint64_t opened = 0;
+  uint64_t closed = 0;
+  uint64_t close_denied = 0;
+  uint64_t switched = 0;
+  uint64_t returned = 0;
+  uint64_t cancelled = 0;
+  uint64_t refused = 0;
+  uint64_t state_lost = 0;
+  uint64_t drains_timed_out = 0;
+  uint64_t probes = 0;
+  uint64_t stamped = 0;
+  uint64_t outputs = 0;
+  uint64_t released = 0;
+  uint64_t dropped[static_cast<size_t>(GateDrop::kCount)] = {};
+};
+
+struct RouteEntry {
+  // What every packet needs.
+  MemberRef owner;
+  uint32_t handle = kNoHandle;
+  uint32_t epoch = 0;
+  uint32_t next_sequence = 0;
+  uint32_t previous_epoch = 0;
+  uint32_t switch_sequence = 0;
+  bool used = false;
+  bool draining = false;   // The previous owner's output may still come.
+  bool switched = false;   // previous, attempt and switch_sequence tell of a migration.
+  bool returned = false;   // It was undone: the previous owner is the owner.
+  bool confirmed = false;  // The owner is known to live on this state.
+  bool may_open = false;
+  bool lost = false;         // The next owner starts without the state that was.
+  bool ever_opened = false;  // Some runtime has had a state.
+  uint64_t released = 0;     // Position of the last output that left.
+  // What migrations need.
+  MemberRef previous;
+  uint32_t previous_handle = kNoHandle;
+  uint32_t attempt = 0;
+  uint32_t cancelled_attempt = 0;
+  bool has_cancelled = false;
+  HeldList held;
+  uint64_t stamped_ns = 0;
+  TimerLink timer;  // While draining.
+  uint32_t next_free = kNone;
+  FlowKey key{};
+};
+
+class VswitchMachine {
+ public:
+  VswitchMachine(const VswitchConfig& config, MessageSink* messages, VswitchHost* host);
+
+  void MemberUp(uint16_t id, uint32_t incarnation);
+  void MemberDown(uint16_t id);
+
+  // A new flow for this runtime. kNone: all entries are in use or the runtime is dead.
+  uint32_t Open(const FlowKey& key, uint16_t runtime, uint64_t now_ns);
+  // Again for a flow whose owner is dead with its state.
+  bool Reopen(uint32_t entry, uint16_t runtime);
+  // Only with room in the ring to the owner: a stamp taken is a packet sent. Direction: 0 or kDirection.
+  StampVerdict StampPacket(uint32_t entry, uint8_t direction, uint64_t now_ns, uint16_t* runtime, PacketHeader* header);
+
+  // A packet from this runtime. Held: it will come back through the host.
+  GateVerdict OnOutput(uint16_t runtime, PacketRef packet, const PacketHeader& header, GateDrop* reason);
+  void OnMarker(uint16_t runtime, const Marker& marker, uint64_t now_ns);
+  void OnMessage(uint16_t peer, Message message, uint64_t now_ns);
+  void Turn(uint64_t now_ns);
+
+  bool Alive(const MemberRef& ref) const {
+    return ref.incarnation != 0 && ref.id < members_.size() && members_[ref.id].incarnation == ref.incarnation;
+  }
+  bool alive(uint16_t id) const { return id < members_.size() && members_[id].incarnation != 0; }
+  // Whether new flows may be placed there.
+  bool accepts(uint16_t id) const { return alive(id) && !members_[id].draining; }
+  const RouteEntry& entry(uint32_t index) const { return entries_[index]; }
+  uint32_t entries_used() const { return used_; }
+  uint32_t held() const { return held_.held(); }
+  const VswitchCounters& counters() const { return counters_; }
+
+ private:
+  struct Member {
+    uint32_t incarnation = 0;
+    bool draining = false;
+  };
+  MemberRef RefOf(uint16_t id) const { return {.id = id, .incarnation = members_[id].incarnation}; }
+  bool Owns(const RouteEntry& e, uint16_t peer) const { return Alive(e.owner) && e.owner.id == peer; }
+  RouteEntry* Used(uint32_t index) {
+    return index < entries_.size() && entries_[index].used ? &entries_[index] : nullptr;
+  }
+  // The entry in which this very attempt has been switched, and not superseded since.
+  RouteEntry* Switched(const MigrationId& id);
+  uint32_t NextEpoch(uint32_t epoch) const;
+  bool WaitsForOld(const RouteEntry& e) const;
+  void CountDrop(GateDrop reason) { ++counters_.dropped[static_cast<size_t>(reason)]; }
+
+  void CloseDrain(uint32_t index);
+  void DropHeld(RouteEntry* e, GateDrop reason);
+  void ReturnToPrevious(uint32_t index, uint64_t now_ns);
+  bool MayReturn(const RouteEntry& e) const;
+  void Remove(uint32_t index, bool state_lost);
+  void Lose(uint32_t index);
+  void Switch(RouteEntry* e, const RouteRecord& route, uint64_t now_ns);
+  void SendSwitched(const RouteEntry& e, const MigrationId& id);
+  void SendReturned(const RouteEntry& e, const MigrationId& id);
+  void SendSourceLost(const RouteEntry& e, const MigrationId& id);
+  void Tell(uint16_t peer, MessageType type, const MigrationId& id, uint32_t value = 0) {
+    messages_->Say(peer, type, Note{id, value});
+  }
+  void Forbid(RouteEntry* e, uint32_t attempt);
+  void Refuse(uint16_t peer, const MigrationId& id, Refusal reason);
+
+  void OnRoute(uint16_t peer, const RouteRecord& route, uint64_t now_ns);
+  void OnCancel(uint16_t peer, const MigrationId& id, uint64_t now_ns);
+  void OnWithdrawn(uint16_t peer, const MigrationId& id, bool installed, uint64_t now_ns);
+  void OnAsk(uint16_t peer, const MigrationId& id);
+  void OnNote(uint16_t peer, MessageType type, const Note& note, uint64_t now_ns);
+  void OnClose(uint16_t runtime, const Marker& marker);
+  void OnGone(uint16_t runtime, const Marker& marker);
+  void Sweep(uint32_t index, uint64_t now_ns);
+
+  VswitchConfig config_;
+  MessageSink* messages_;
+  VswitchHost* host_;
+  std::vector<Member> members_;
+  std::vector<RouteEntry> entries_;
+  TimerQueue<RouteEntry> drains_;
+  HeldPackets held_;
+  uint32_t free_ = kNone;
+  uint32_t used_ = 0;
+  uint32_t sweep_at_ = 0;
+  VswitchCounters counters_;
+};
+
+}  // namespace nf::proto

@@ -1,0 +1,112 @@
+// What ought to be: every packet and every frame that left, by number; every state that a flow ever had, with the one
+// it came from. Knows nothing of the protocols: it is told what happened, and says what must not have.
+//
+// A flow's state is a chain: processing a packet makes a new state out of one. What leaves must follow one line of that
+// chain. A line that ends and another that begins are in order only if the flow was closed or its loss was declared.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proto/ids.h"
+
+namespace nf::sim {
+
+using proto::kNone;
+
+struct PacketRecord {
+  uint32_t flow = 0;
+  uint8_t direction = 0;
+  bool must_leave = false;
+  bool processed = false;
+  uint64_t order = 0;   // In which V stamped, of all packets; 0: V had no place for it.
+  uint32_t copies = 0;  // On links, in queues, held.
+  uint32_t output = kNone;
+};
+
+struct OutputRecord {
+  uint32_t flow = 0;
+  uint32_t packet = kNone;  // That caused it; none: time did.
+  uint32_t state = kNone;   // Out of which it came.
+  uint64_t order = 0;       // Of the flow's last packet.
+  uint16_t runtime = 0;
+  uint32_t incarnation = 0;
+  uint32_t copies = 0;
+  bool released = false;
+};
+
+struct StateRecord {
+  uint32_t flow = 0;
+  uint32_t parent = kNone;
+  uint32_t root = kNone;
+  uint32_t instance = 0;     // Of the root: which life of the flow at V.
+  uint64_t order = 0;        // Of the last packet in it.
+  bool lost_before = false;  // Of the root: the flow's earlier state is declared lost.
+};
+
+struct ModelCounters {
+  uint64_t packets = 0;
+  uint64_t stamped = 0;
+  uint64_t processed = 0;
+  uint64_t outputs = 0;
+  uint64_t released = 0;
+  uint64_t dropped = 0;  // By a member, with a reason.
+  uint64_t lost_on_links = 0;
+  uint64_t lost_in_failure = 0;
+};
+
+class Model {
+ public:
+  explicit Model(uint32_t flows) : flows_(flows) {}
+
+  uint32_t NewPacket(uint32_t flow, uint8_t direction, bool must_leave);
+  void Stamped(uint32_t packet);
+  // `order_matters`: whoever processed is the owner as far as V knows.
+  void Processed(uint32_t packet, bool order_matters);
+  uint32_t NewState(uint32_t parent, uint32_t flow, uint64_t order);
+  uint32_t NewRoot(uint32_t flow, bool lost_before);
+  uint32_t NewOutput(uint32_t flow, uint32_t packet, uint32_t state, uint16_t runtime, uint32_t incarnation);
+  void Released(uint32_t output);
+  // V began a life of the flow (again).
+  void NewInstance(uint32_t flow) { ++flows_[flow].instance; }
+
+  void CopyPacket(uint32_t packet) { ++packets_[packet].copies; }
+  void CopyOutput(uint32_t output) { ++outputs_[output].copies; }
+  void PacketDone(uint32_t packet) { --packets_[packet].copies; }
+  void OutputDone(uint32_t output) { --outputs_[output].copies; }
+
+  // Everything has come to rest. `whole`: nothing may be missing.
+  void CheckEnd(bool whole);
+
+  PacketRecord& packet(uint32_t index) { return packets_[index]; }
+  OutputRecord& output(uint32_t index) { return outputs_[index]; }
+  const StateRecord& state(uint32_t index) const { return states_[index]; }
+  // The first thing that was wrong; empty: nothing.
+  const std::string& violation() const { return violation_; }
+  void Violate(std::string what) {
+    if (violation_.empty()) violation_ = std::move(what);
+  }
+
+  ModelCounters counters;
+
+ private:
+  struct Flow {
+    uint32_t instance = 0;
+    uint64_t processed_order = 0;
+    uint64_t released_order = 0;
+    uint32_t released_output = 0;
+    uint32_t released_state = kNone;
+  };
+  bool Descends(uint32_t state, uint32_t from) const;
+  void CheckLine(Flow* flow, const OutputRecord& output, uint32_t number);
+
+  std::vector<Flow> flows_;
+  std::vector<PacketRecord> packets_;
+  std::vector<OutputRecord> outputs_;
+  std::vector<StateRecord> states_;
+  uint64_t stamp_count_ = 0;
+  std::string violation_;
+};
+
+}  // namespace nf::sim

@@ -1,0 +1,131 @@
+#include "sim/scenario.h"
+
+#include <algorithm>
+
+#include "sim/random.h"
+#include "sim/text.h"
+
+namespace nf::sim {
+namespace {
+
+LinkFaults MakeMessageLinks(Random* random) {
+  LinkFaults link{.delay_min_ns = 1'000, .delay_max_ns = random->Between(2'000, 100'000)};
+  link.keeps_order = random->Chance(0.3);
+  if (random->Chance(0.6)) link.loss = static_cast<double>(random->Below(30)) / 100;
+  if (random->Chance(0.4)) link.repeat = static_cast<double>(random->Below(20)) / 100;
+  if (random->Chance(0.3)) link.damage = static_cast<double>(random->Below(10)) / 100;
+  return link;
+}
+
+LinkFaults MakeDataLinks(Random* random, bool strict) {
+  // Now and then much slower than messages, so that a move overtakes the packets of the one before.
+  const uint64_t delay_max_ns =
+      random->Chance(0.2) ? random->Between(100'000, 400'000) : random->Between(1'000, 60'000);
+  LinkFaults link{.delay_min_ns = 500, .delay_max_ns = delay_max_ns};
+  if (strict) return link;
+  link.keeps_order = random->Chance(0.6);
+  if (random->Chance(0.5)) link.loss = static_cast<double>(random->Below(10)) / 100;
+  if (!link.keeps_order && random->Chance(0.5)) link.repeat = static_cast<double>(random->Below(10)) / 100;
+  return link;
+}
+
+Action MakeAction(Random* random, const Conditions& conditions) {
+  const auto flow = static_cast<uint32_t>(random->Below(conditions.flows));
+  const auto runtime = static_cast<uint32_t>(random->Between(1, conditions.runtimes));
+  // Now and then somebody who doesn't exist, the vswitch, or the same one.
+  const auto target = static_cast<uint32_t>(random->Chance(0.05) ? random->Below(conditions.runtimes + 3u)
+                                                                 : random->Between(1, conditions.runtimes));
+  const auto pause = static_cast<uint32_t>(random->Between(50'000, conditions.strict ? 800'000 : 3'000'000));
+  const uint64_t dice = random->Below(conditions.strict ? 84 : 100);
+  if (dice < 30) return {.kind = ActionKind::kMoveOne, .a = flow, .b = target};
+  if (dice < 50)
+    return {.kind = ActionKind::kMove, .a = runtime, .b = target, .c = static_cast<uint32_t>(random->Between(1, 8))};
+  if (dice < 64) return {.kind = ActionKind::kEndFlow, .a = flow};
+  if (dice < 68) return {.kind = ActionKind::kDrain, .a = runtime};
+  if (dice < 72) return {.kind = ActionKind::kUndrain, .a = runtime};
+  if (dice < 78) return {.kind = ActionKind::kPause, .a = target % (conditions.runtimes + 1u), .b = pause};
+  if (dice < 84) return {.kind = ActionKind::kCut, .a = runtime, .b = target % (conditions.runtimes + 1u), .c = pause};
+  if (dice < 93)
+    return {.kind = ActionKind::kCrash, .a = runtime, .b = static_cast<uint32_t>(random->Between(200'000, 4'000'000))};
+  return {.kind = ActionKind::kFence, .a = runtime, .b = pause};
+}
+
+}  // namespace
+
+Scenario MakeScenario(uint64_t seed) {
+  Random random(seed * 0x9e3779b97f4a7c15u + 1);
+  Scenario scenario;
+  Conditions& c = scenario.conditions;
+  c.seed = seed;
+  c.runtimes = static_cast<uint16_t>(random.Between(2, 5));
+  c.flows = static_cast<uint32_t>(random.Between(1, 10));
+  c.strict = random.Chance(0.4);
+  c.tight = !c.strict && random.Chance(0.2);
+  c.mixed_layouts = random.Chance(0.2);
+  if (random.Chance(0.3)) c.restless = 0.8;
+  c.data = MakeDataLinks(&random, c.strict);
+  c.messages = MakeMessageLinks(&random);
+  c.turn_max_ns = random.Between(10'000, 80'000);
+  c.migrations_at_once = static_cast<uint32_t>(random.Between(1, 8));
+  c.end_ns = random.Between(3'000'000, 15'000'000);
+  const uint64_t packets = random.Between(20, 300);
+  const bool hasty = random.Chance(0.3);  // Packets come in bursts.
+  uint64_t burst_ns = 0;
+  for (uint64_t i = 0; i < packets; ++i) {
+    if (!hasty || i % 12 == 0) burst_ns = random.Below(c.end_ns);
+    scenario.actions.push_back({.time_ns = burst_ns + random.Below(20'000),
+                                .kind = ActionKind::kPacket,
+                                .a = static_cast<uint32_t>(random.Below(c.flows)),
+                                .b = static_cast<uint32_t>(random.Below(2))});
+  }
+  const uint64_t others = random.Between(1, 40);
+  for (uint64_t i = 0; i < others; ++i) {
+    Action action = MakeAction(&random, c);
+    action.time_ns = random.Below(c.end_ns);
+    scenario.actions.push_back(action);
+  }
+  std::ranges::stable_sort(scenario.actions, {}, &Action::time_ns);
+  return scenario;
+}
+
+std::string Describe(const Action& action) {
+  const auto& [time_ns, kind, a, b, c] = action;
+  const std::string at = Text("%9.3f us  ", static_cast<double>(time_ns) / 1000);
+  switch (kind) {
+    case ActionKind::kPacket:
+      return at + Text("a packet of flow %u, direction %u", a, b);
+    case ActionKind::kMove:
+      return at + Text("runtime %u is told to move %u flows to %u", a, c, b);
+    case ActionKind::kMoveOne:
+      return at + Text("flow %u is told to move to %u", a, b);
+    case ActionKind::kDrain:
+      return at + Text("runtime %u is told to drain", a);
+    case ActionKind::kUndrain:
+      return at + Text("runtime %u takes flows again", a);
+    case ActionKind::kEndFlow:
+      return at + Text("flow %u ends", a);
+    case ActionKind::kCrash:
+      return at + Text("runtime %u dies, back after %u us", a, b / 1000);
+    case ActionKind::kPause:
+      return at + Text("member %u pauses for %u us", a, b / 1000);
+    case ActionKind::kFence:
+      return at + Text("runtime %u pauses for %u us and is taken for dead", a, b / 1000);
+    case ActionKind::kCut:
+      return at + Text("no messages between %u and %u for %u us", a, b, c / 1000);
+  }
+  return at;
+}
+
+std::string Describe(const Conditions& c) {
+  const auto link = [](const LinkFaults& faults) {
+    return Text("loss %.0f %%, repeated %.0f %%, damaged %.0f %%, %.1f to %.1f us, %s", faults.loss * 100,
+                faults.repeat * 100, faults.damage * 100, static_cast<double>(faults.delay_min_ns) / 1000,
+                static_cast<double>(faults.delay_max_ns) / 1000, faults.keeps_order ? "in order" : "in any order");
+  };
+  return Text("%u runtimes, %u flows, %s%s%s%s", c.runtimes, c.flows, c.strict ? "nothing may be lost" : "members die",
+              c.tight ? ", little room" : "", c.mixed_layouts ? ", two layouts" : "",
+              c.restless > 0 ? ", flows move on at once" : "") +
+         "\n  data: " + link(c.data) + "\n  messages: " + link(c.messages);
+}
+
+}  // namespace nf::sim

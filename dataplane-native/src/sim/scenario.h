@@ -1,0 +1,70 @@
+// What happens in one run: the conditions, and a list of events from outside. Made from a seed; a failing one is made
+// smaller by leaving events out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace nf::sim {
+
+struct LinkFaults {
+  double loss = 0;
+  double repeat = 0;
+  double damage = 0;
+  uint64_t delay_min_ns = 1'000;
+  uint64_t delay_max_ns = 5'000;
+  bool keeps_order = true;
+};
+
+struct Conditions {
+  uint64_t seed = 0;
+  uint16_t runtimes = 2;
+  uint32_t flows = 4;
+  // Nothing may be lost: data links are sound, nobody dies, there is room for all. Messages may still get lost.
+  bool strict = true;
+  // Tables and buffers are small: reaching a bound is allowed.
+  bool tight = false;
+  // One runtime has another state layout.
+  bool mixed_layouts = false;
+  // How often a flow that has just arrived is sent on at once.
+  double restless = 0;
+  LinkFaults data;
+  LinkFaults messages;
+  uint64_t turn_min_ns = 5'000;
+  uint64_t turn_max_ns = 40'000;
+  uint32_t migrations_at_once = 8;
+  uint64_t end_ns = 20'000'000;
+};
+
+enum class ActionKind : uint8_t {
+  kPacket,   // a: flow, b: direction
+  kMove,     // a: runtime, b: target, c: flows
+  kMoveOne,  // a: flow, b: target
+  kDrain,    // a: runtime
+  kUndrain,  // a: runtime
+  kEndFlow,  // a: flow
+  kCrash,    // a: runtime, b: ns until it is back
+  kPause,    // a: member, b: ns
+  kFence,    // a: runtime, b: ns that it is paused; it is taken for dead meanwhile
+  kCut,      // a, b: members, c: ns without messages between them
+};
+
+struct Action {
+  uint64_t time_ns = 0;
+  ActionKind kind = ActionKind::kPacket;
+  uint32_t a = 0;
+  uint32_t b = 0;
+  uint32_t c = 0;
+};
+
+struct Scenario {
+  Conditions conditions;
+  std::vector<Action> actions;  // By time.
+};
+
+Scenario MakeScenario(uint64_t seed);
+std::string Describe(const Action& action);
+std::string Describe(const Conditions& conditions);
+
+}  // namespace nf::sim

@@ -1,0 +1,317 @@
+#include "sim/sim_runtime.h"
+
+#include <algorithm>
+
+#include "sim/sim_vswitch.h"
+#include "sim/text.h"
+
+namespace nf::sim {
+
+using proto::ActorState;
+using proto::PacketDrop;
+using proto::PacketHeader;
+using proto::PacketVerdict;
+
+namespace {
+
+constexpr uint64_t kChainDigest = 7;
+constexpr const char* kDropReasons[] = {"bad stamp", "stale epoch", "late",     "no flow",
+                                        "no room",   "hold full",   "abandoned"};
+
+// A flow's state as it goes over the wire.
+struct WireState {
+  uint32_t flow;
+  uint32_t state;
+  uint32_t layout;
+  uint32_t filling;  // Bytes behind, each the flow's number.
+};
+
+proto::RuntimeConfig SimConfig(const Conditions& c, uint16_t id, uint32_t layout) {
+  return {.id = id,
+          .actors = c.tight ? 3u : 16u,
+          .entries = kEntries,
+          .members = static_cast<uint16_t>(c.runtimes + 1),
+          .migrations = c.migrations_at_once,
+          .operations = 8,
+          .held_packets = c.tight ? 4u : 1000u,
+          .held_packets_of_flow = c.tight ? 3u : 1000u,
+          .max_state_bytes = 2048,
+          .digests = {.chain = kChainDigest, .layout = layout},
+          .retry_ns = 200'000,
+          .give_up_ns = c.strict ? 1'000'000'000u : 1'500'000u,
+          .ask_after_retries = 4,
+          .settle_ns = c.data.keeps_order ? 0 : 2 * c.data.delay_max_ns + 2 * c.turn_max_ns};
+}
+
+}  // namespace
+
+SimRuntime::SimRuntime(World* world, uint16_t id, uint32_t incarnation)
+    : world_(world),
+      id_(id),
+      incarnation_(incarnation),
+      layout_(world->conditions().mixed_layouts && id == world->conditions().runtimes ? 2 : 1),
+      endpoint_(id, static_cast<uint16_t>(world->conditions().runtimes + 1), SimChannel()),
+      machine_(SimConfig(world->conditions(), id, layout_), &endpoint_, this),
+      state_of_(machine_.config().actors, kNone) {
+  endpoint_.SetOwnIncarnation(incarnation);
+}
+
+SimRuntime::~SimRuntime() {
+  Model& model = world_->model();
+  for (const uint32_t packet : inside_) {
+    ++model.counters.lost_in_failure;
+    model.PacketDone(packet);
+  }
+  for (const DataItem& item : data_) {
+    if (!item.marker) ++model.counters.lost_in_failure;
+    world_->DataDone(id_, item);
+  }
+  for (size_t i = 0; i < operations_.size(); ++i) world_->OperationEnded();
+}
+
+void SimRuntime::Knows(uint16_t member, uint32_t incarnation) {
+  if (member == id_) return;
+  endpoint_.SetPeer(member, incarnation);
+  if (incarnation == 0)
+    machine_.MemberDown(member, world_->now_ns());
+  else
+    machine_.MemberUp(member, incarnation);
+}
+
+bool SimRuntime::IsOwner(uint32_t actor) {
+  const proto::VswitchMachine& v = world_->vswitch().machine();
+  const proto::Actor& a = machine_.actor(actor);
+  const proto::RouteEntry& e = v.entry(a.entry);
+  const bool current = e.epoch == a.epoch || (e.switched && e.previous_epoch == a.epoch);
+  return e.used && current && v.Alive({.id = id_, .incarnation = incarnation_});
+}
+
+void SimRuntime::TakeData() {
+  Model& model = world_->model();
+  for (; !data_.empty(); data_.pop_front()) {
+    const DataItem item = data_.front();
+    if (item.marker) {
+      const auto marker = proto::DecodeMarker({reinterpret_cast<const uint8_t*>(&item.datagram), sizeof item.datagram});
+      if (marker) machine_.OnMarker(*marker, world_->now_ns());
+      continue;
+    }
+    const PacketRecord& packet = model.packet(item.number);
+    FlowKey key{};
+    key.source_port = static_cast<uint16_t>(packet.flow + 1);
+    const proto::PacketOutcome outcome = machine_.OnPacket(item.number, item.header, key, world_->now_ns());
+    switch (outcome.verdict) {
+      case PacketVerdict::kProcess:
+        Process(outcome.actor, item.number);
+        break;
+      case PacketVerdict::kHeld:
+        inside_.insert(item.number);
+        break;
+      case PacketVerdict::kDropped:
+        inside_.insert(item.number);
+        DropHeld(item.number, item.header, outcome.reason);
+        break;
+    }
+  }
+}
+
+void SimRuntime::TakeFrames() {
+  for (; !frames_.empty(); frames_.pop_front())
+    endpoint_.Receive(frames_.front().from, frames_.front().bytes, world_->now_ns(), this);
+}
+
+void SimRuntime::Process(uint32_t actor, uint32_t number) {
+  Model& model = world_->model();
+  const PacketRecord& packet = model.packet(number);
+  if (world_->logs())
+    world_->Log(Text("runtime %u processes packet %u of flow %u, epoch %x", id_, number, packet.flow,
+                     machine_.actor(actor).epoch));
+  model.Processed(number, IsOwner(actor));
+  model.PacketDone(number);
+  const bool first = model.state(state_of_[actor]).parent == kNone;
+  state_of_[actor] = model.NewState(state_of_[actor], packet.flow, packet.order);
+  const uint64_t dice = packet.must_leave ? 50 : world_->random().Below(100);
+  if (dice >= 10) Emit(actor, number);
+  if (dice >= 95) Emit(actor, number);
+  if (dice < 10 && first) machine_.ReportOpened(actor);
+}
+
+void SimRuntime::Emit(uint32_t actor, uint32_t packet) {
+  const auto header = machine_.NextOutput(actor);
+  if (!header) return;
+  const uint32_t number = world_->model().NewOutput(flow_of(actor), packet, state_of_[actor], id_, incarnation_);
+  world_->model().CopyOutput(number);
+  world_->SendData(id_, proto::kVswitch, {.number = number, .header = *header});
+}
+
+void SimRuntime::Live() {
+  Random& random = world_->random();
+  for (uint32_t i = 0; i < machine_.config().actors; ++i) {
+    const ActorState state = machine_.actor(i).state;
+    if (state == ActorState::kFree || state == ActorState::kAwaiting || state == ActorState::kFinal) continue;
+    // An NF that has not seen the flow has no timer for it.
+    const bool seen = world_->model().state(state_of_[i]).parent != kNone;
+    if (seen && !world_->calm() && random.Chance(0.005)) {
+      state_of_[i] = world_->model().NewState(state_of_[i], flow_of(i), world_->model().state(state_of_[i]).order);
+      Emit(i, kNone);
+    }
+    const bool over = world_->ended(flow_of(i)) || (!world_->calm() && random.Chance(0.002));
+    if (state == ActorState::kActive && over) machine_.Close(i, world_->now_ns());
+  }
+}
+
+void SimRuntime::Obey(const Action& action) {
+  const uint32_t operation = ++operation_count_;
+  bool started = false;
+  const auto target = static_cast<uint16_t>(action.b);
+  // Before the call: it may end at once.
+  operations_.insert(operation);
+  world_->OperationStarted();
+  switch (action.kind) {
+    case ActionKind::kMove:
+      started = machine_.Move(operation, target, action.c);
+      break;
+    case ActionKind::kMoveOne: {
+      for (uint32_t i = 0; i < machine_.config().actors && !started; ++i)
+        if (machine_.actor(i).state != ActorState::kFree && flow_of(i) == action.a)
+          started = machine_.MoveOne(operation, target, i, world_->now_ns());
+      break;
+    }
+    case ActionKind::kDrain: {
+      std::vector<uint16_t> targets;
+      for (uint16_t id = 1; id <= world_->runtimes(); ++id)
+        if (id != id_) targets.push_back(id);
+      started = machine_.Drain(operation, targets);
+      break;
+    }
+    case ActionKind::kUndrain:
+      machine_.Undrain();
+      break;
+    default:
+      break;
+  }
+  if (!started && operations_.erase(operation) != 0) world_->OperationEnded();
+}
+
+bool SimRuntime::Turn() {
+  bool busy = !(data_.empty() && frames_.empty() && memberships_.empty() && commands_.empty());
+  for (; !memberships_.empty(); memberships_.pop_front()) {
+    const auto [member, incarnation] = memberships_.front();
+    if (member == id_) {
+      world_->Fenced(id_);  // This is gone now.
+      return true;
+    }
+    Knows(member, incarnation);
+  }
+  if (world_->random().Chance(0.5)) {
+    TakeData();
+    TakeFrames();
+  } else {
+    TakeFrames();
+    TakeData();
+  }
+  for (const uint32_t flow : sent_on_) {
+    const auto target = static_cast<uint32_t>(world_->random().Between(1, world_->runtimes()));
+    commands_.push_back({.kind = ActionKind::kMoveOne, .a = flow, .b = target});
+  }
+  sent_on_.clear();
+  for (; !commands_.empty(); commands_.pop_front()) Obey(commands_.front());
+  Live();
+  machine_.Turn(world_->now_ns());
+  endpoint_.Poll(world_->now_ns(), this);
+  return busy;
+}
+
+bool SimRuntime::idle() const {
+  return data_.empty() && frames_.empty() && commands_.empty() && endpoint_.idle() && machine_.held() == 0 &&
+         machine_.migrations_used() == 0 && machine_.operations_used() == 0;
+}
+
+void SimRuntime::StartFresh(uint32_t actor, const FlowKey& key, bool state_lost) {
+  state_of_[actor] = world_->model().NewRoot(key.source_port - 1u, state_lost);
+  if (world_->logs())
+    world_->Log(
+        Text("runtime %u starts flow %u afresh%s", id_, key.source_port - 1u, state_lost ? ", its state is lost" : ""));
+}
+
+void SimRuntime::ProcessHeld(uint32_t actor, proto::PacketRef packet, const PacketHeader&) {
+  const auto number = static_cast<uint32_t>(packet);
+  inside_.erase(inside_.find(number));
+  Process(actor, number);
+}
+
+void SimRuntime::DropHeld(proto::PacketRef packet, const PacketHeader& header, PacketDrop reason) {
+  const auto number = static_cast<uint32_t>(packet);
+  Model& model = world_->model();
+  const char* why = kDropReasons[static_cast<size_t>(reason)];
+  if (world_->logs())
+    world_->Log(Text("runtime %u drops packet %u of flow %u, epoch %x: %s", id_, number, model.packet(number).flow,
+                     header.stamp.epoch, why));
+  if (world_->conditions().strict)
+    model.Violate(Text("runtime %u dropped packet %u of flow %u: %s", id_, number, model.packet(number).flow, why));
+  inside_.erase(inside_.find(number));
+  ++model.counters.dropped;
+  model.PacketDone(number);
+}
+
+uint32_t SimRuntime::WriteState(uint32_t actor, std::span<uint8_t> out) {
+  const uint32_t flow = flow_of(actor);
+  const WireState wire{.flow = flow, .state = state_of_[actor], .layout = layout_, .filling = flow * 150};
+  std::memcpy(out.data(), &wire, sizeof wire);
+  std::memset(out.data() + sizeof wire, static_cast<int>(flow), wire.filling);
+  return static_cast<uint32_t>(sizeof wire + wire.filling);
+}
+
+bool SimRuntime::InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) {
+  Model& model = world_->model();
+  WireState wire;
+  if (state.size() < sizeof wire) return false;
+  std::memcpy(&wire, state.data(), sizeof wire);
+  const uint32_t flow = key.source_port - 1u;
+  const auto filling = state.subspan(sizeof wire);
+  const bool whole = filling.size() == wire.filling &&
+                     std::ranges::all_of(filling, [&](uint8_t byte) { return byte == static_cast<uint8_t>(flow); });
+  if (!whole || wire.flow != flow) model.Violate(Text("runtime %u was given a damaged state of flow %u", id_, flow));
+  if (wire.layout != layout_) model.Violate(Text("runtime %u was given a state of another layout", id_));
+  state_of_[actor] = wire.state;
+  if (world_->logs()) world_->Log(Text("runtime %u installs flow %u", id_, flow));
+  if (!world_->calm() && world_->random().Chance(world_->conditions().restless)) sent_on_.push_back(flow);
+  world_->Installed(machine_.actor(actor).entry, machine_.actor(actor).came_epoch);
+  return true;
+}
+
+void SimRuntime::FreeState(uint32_t actor) {
+  const proto::Actor& a = machine_.actor(actor);
+  const proto::RouteEntry& e = world_->vswitch().machine().entry(a.entry);
+  if (world_->logs()) world_->Log(Text("runtime %u lets go of flow %u, epoch %x", id_, flow_of(actor), a.epoch));
+  const bool ours = e.used && e.switched && !e.returned && e.previous_epoch == a.epoch;
+  if (a.state == ActorState::kFinal && ours && !world_->installed(a.entry, a.epoch))
+    world_->model().Violate(Text("runtime %u let go of flow %u, whose state nobody else has", id_, flow_of(actor)));
+  if (e.used && e.epoch == a.epoch && world_->vswitch().machine().Alive({.id = id_, .incarnation = incarnation_}))
+    world_->model().Violate(Text("runtime %u let go of flow %u, of which it is the owner", id_, flow_of(actor)));
+}
+
+void SimRuntime::SendMarker(const proto::Marker& marker) {
+  world_->SendData(id_, proto::kVswitch, {.marker = true, .datagram = proto::EncodeMarker(marker)});
+}
+
+void SimRuntime::OperationEnded(uint32_t operation, const proto::OperationResult& result) {
+  if (operations_.erase(operation) == 0)
+    return world_->model().Violate(Text("operation %u of runtime %u ended twice", operation, id_));
+  if (world_->logs())
+    world_->Log(Text("runtime %u: operation %u has ended, %u moved, %u not (%s)", id_, operation, result.moved,
+                     result.failed, RefusalName(result.reason)));
+  world_->OperationEnded();
+}
+
+void SimRuntime::OnMessage(uint16_t peer, std::span<const uint8_t> bytes) {
+  const auto message = proto::DecodeMessage(bytes);
+  if (!message) return world_->model().Violate(Text("runtime %u got a message that can't be read", id_));
+  if (world_->logs())
+    world_->Log(Text("runtime %u has message %u of %u, %u records", id_, static_cast<unsigned>(message->type()), peer,
+                     message->count()));
+  machine_.OnMessage(peer, *message, world_->now_ns());
+}
+
+void SimRuntime::SendFrame(uint16_t peer, std::span<const uint8_t> frame) { world_->SendFrame(id_, peer, frame); }
+
+}  // namespace nf::sim

@@ -1,0 +1,77 @@
+// A runtime of the simulator: the state machine with its channels, and an NF whose state is a number of the model's.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "proto/endpoint.h"
+#include "proto/runtime_machine.h"
+#include "sim/world.h"
+
+namespace nf::sim {
+
+class SimRuntime final : public proto::RuntimeHost, public proto::MessageHandler, public proto::FrameSink {
+ public:
+  SimRuntime(World* world, uint16_t id, uint32_t incarnation);
+  // Dies: what was in it is lost in failure.
+  ~SimRuntime();
+  SimRuntime(const SimRuntime&) = delete;
+
+  void Arrive(const DataItem& item) { data_.push_back(item); }
+  void Arrive(uint16_t from, std::vector<uint8_t> frame) { frames_.push_back({from, std::move(frame)}); }
+  void Arrive(const Membership& membership) { memberships_.push_back(membership); }
+  void Arrive(const Action& action) { commands_.push_back(action); }
+  // What it knows of the others when it starts.
+  void Knows(uint16_t member, uint32_t incarnation);
+  bool Turn();
+
+  const proto::RuntimeMachine& machine() const { return machine_; }
+  uint32_t incarnation() const { return incarnation_; }
+  uint32_t flow_of(uint32_t actor) const { return machine_.actor(actor).key.source_port - 1u; }
+  bool idle() const;
+
+  void StartFresh(uint32_t actor, const FlowKey& key, bool state_lost) override;
+  void ProcessHeld(uint32_t actor, proto::PacketRef packet, const proto::PacketHeader& header) override;
+  void DropHeld(proto::PacketRef packet, const proto::PacketHeader& header, proto::PacketDrop reason) override;
+  uint32_t WriteState(uint32_t actor, std::span<uint8_t> out) override;
+  bool InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) override;
+  void FreeState(uint32_t actor) override;
+  void SendMarker(const proto::Marker& marker) override;
+  void OperationEnded(uint32_t operation, const proto::OperationResult& result) override;
+  void OnMessage(uint16_t peer, std::span<const uint8_t> message) override;
+  void SendFrame(uint16_t peer, std::span<const uint8_t> frame) override;
+
+ private:
+  void TakeData();
+  void TakeFrames();
+  void Obey(const Action& action);
+  void Process(uint32_t actor, uint32_t packet);
+  void Emit(uint32_t actor, uint32_t packet);
+  void Live();  // What NFs do by themselves: timers, ends of flows.
+  bool IsOwner(uint32_t actor);
+
+  struct Frame {
+    uint16_t from;
+    std::vector<uint8_t> bytes;
+  };
+  World* world_;
+  uint16_t id_;
+  uint32_t incarnation_;
+  uint32_t layout_;
+  proto::Endpoint endpoint_;
+  proto::RuntimeMachine machine_;
+  std::vector<uint32_t> state_of_;  // By actor.
+  std::multiset<uint32_t> inside_;  // Packets held.
+  std::set<uint32_t> operations_;
+  uint32_t operation_count_ = 0;
+  std::deque<DataItem> data_;
+  std::deque<Frame> frames_;
+  std::deque<Membership> memberships_;
+  std::deque<Action> commands_;
+  std::vector<uint32_t> sent_on_;  // Flows that have just come and are to go.
+};
+
+}  // namespace nf::sim

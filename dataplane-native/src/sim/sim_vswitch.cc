@@ -1,0 +1,205 @@
+#include "sim/sim_vswitch.h"
+
+#include <algorithm>
+
+#include "sim/text.h"
+
+namespace nf::sim {
+
+using proto::GateDrop;
+using proto::GateVerdict;
+using proto::PacketHeader;
+
+proto::ChannelConfig SimChannel() {
+  return {.frame_bytes = 400,
+          .send_frames = 64,
+          .max_message_bytes = 4096,
+          .first_timeout_ns = 300'000,
+          .min_timeout_ns = 20'000};
+}
+
+namespace {
+proto::VswitchConfig SimConfig(const Conditions& conditions) {
+  return {.entries = kEntries,
+          .members = static_cast<uint16_t>(conditions.runtimes + 1),
+          .held_packets = conditions.tight ? 4u : 1000u,
+          .sweep_entries = 8,
+          .term = 1,
+          .first_sequence = static_cast<uint32_t>(0u - 20u),
+          .drain_ns = conditions.strict ? 1'000'000'000u : 1'000'000u,
+          .probe_ns = 3'000'000};
+}
+constexpr const char* kGateReasons[] = {"bad stamp",    "stale epoch",  "fenced",
+                                        "out of order", "no hold room", "owner changed"};
+}  // namespace
+
+SimVswitch::SimVswitch(World* world)
+    : world_(world),
+      endpoint_(proto::kVswitch, static_cast<uint16_t>(world->conditions().runtimes + 1), SimChannel()),
+      machine_(SimConfig(world->conditions()), &endpoint_, this),
+      entry_of_(world->conditions().flows, kNone) {
+  endpoint_.SetOwnIncarnation(kVswitchIncarnation);
+}
+
+uint16_t SimVswitch::Place() {
+  std::vector<uint16_t> places;
+  for (const bool willing : {true, false}) {
+    for (uint16_t id = 1; id <= world_->runtimes(); ++id)
+      if (willing ? machine_.accepts(id) : machine_.alive(id)) places.push_back(id);
+    if (!places.empty()) return places[world_->random().Below(places.size())];
+  }
+  return 0;
+}
+
+void SimVswitch::Forward(uint32_t number) {
+  Model& model = world_->model();
+  const PacketRecord& packet = model.packet(number);
+  uint32_t& entry = entry_of_[packet.flow];
+  if (entry == kNone) {
+    FlowKey key{};
+    key.source_port = static_cast<uint16_t>(packet.flow + 1);
+    const uint16_t place = Place();
+    if (place != 0) entry = machine_.Open(key, place, world_->now_ns());
+    if (entry == kNone) {
+      ++model.counters.dropped;
+      return model.PacketDone(number);
+    }
+    model.NewInstance(packet.flow);
+  }
+  uint16_t runtime = 0;
+  DataItem item{.number = number};
+  while (machine_.StampPacket(entry, packet.direction, world_->now_ns(), &runtime, &item.header) ==
+         proto::StampVerdict::kNeedsRuntime) {
+    const uint16_t place = Place();
+    if (place == 0 || !machine_.Reopen(entry, place)) {
+      ++model.counters.dropped;
+      return model.PacketDone(number);
+    }
+  }
+  model.Stamped(number);
+  if (world_->logs())
+    world_->Log(Text("V stamps packet %u of flow %u for runtime %u: entry %u epoch %x sequence %d", number, packet.flow,
+                     runtime, entry, item.header.stamp.epoch, static_cast<int32_t>(item.header.stamp.sequence)));
+  world_->SendData(proto::kVswitch, runtime, item);
+}
+
+void SimVswitch::TakeOutside() {
+  for (; !outside_.empty(); outside_.pop_front()) Forward(outside_.front());
+}
+
+void SimVswitch::TakeData() {
+  for (; !data_.empty(); data_.pop_front()) {
+    const auto& [from, item] = data_.front();
+    if (item.marker) {
+      const auto marker = proto::DecodeMarker({reinterpret_cast<const uint8_t*>(&item.datagram), sizeof item.datagram});
+      if (!marker) continue;
+      if (world_->logs())
+        world_->Log(Text("V has marker %u of runtime %u: entry %u epoch %x sequence %d",
+                         static_cast<unsigned>(marker->type), from, marker->id.entry, marker->id.epoch,
+                         static_cast<int32_t>(marker->sequence)));
+      machine_.OnMarker(from, *marker, world_->now_ns());
+      continue;
+    }
+    GateDrop reason{};
+    switch (machine_.OnOutput(from, item.number, item.header, &reason)) {
+      case GateVerdict::kRelease:
+        Release(item.number, item.header);
+        break;
+      case GateVerdict::kDropped:
+        DropHeld(item.number, item.header, reason);
+        break;
+      case GateVerdict::kHeld:
+        break;
+    }
+  }
+}
+
+void SimVswitch::TakeFrames() {
+  for (; !frames_.empty(); frames_.pop_front())
+    endpoint_.Receive(frames_.front().from, frames_.front().bytes, world_->now_ns(), this);
+}
+
+bool SimVswitch::Turn() {
+  const bool busy = !(outside_.empty() && data_.empty() && frames_.empty() && memberships_.empty());
+  for (; !memberships_.empty(); memberships_.pop_front()) {
+    const auto [member, incarnation] = memberships_.front();
+    if (incarnation == 0)
+      machine_.MemberDown(member);
+    else
+      machine_.MemberUp(member, incarnation);
+    endpoint_.SetPeer(member, incarnation);
+  }
+  // No protocol may depend on which queue is looked at first.
+  if (world_->random().Chance(0.5)) {
+    TakeOutside();
+    TakeData();
+    TakeFrames();
+  } else {
+    TakeFrames();
+    TakeData();
+    TakeOutside();
+  }
+  machine_.Turn(world_->now_ns());
+  endpoint_.Poll(world_->now_ns(), this);
+  return busy;
+}
+
+bool SimVswitch::idle() const {
+  return outside_.empty() && data_.empty() && frames_.empty() && endpoint_.idle() && machine_.held() == 0;
+}
+
+void SimVswitch::Release(proto::PacketRef packet, const PacketHeader&) {
+  const auto number = static_cast<uint32_t>(packet);
+  Model& model = world_->model();
+  const OutputRecord& output = model.output(number);
+  if (world_->logs())
+    world_->Log(
+        Text("V lets output %u of flow %u (packet %d) out", number, output.flow, static_cast<int32_t>(output.packet)));
+  if (!machine_.Alive({.id = output.runtime, .incarnation = output.incarnation}))
+    model.Violate(Text("output %u of runtime %u left, which is dead to V", number, output.runtime));
+  model.Released(number);
+  model.OutputDone(number);
+}
+
+void SimVswitch::DropHeld(proto::PacketRef packet, const PacketHeader&, GateDrop reason) {
+  const auto number = static_cast<uint32_t>(packet);
+  Model& model = world_->model();
+  const OutputRecord& output = model.output(number);
+  const char* why = kGateReasons[static_cast<size_t>(reason)];
+  if (world_->logs()) world_->Log(Text("V drops output %u of flow %u: %s", number, output.flow, why));
+  if (world_->conditions().strict) model.Violate(Text("V dropped output %u of flow %u: %s", number, output.flow, why));
+  ++model.counters.dropped;
+  model.OutputDone(number);
+}
+
+void SimVswitch::SendMarker(uint16_t runtime, const proto::Marker& marker) {
+  if (world_->logs())
+    world_->Log(Text("V sends marker %u to runtime %u: entry %u epoch %x sequence %d new epoch %x",
+                     static_cast<unsigned>(marker.type), runtime, marker.id.entry, marker.id.epoch,
+                     static_cast<int32_t>(marker.sequence), marker.new_epoch));
+  world_->SendData(proto::kVswitch, runtime, {.marker = true, .datagram = proto::EncodeMarker(marker)});
+}
+
+void SimVswitch::EntryRemoved(uint32_t entry, bool state_lost) {
+  const auto flow = std::ranges::find(entry_of_, entry);
+  if (flow == entry_of_.end()) return world_->model().Violate(Text("entry %u was removed twice", entry));
+  if (world_->logs())
+    world_->Log(Text("V removes flow %u%s", static_cast<uint32_t>(flow - entry_of_.begin()),
+                     state_lost ? ", its state is lost" : ""));
+  *flow = kNone;
+}
+
+void SimVswitch::OnMessage(uint16_t peer, std::span<const uint8_t> bytes) {
+  const auto message = proto::DecodeMessage(bytes);
+  if (!message) return world_->model().Violate(Text("V got a message from %u that can't be read", peer));
+  if (world_->logs())
+    world_->Log(Text("V has message %u of runtime %u, %u records", static_cast<unsigned>(message->type()), peer,
+                     message->count()));
+  machine_.OnMessage(peer, *message, world_->now_ns());
+}
+
+void SimVswitch::SendFrame(uint16_t peer, std::span<const uint8_t> frame) {
+  world_->SendFrame(proto::kVswitch, peer, frame);
+}
+
+}  // namespace nf::sim

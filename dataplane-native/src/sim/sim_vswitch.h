@@ -1,0 +1,66 @@
+// The vswitch of the simulator: V's state machine with its channels, a table from flows to entries, and placement.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "proto/endpoint.h"
+#include "proto/vswitch_machine.h"
+#include "sim/world.h"
+
+namespace nf::sim {
+
+inline constexpr uint32_t kEntries = 32;
+inline constexpr uint32_t kVswitchIncarnation = 0x5eed;
+proto::ChannelConfig SimChannel();
+
+class SimVswitch final : public proto::VswitchHost, public proto::MessageHandler, public proto::FrameSink {
+ public:
+  explicit SimVswitch(World* world);
+
+  void Arrive(uint16_t from, const DataItem& item) { data_.push_back({from, item}); }
+  void Arrive(uint16_t from, std::vector<uint8_t> frame) { frames_.push_back({from, std::move(frame)}); }
+  void Arrive(const Membership& membership) { memberships_.push_back(membership); }
+  void ArriveFromOutside(uint32_t packet) { outside_.push_back(packet); }
+  // Whether there was anything to do.
+  bool Turn();
+
+  const proto::VswitchMachine& machine() const { return machine_; }
+  const proto::Endpoint& endpoint() const { return endpoint_; }
+  uint32_t entry_of(uint32_t flow) const { return entry_of_[flow]; }
+  bool idle() const;
+
+  void Release(proto::PacketRef packet, const proto::PacketHeader& header) override;
+  void DropHeld(proto::PacketRef packet, const proto::PacketHeader& header, proto::GateDrop reason) override;
+  void SendMarker(uint16_t runtime, const proto::Marker& marker) override;
+  void EntryRemoved(uint32_t entry, bool state_lost) override;
+  void OnMessage(uint16_t peer, std::span<const uint8_t> message) override;
+  void SendFrame(uint16_t peer, std::span<const uint8_t> frame) override;
+
+ private:
+  void TakeOutside();
+  void TakeData();
+  void TakeFrames();
+  void Forward(uint32_t packet);
+  uint16_t Place();
+
+  struct Data {
+    uint16_t from;
+    DataItem item;
+  };
+  struct Frame {
+    uint16_t from;
+    std::vector<uint8_t> bytes;
+  };
+  World* world_;
+  proto::Endpoint endpoint_;
+  proto::VswitchMachine machine_;
+  std::vector<uint32_t> entry_of_;  // By flow.
+  std::deque<uint32_t> outside_;
+  std::deque<Data> data_;
+  std::deque<Frame> frames_;
+  std::deque<Membership> memberships_;
+};
+
+}  // namespace nf::sim

@@ -1,0 +1,286 @@
+// Events, links, deaths and the supervisor. What must hold is in checks.cc.
+#include "sim/world.h"
+
+#include <algorithm>
+
+#include "sim/sim_runtime.h"
+#include "sim/sim_vswitch.h"
+#include "sim/text.h"
+
+namespace nf::sim {
+
+using proto::kVswitch;
+
+World::World(const Scenario& scenario, bool logs)
+    : scenario_(scenario),
+      logs_(logs),
+      members_(static_cast<uint16_t>(scenario.conditions.runtimes + 1)),
+      random_(scenario.conditions.seed ^ 0x51d),
+      model_(scenario.conditions.flows),
+      data_links_(size_t{members_} * members_),
+      message_links_(size_t{members_} * members_),
+      told_ns_(members_),
+      paused_until_ns_(members_),
+      incarnations_(members_),
+      flow_ended_(scenario.conditions.flows),
+      runtimes_(members_) {
+  vswitch_ = std::make_unique<SimVswitch>(this);
+  incarnations_[kVswitch] = kVswitchIncarnation;
+  for (uint16_t id = 1; id < members_; ++id) Restart(id);
+  for (uint16_t id = 0; id < members_; ++id) Post(random_.Below(20'000), {.kind = EventKind::kTurn, .to = id});
+  for (const Action& action : scenario_.actions) Post(action.time_ns, {.kind = EventKind::kAction, .action = action});
+}
+
+World::~World() = default;
+
+void World::Log(std::string line) {
+  if (logs_) log_.push_back(Text("%9.3f us  ", static_cast<double>(now_ns_) / 1000) + line);
+}
+
+void World::Post(uint64_t time_ns, Event event) {
+  event.time_ns = time_ns;
+  event.order = posted_++;
+  events_.push(std::make_unique<Event>(std::move(event)));
+}
+
+uint64_t World::Arrival(Link* link, const LinkFaults& faults) {
+  uint64_t at = now_ns_ + random_.Between(faults.delay_min_ns, faults.delay_max_ns);
+  if (faults.keeps_order || calm_) at = std::max(at, link->last_ns);
+  link->last_ns = at;
+  return at;
+}
+
+void World::SendData(uint16_t from, uint16_t to, const DataItem& item) {
+  const LinkFaults& faults = scenario_.conditions.data;
+  Link& link = DataLink(from, to);
+  const bool lost = !calm_ && random_.Chance(faults.loss);
+  // A link leads to one life of a runtime: V's ring to the dead one is not that of the next.
+  const uint32_t life = to == kVswitch ? kVswitchIncarnation : vswitch_->endpoint().incarnation_of(to);
+  if (lost || life != incarnations_[to]) {
+    if (!item.marker) ++(lost ? model_.counters.lost_on_links : model_.counters.lost_in_failure);
+    return DataDone(to, item);
+  }
+  const bool twice = !calm_ && random_.Chance(faults.repeat);
+  for (int copy = 0; copy < (twice ? 2 : 1); ++copy) {
+    if (copy > 0 && !item.marker) to == kVswitch ? model_.CopyOutput(item.number) : model_.CopyPacket(item.number);
+    // A repetition may come much later.
+    const uint64_t later = copy > 0 && !faults.keeps_order ? random_.Below(500'000) : 0;
+    Post(Arrival(&link, faults) + later,
+         {.kind = EventKind::kData, .from = from, .to = to, .incarnation = life, .data = item});
+  }
+}
+
+void World::DataDone(uint16_t to, const DataItem& item) {
+  if (item.marker) return;
+  if (to == kVswitch)
+    model_.OutputDone(item.number);
+  else
+    model_.PacketDone(item.number);
+}
+
+void World::SendFrame(uint16_t from, uint16_t to, std::span<const uint8_t> frame) {
+  const LinkFaults& faults = scenario_.conditions.messages;
+  Link& link = MessageLink(from, to);
+  if (now_ns_ < link.cut_until_ns || (!calm_ && random_.Chance(faults.loss))) return;
+  const bool twice = !calm_ && random_.Chance(faults.repeat);
+  for (int copy = 0; copy < (twice ? 2 : 1); ++copy) {
+    std::vector<uint8_t> bytes(frame.begin(), frame.end());
+    if (!calm_ && random_.Chance(faults.damage)) {
+      if (random_.Chance(0.3))
+        bytes.resize(random_.Below(bytes.size()));
+      else
+        bytes[random_.Below(bytes.size())] ^= static_cast<uint8_t>(1u << random_.Below(8));
+    }
+    Post(Arrival(&link, faults), {.kind = EventKind::kFrame, .from = from, .to = to, .frame = std::move(bytes)});
+  }
+}
+
+// The supervisor's word reaches everybody some time; to each in the order in which it was said.
+void World::Announce(uint16_t member, uint32_t incarnation, uint16_t besides) {
+  for (uint16_t id = 0; id < members_; ++id) {
+    if (id == besides) continue;
+    told_ns_[id] = std::max(told_ns_[id], now_ns_) + random_.Between(1'000, 200'000);
+    Post(told_ns_[id], {.kind = EventKind::kMembership, .to = id, .membership = {member, incarnation}});
+  }
+}
+
+void World::Kill(uint16_t id) {
+  if (runtimes_[id] == nullptr) return;
+  Log(Text("runtime %u is dead", id));
+  runtimes_[id].reset();
+  incarnations_[id] = 0;
+  paused_until_ns_[id] = 0;
+}
+
+void World::TakeForDead(uint16_t id) { Announce(id, 0, members_); }
+
+void World::Fenced(uint16_t id) {
+  Kill(id);
+  Post(now_ns_ + random_.Between(10'000, 500'000), {.kind = EventKind::kRestart, .to = id});
+}
+
+void World::Restart(uint16_t id) {
+  if (runtimes_[id] != nullptr) return;
+  // Random in production; what matters is that none comes twice.
+  incarnations_[id] = ++incarnation_count_;
+  runtimes_[id] = std::make_unique<SimRuntime>(this, id, incarnations_[id]);
+  runtimes_[id]->Knows(kVswitch, kVswitchIncarnation);
+  for (uint16_t other = 1; other < members_; ++other)
+    if (other != id && runtimes_[other] != nullptr) runtimes_[id]->Knows(other, incarnations_[other]);
+  Log(Text("runtime %u starts, incarnation %u", id, incarnations_[id]));
+  Announce(id, incarnations_[id], id);
+}
+
+void World::Act(const Action& action) {
+  Log("** " + Describe(action).substr(14));
+  switch (action.kind) {
+    case ActionKind::kPacket: {
+      flow_ended_[action.a] = false;
+      const uint32_t packet =
+          model_.NewPacket(action.a, static_cast<uint8_t>(action.b), checking_ && !scenario_.conditions.tight);
+      model_.CopyPacket(packet);
+      return vswitch_->ArriveFromOutside(packet);
+    }
+    case ActionKind::kEndFlow:
+      flow_ended_[action.a] = true;
+      return;
+    case ActionKind::kMoveOne: {
+      // The command goes to the one that V believes to be the owner.
+      const uint32_t entry = vswitch_->entry_of(action.a);
+      if (entry == kNone) return;
+      const uint16_t owner = vswitch_->machine().entry(entry).owner.id;
+      if (runtimes_[owner] != nullptr) runtimes_[owner]->Arrive(action);
+      return;
+    }
+    case ActionKind::kCrash:
+      if (runtimes_[action.a] == nullptr) return;
+      Kill(static_cast<uint16_t>(action.a));
+      TakeForDead(static_cast<uint16_t>(action.a));
+      return Post(now_ns_ + action.b, {.kind = EventKind::kRestart, .to = static_cast<uint16_t>(action.a)});
+    case ActionKind::kFence:
+      if (runtimes_[action.a] == nullptr) return;
+      paused_until_ns_[action.a] = now_ns_ + action.b;
+      return TakeForDead(static_cast<uint16_t>(action.a));
+    case ActionKind::kPause:
+      paused_until_ns_[action.a] = now_ns_ + action.b;
+      return;
+    case ActionKind::kCut:
+      MessageLink(static_cast<uint16_t>(action.a), static_cast<uint16_t>(action.b)).cut_until_ns = now_ns_ + action.c;
+      MessageLink(static_cast<uint16_t>(action.b), static_cast<uint16_t>(action.a)).cut_until_ns = now_ns_ + action.c;
+      return;
+    default:
+      if (runtimes_[action.a] != nullptr) runtimes_[action.a]->Arrive(action);
+  }
+}
+
+void World::Turn(uint16_t id) {
+  const Conditions& c = scenario_.conditions;
+  Post(now_ns_ + random_.Between(c.turn_min_ns, c.turn_max_ns), {.kind = EventKind::kTurn, .to = id});
+  if (now_ns_ < paused_until_ns_[id]) return;
+  bool busy = false;
+  if (id == kVswitch)
+    busy = vswitch_->Turn();
+  else if (runtimes_[id] != nullptr)
+    busy = runtimes_[id]->Turn();
+  if (busy) CheckStep();
+}
+
+void World::Step(Event* event) {
+  ++handled_;
+  now_ns_ = event->time_ns;
+  const uint16_t to = event->to;
+  switch (event->kind) {
+    case EventKind::kTurn:
+      return Turn(to);
+    case EventKind::kAction:
+      return Act(event->action);
+    case EventKind::kRestart:
+      return Restart(to);
+    case EventKind::kMembership:
+      if (to == kVswitch) vswitch_->Arrive(event->membership);
+      // A member that was restarted meanwhile isn't meant by a word about its life before.
+      else if (runtimes_[to] != nullptr && (event->membership.member != to || event->membership.incarnation == 0))
+        runtimes_[to]->Arrive(event->membership);
+      return;
+    case EventKind::kFrame:
+      if (to == kVswitch)
+        vswitch_->Arrive(event->from, std::move(event->frame));
+      else if (runtimes_[to] != nullptr)
+        runtimes_[to]->Arrive(event->from, std::move(event->frame));
+      return;
+    case EventKind::kData:
+      if (to == kVswitch) return vswitch_->Arrive(event->from, event->data);
+      if (runtimes_[to] != nullptr && incarnations_[to] == event->incarnation)
+        return runtimes_[to]->Arrive(event->data);
+      if (!event->data.marker) ++model_.counters.lost_in_failure;
+      return DataDone(to, event->data);
+  }
+}
+
+void World::RunUntil(uint64_t time_ns) {
+  while (model_.violation().empty() && !events_.empty() && events_.top()->time_ns <= time_ns) {
+    // A priority queue hands out const references only.
+    const std::unique_ptr<Event> event = std::move(const_cast<std::unique_ptr<Event>&>(events_.top()));
+    events_.pop();
+    Step(event.get());
+  }
+  now_ns_ = std::max(now_ns_, time_ns);
+}
+
+template <typename Done>
+bool World::RunUntilDone(uint64_t at_most_ns, Done done) {
+  const uint64_t deadline = now_ns_ + at_most_ns;
+  while (now_ns_ < deadline && model_.violation().empty()) {
+    if (done()) return true;
+    RunUntil(now_ns_ + 100'000);
+  }
+  return done();
+}
+
+bool World::AtRest() {
+  const auto rests = [](const auto& runtime) { return runtime != nullptr && runtime->idle(); };
+  return operations_ == 0 && vswitch_->idle() && std::all_of(runtimes_.begin() + 1, runtimes_.end(), rests);
+}
+
+bool World::Empty() {
+  const auto empty = [](const auto& runtime) { return runtime->machine().actors_used() == 0; };
+  return AtRest() && vswitch_->machine().entries_used() == 0 &&
+         std::all_of(runtimes_.begin() + 1, runtimes_.end(), empty);
+}
+
+// Faults stop. Everything begun must end, every flow must work, and when all flows have ended nothing may be left.
+void World::Ending() {
+  calm_ = true;
+  std::ranges::fill(paused_until_ns_, 0);
+  constexpr uint64_t kBound = 60'000'000;
+  // What was lost, late or on its way settles: a member may still be away, and V ask after quiet flows.
+  RunUntil(now_ns_ + 5'000'000);
+  if (!RunUntilDone(kBound, [&] { return AtRest(); })) model_.Violate("an operation or a message never ended");
+  for (uint16_t id = 1; id < members_ && model_.violation().empty(); ++id)
+    runtimes_[id]->Arrive(Action{.kind = ActionKind::kUndrain, .a = id});
+  RunUntil(now_ns_ + 500'000);
+  checking_ = true;
+  for (uint32_t i = 0; i < 2; ++i) {
+    for (uint32_t flow = 0; flow < scenario_.conditions.flows; ++flow)
+      Act({.kind = ActionKind::kPacket, .a = flow, .b = i});
+    RunUntil(now_ns_ + 500'000);
+  }
+  if (!RunUntilDone(kBound, [&] { return AtRest(); })) model_.Violate("a packet never ended");
+  std::fill(flow_ended_.begin(), flow_ended_.end(), true);
+  if (!RunUntilDone(kBound, [&] { return Empty(); })) model_.Violate("something is left in a table");
+}
+
+Outcome World::Run() {
+  RunUntil(scenario_.conditions.end_ns);
+  if (model_.violation().empty()) Ending();
+  if (model_.violation().empty()) model_.CheckEnd(scenario_.conditions.strict);
+  Outcome outcome{.violation = model_.violation(), .counters = model_.counters, .events = handled_};
+  for (uint16_t id = 1; id < members_; ++id)
+    if (runtimes_[id] != nullptr) outcome.moved += runtimes_[id]->machine().counters().moved_in;
+  outcome.returned = vswitch_->machine().counters().returned;
+  outcome.state_lost = vswitch_->machine().counters().state_lost;
+  outcome.log = std::move(log_);
+  return outcome;
+}
+
+}  // namespace nf::sim
