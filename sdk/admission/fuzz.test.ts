@@ -5,6 +5,7 @@
 import { describe, expect, it } from "vitest";
 import { wrapCore } from "../pack/index.ts";
 import { sections } from "../pack/wasm_reader.ts";
+import { Random } from "../testkit/random.ts";
 import { type Admission, checkComponent } from "./check.ts";
 import { bareComponent, wholeComponent } from "./testing/artifact.ts";
 import { END, I32, addFunction, body, constant, data, encodeModule, exported, type, validModule } from "./testing/raw_module.ts";
@@ -23,17 +24,6 @@ function richModule(): Uint8Array {
   module.data.push(data(0x80000000, 16), data(0x80000100, 3));
   module.exports.push(exported("tick", 0, tick));
   return encodeModule(module);
-}
-
-/** xorshift32. */
-function random(seed: number): (below: number) => number {
-  let x = seed >>> 0 || 1;
-  return (below) => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>> 0) % below;
-  };
 }
 
 async function expectSound(bytes: Uint8Array, what: string): Promise<Admission> {
@@ -85,26 +75,26 @@ describe("damaged artifacts", () => {
 
   it("several random changes anywhere: a verdict, and admitted only when sound", async () => {
     const whole = await wholeComponent(richModule());
-    const next = random(0x5eed);
+    const random = new Random(0x5eed);
     for (let round = 0; round < 1_500; round++) {
       let bytes = [...whole];
-      for (let change = next(6); change >= 0; change--) {
-        const at = next(bytes.length);
-        switch (next(5)) {
+      for (let change = random.below(6); change >= 0; change--) {
+        const at = random.below(bytes.length);
+        switch (random.below(5)) {
           case 0:
-            bytes[at]! ^= 1 << next(8);
+            bytes[at]! ^= 1 << random.below(8);
             break;
           case 1:
-            bytes[at] = [0x00, 0x7f, 0x80, 0xff, 0x0b, 0x40][next(6)]!;
+            bytes[at] = [0x00, 0x7f, 0x80, 0xff, 0x0b, 0x40][random.below(6)]!;
             break;
           case 2:
-            bytes.splice(at, 1 + next(8));
+            bytes.splice(at, 1 + random.below(8));
             break;
           case 3:
-            bytes.splice(at, 0, ...Array.from({ length: 1 + next(8) }, () => next(256)));
+            bytes.splice(at, 0, ...Array.from({ length: 1 + random.below(8) }, () => random.below(256)));
             break;
           default: {
-            const from = next(bytes.length);
+            const from = random.below(bytes.length);
             bytes = [...bytes.slice(0, at), ...bytes.slice(from, from + 32), ...bytes.slice(at)];
           }
         }
@@ -115,12 +105,12 @@ describe("damaged artifacts", () => {
   });
 
   it("random instructions in a body: admitted only when sound", async () => {
-    const next = random(0xc0de);
+    const random = new Random(0xc0de);
     let admitted = 0;
     for (let round = 0; round < 1_500; round++) {
       const module = validModule();
-      const code = Array.from({ length: next(6) }, () =>
-        next(4) === 0 ? [next(256)] : [[0x01], [...constant(next(1000)), 0x1a], [0x02, 0x40, END], [0x00]][next(4)]!,
+      const code = Array.from({ length: random.below(6) }, () =>
+        random.below(4) === 0 ? [random.below(256)] : [[0x01], [...constant(random.below(1000)), 0x1a], [0x02, 0x40, END], [0x00]][random.below(4)]!,
       ).flat();
       addFunction(module, body(code));
       if ((await expectSound(bareComponent(encodeModule(module)), `round ${round}`)).ok) admitted++;

@@ -5,6 +5,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { faultKindName } from "@nfactor/sdk/abi";
 import { simulate } from "@nfactor/sdk/simulator";
+import { Random } from "@nfactor/sdk/test";
 import { bareComponent, metadataOf } from "../../sdk/admission/testing/artifact.ts";
 import type { PreparedNf } from "../../host/src/nf/prepare.ts";
 import { flowJson } from "../../host/src/result/flow_json.ts";
@@ -26,33 +27,22 @@ const OBEDIENT = `(func $packet (param $result i32) (param $descriptor i32) (loc
   (if (i32.eq (local.get $what) (i32.const 4)) (then (i32.store16 offset={{record.result.flags}} (local.get $result) (i32.const {{flag.CLOSE_FLOW}}))))
   (i32.store8 (local.get $result) (select (i32.const {{verdict.DROP}}) (i32.const {{verdict.FORWARD}}) (i32.eq (local.get $what) (i32.const 1)))))`;
 
-/** xorshift32 */
-function random(seed: number): (below: number) => number {
-  let x = seed >>> 0 || 1;
-  return (below) => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>> 0) % below;
-  };
-}
-
 /** Bursts of a dozen flows in both directions; now and then a pause, in which refusals and windows of faults end. */
 function traffic(seed: number): TestPacket[] {
-  const below = random(seed);
+  const random = new Random(seed);
   const [client, server] = [
     [10, 0, 0, 1],
     [10, 0, 0, 2],
   ];
   let timestampNs = 1_000_000_000_000n;
   return Array.from({ length: 1500 }, () => {
-    if (below(12) === 0) timestampNs += BigInt(below(8) === 0 ? below(3_000) : below(40)) * 1_000_000n;
+    if (random.below(12) === 0) timestampNs += BigInt(random.below(8) === 0 ? random.below(3_000) : random.below(40)) * 1_000_000n;
     const [there, back] = [
-      { address: client!, port: 1000 + below(12) },
+      { address: client!, port: 1000 + random.below(12) },
       { address: server!, port: 53 },
     ];
-    const what = below(9) === 0 ? 1 + below(4) : 0;
-    const isBack = below(3) === 0;
+    const what = random.below(9) === 0 ? 1 + random.below(4) : 0;
+    const isBack = random.below(3) === 0;
     const segment = isBack ? udpSegment(back, there, [what, 1, 2]) : udpSegment(there, back, [what, 1, 2]);
     return { timestampNs, bytes: Uint8Array.from(isBack ? ip(server!, client!, 17, segment) : ip(client!, server!, 17, segment)) };
   });
