@@ -14,6 +14,7 @@
 #include "chain/chain_nf.h"
 #include "chain/edits.h"
 #include "chain/packet_entry.h"
+#include "harness/must.h"
 #include "packet/packet_meta.h"
 #include "packet/parse.h"
 #include "packet/test_frames.h"
@@ -27,17 +28,6 @@ constexpr uint32_t kBurst = abi::kBurstPackets;
 // Frames that a measurement goes around: those of one burst stay in the first caches, of this many they do not.
 constexpr uint32_t kManyFrames = 8192;
 constexpr uint32_t kFrameBytes[] = {64, 256, 1500, 9000};
-
-void Must(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "bench copy: %s\n", what);
-  std::exit(1);
-}
-template <typename T>
-T Must(Expected<T> value) {
-  if (!value) Must(false, value.error().message.c_str());
-  return std::move(*value);
-}
 
 double NowNs() {
   timespec time;

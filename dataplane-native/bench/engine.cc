@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "bench_report.h"
+#include "harness/must.h"
 #include "wasm/test_modules.h"
 
 namespace nf {
@@ -33,18 +34,6 @@ double Each(int times, const std::function<void()>& body) {
   double start = NowNs();
   for (int i = 0; i < times; ++i) body();
   return (NowNs() - start) / times;
-}
-
-void Must(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "bench engine: %s\n", what);
-  std::exit(1);
-}
-
-template <typename T>
-T Must(Expected<T> value) {
-  if (!value) Must(false, value.error().message.c_str());
-  return std::move(*value);
 }
 
 std::unique_ptr<Engine> MakeEngine(bool watchdog) { return Must(Engine::Create({.watchdog = watchdog})); }

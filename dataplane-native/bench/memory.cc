@@ -9,6 +9,7 @@
 #include <string>
 
 #include "bench_report.h"
+#include "harness/must.h"
 #include "packet/packet_meta.h"
 #include "packet/test_frames.h"
 #include "port/eal.h"
@@ -20,13 +21,6 @@ namespace nf {
 namespace {
 
 constexpr uint32_t kStateBytes = 64;
-
-template <typename T>
-T Must(Expected<T> value) {
-  if (value) return std::move(*value);
-  std::fprintf(stderr, "bench memory: %s\n", value.error().message.c_str());
-  std::exit(1);
-}
 
 double Field(const char* path, const char* field) {
   std::ifstream file(path);
