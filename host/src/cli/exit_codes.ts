@@ -24,6 +24,9 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "nf.compile",
   "port.start",
   "runtime.busy",
+  "runtime.limit",
+  "runtime.no_flow",
+  "runtime.not_empty",
   "runtime.not_found",
   "runtime.spec",
 ]);

@@ -42,14 +42,20 @@ enum class ErrorCode : uint16_t {
   kPortMissing = 33,  // The network interface does not exist.
   kPortStart = 34,  // The port could not be opened or started.
   kRuntimeBusy = 35,  // The runtime is doing something that excludes this.
-  kRuntimeNotFound = 36,  // No runtime of this number.
-  kRuntimeSpec = 37,  // The runtime's specification is inconsistent.
-  kStateTooLarge = 38,  // The state store of an NF would exceed what the ABI has room for.
-  kSwapEntry = 39,  // The chain has no such entry.
-  kSwapExports = 40,  // The new version lacks something that the running one provides.
-  kSwapLayout = 41,  // The new version's state layout differs from the running one's.
-  kSwapRights = 42,  // The new version wants other rights than were granted to the entry.
-  kUsage = 43,  // The command line is not understood.
+  kRuntimeDirect = 36,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeLimit = 37,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 38,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 39,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 40,  // The addon has no dataplane of this id.
+  kRuntimeSame = 41,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 42,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 43,  // The host has no runtime of this number.
+  kStateTooLarge = 44,  // The state store of an NF would exceed what the ABI has room for.
+  kSwapEntry = 45,  // The chain has no such entry.
+  kSwapExports = 46,  // The new version lacks something that the running one provides.
+  kSwapLayout = 47,  // The new version's state layout differs from the running one's.
+  kSwapRights = 48,  // The new version wants other rights than were granted to the entry.
+  kUsage = 49,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -127,10 +133,22 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "port.start";
     case ErrorCode::kRuntimeBusy:
       return "runtime.busy";
+    case ErrorCode::kRuntimeDirect:
+      return "runtime.direct";
+    case ErrorCode::kRuntimeLimit:
+      return "runtime.limit";
+    case ErrorCode::kRuntimeNoFlow:
+      return "runtime.no_flow";
+    case ErrorCode::kRuntimeNotEmpty:
+      return "runtime.not_empty";
     case ErrorCode::kRuntimeNotFound:
       return "runtime.not_found";
+    case ErrorCode::kRuntimeSame:
+      return "runtime.same";
     case ErrorCode::kRuntimeSpec:
       return "runtime.spec";
+    case ErrorCode::kRuntimeUnknown:
+      return "runtime.unknown";
     case ErrorCode::kStateTooLarge:
       return "state.too_large";
     case ErrorCode::kSwapEntry:
