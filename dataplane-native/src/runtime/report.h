@@ -53,7 +53,8 @@ struct SwapReport {
 
 struct FlowSnapshot {
   FlowKey key;  // As the initiator sends.
-  uint64_t flow_id = 0;
+  uint64_t flow_id = 0;  // Stays with the flow when it moves.
+  uint16_t runtime = 0;  // That has it; 0 in direct mode.
   uint64_t packets[2] = {};
   uint64_t bytes[2] = {};
   uint64_t start_ns = 0, last_seen_ns = 0;
@@ -65,6 +66,28 @@ struct FlowSnapshot {
 struct FlowsPage {
   std::vector<FlowSnapshot> flows;
   std::optional<uint32_t> next;
+};
+
+// A runtime of a tenant; number 0 is the vswitch.
+struct RuntimeStatus {
+  uint16_t runtime = 0;
+  uint32_t lcore = 0;
+  bool draining = false;
+  uint32_t flows_open = 0;  // Of the vswitch: route entries in use.
+  uint64_t received = 0, sent = 0, dropped = 0, held = 0;
+  uint64_t moved_in = 0, moved_out = 0;
+  uint32_t migrations = 0;  // Under way from here.
+  uint64_t busy_ns = 0;     // Time of turns that had work.
+  uint32_t queued = 0;      // Packets that wait in its input ring.
+};
+
+// How a move or a drain ended.
+struct OperationReport {
+  uint32_t moved = 0;
+  uint32_t failed = 0;
+  std::string reason = "none";  // Of the last that failed (proto::RefusalName).
+  bool drained = false;         // No flow is left in the source.
+  uint64_t duration_ns = 0;
 };
 
 enum class FaultAction : uint8_t { kDrop, kCloseFlow, kBypass, kNone };

@@ -200,8 +200,12 @@ Expected<SwapReport> Runtime::Swap(const std::string& entry, const NfSpec& spec)
                     .packets_dropped = command.drops};
 }
 
-Expected<FlowsPage> Runtime::Flows(uint32_t cursor, uint32_t limit) {
+Expected<FlowsPage> Runtime::Flows(uint32_t cursor, uint32_t limit, uint16_t runtime) {
   Parts& parts = *parts_;
+  if (runtime != 0) {
+    return Fail(ErrorCode::kRuntimeDirect,
+                "there is no runtime " + std::to_string(runtime) + ": the chain runs in direct mode, without a vswitch");
+  }
   const Chain& chain = parts.worker->chain();
   const uint32_t flows_max = parts.worker->flows().flows_max();
   constexpr uint32_t kLimitMax = 4096;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -32,6 +33,19 @@ struct FabricInput {
 
 enum class NonIpPolicy : uint8_t { kForward, kDrop };
 
+// New flows are placed by turns, or where there is least to do.
+enum class Placement : uint8_t { kRoundRobin, kLeastLoaded };
+
+// A tenant with one vswitch and several runtimes.
+struct SwitchingSpec {
+  uint16_t runtimes = 1;  // At the start; 1 to kRuntimesMax.
+  uint16_t lcores = 1;
+  Placement placement = Placement::kRoundRobin;
+  uint32_t migrations = 1000;  // From a runtime, under way at once; at most 4000.
+};
+inline constexpr uint16_t kRuntimesMax = 15;
+inline constexpr uint16_t kLcoresMax = 16;
+
 struct RuntimeSpec {
   std::variant<CaptureInput, AfPacketInput, FabricInput> input;
   NonIpPolicy non_ip = NonIpPolicy::kForward;
@@ -40,6 +54,7 @@ struct RuntimeSpec {
   uint64_t seed = 0;
   std::vector<NfSpec> chain;
   uint32_t keep_ended_flows = 0;  // Events of ended flows that the ring keeps at once; 0: none are made.
+  std::optional<SwitchingSpec> switching;  // For a Tenant; a Runtime has none.
 };
 
 }  // namespace nf

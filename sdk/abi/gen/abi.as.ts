@@ -516,6 +516,24 @@ export enum DropReason {
   emit_invalid = 24,
   /** Held or queued when the run ended. */
   shutdown = 25,
+  /** The input queue of the flow's runtime is full. */
+  runtime_full = 26,
+  /** No runtime takes new flows. */
+  no_runtime = 27,
+  /** Reached a runtime that does not own the flow any more, or reached it twice or too late. */
+  stale_packet = 28,
+  /** Reached a runtime that knows no such flow and may not open it. */
+  flow_unknown = 29,
+  /** Came by the return key of a flow that has just ended. */
+  flow_closing = 30,
+  /** Too many packets wait for flows that are moving. */
+  move_buffer_full = 31,
+  /** Waited for a flow that was moving, and the move came to nothing. */
+  move_abandoned = 32,
+  /** Left a runtime that was not the flow's owner any more. */
+  stale_output = 33,
+  /** Left a runtime that is dead to the vswitch. */
+  fenced_output = 34,
 }
 
 export enum FaultKind {

@@ -529,10 +529,28 @@ export const DropReason = {
   emit_invalid: 24,
   /** Held or queued when the run ended. */
   shutdown: 25,
+  /** The input queue of the flow's runtime is full. */
+  runtime_full: 26,
+  /** No runtime takes new flows. */
+  no_runtime: 27,
+  /** Reached a runtime that does not own the flow any more, or reached it twice or too late. */
+  stale_packet: 28,
+  /** Reached a runtime that knows no such flow and may not open it. */
+  flow_unknown: 29,
+  /** Came by the return key of a flow that has just ended. */
+  flow_closing: 30,
+  /** Too many packets wait for flows that are moving. */
+  move_buffer_full: 31,
+  /** Waited for a flow that was moving, and the move came to nothing. */
+  move_abandoned: 32,
+  /** Left a runtime that was not the flow's owner any more. */
+  stale_output: 33,
+  /** Left a runtime that is dead to the vswitch. */
+  fenced_output: 34,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;
-const dropReasonNames: ReadonlyMap<number, string> = new Map([[0, "none"], [1, "malformed_ethernet"], [2, "malformed_ipv4"], [3, "malformed_ipv6"], [4, "malformed_l4"], [5, "malformed_icmp_error"], [6, "malformed_fragment"], [7, "truncated_headers"], [8, "header_too_long"], [9, "frame_too_long"], [10, "non_ip"], [11, "icmp_error_no_flow"], [12, "fragment_no_flow"], [13, "fragment_timeout"], [14, "fragment_overflow"], [15, "flow_table_full"], [16, "flow_refused"], [17, "nf_fault"], [18, "nf_unavailable"], [19, "nf_quarantined"], [20, "alias_conflict"], [21, "key_changed"], [22, "port_full"], [23, "no_mbuf"], [24, "emit_invalid"], [25, "shutdown"]]);
+const dropReasonNames: ReadonlyMap<number, string> = new Map([[0, "none"], [1, "malformed_ethernet"], [2, "malformed_ipv4"], [3, "malformed_ipv6"], [4, "malformed_l4"], [5, "malformed_icmp_error"], [6, "malformed_fragment"], [7, "truncated_headers"], [8, "header_too_long"], [9, "frame_too_long"], [10, "non_ip"], [11, "icmp_error_no_flow"], [12, "fragment_no_flow"], [13, "fragment_timeout"], [14, "fragment_overflow"], [15, "flow_table_full"], [16, "flow_refused"], [17, "nf_fault"], [18, "nf_unavailable"], [19, "nf_quarantined"], [20, "alias_conflict"], [21, "key_changed"], [22, "port_full"], [23, "no_mbuf"], [24, "emit_invalid"], [25, "shutdown"], [26, "runtime_full"], [27, "no_runtime"], [28, "stale_packet"], [29, "flow_unknown"], [30, "flow_closing"], [31, "move_buffer_full"], [32, "move_abandoned"], [33, "stale_output"], [34, "fenced_output"]]);
 /** The name of a drop_reason; unknown_<value> for a value that has none. */
 export function dropReasonName(value: number): string {
   return dropReasonNames.get(value) ?? `unknown_${String(value)}`;
@@ -566,6 +584,15 @@ export const DROP_REASON_DOCS: Readonly<Record<string, string>> = {
   no_mbuf: "The packet pool is empty.",
   emit_invalid: "An emitted frame that does not parse.",
   shutdown: "Held or queued when the run ended.",
+  runtime_full: "The input queue of the flow's runtime is full.",
+  no_runtime: "No runtime takes new flows.",
+  stale_packet: "Reached a runtime that does not own the flow any more, or reached it twice or too late.",
+  flow_unknown: "Reached a runtime that knows no such flow and may not open it.",
+  flow_closing: "Came by the return key of a flow that has just ended.",
+  move_buffer_full: "Too many packets wait for flows that are moving.",
+  move_abandoned: "Waited for a flow that was moving, and the move came to nothing.",
+  stale_output: "Left a runtime that was not the flow's owner any more.",
+  fenced_output: "Left a runtime that is dead to the vswitch.",
 };
 
 export const FaultKind = {

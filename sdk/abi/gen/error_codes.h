@@ -43,19 +43,21 @@ enum class ErrorCode : uint16_t {
   kPortStart = 34,  // The port could not be opened or started.
   kRuntimeBusy = 35,  // The runtime is doing something that excludes this.
   kRuntimeDirect = 36,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeLimit = 37,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 38,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 39,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 40,  // The addon has no dataplane of this id.
-  kRuntimeSame = 41,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 42,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 43,  // The host has no runtime of this number.
-  kStateTooLarge = 44,  // The state store of an NF would exceed what the ABI has room for.
-  kSwapEntry = 45,  // The chain has no such entry.
-  kSwapExports = 46,  // The new version lacks something that the running one provides.
-  kSwapLayout = 47,  // The new version's state layout differs from the running one's.
-  kSwapRights = 48,  // The new version wants other rights than were granted to the entry.
-  kUsage = 49,  // The command line is not understood.
+  kRuntimeEnded = 37,  // The run has ended, or ended meanwhile.
+  kRuntimeLast = 38,  // A host keeps one runtime at least.
+  kRuntimeLimit = 39,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 40,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 41,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 42,  // The addon has no dataplane of this id.
+  kRuntimeSame = 43,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 44,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 45,  // The host has no runtime of this number.
+  kStateTooLarge = 46,  // The state store of an NF would exceed what the ABI has room for.
+  kSwapEntry = 47,  // The chain has no such entry.
+  kSwapExports = 48,  // The new version lacks something that the running one provides.
+  kSwapLayout = 49,  // The new version's state layout differs from the running one's.
+  kSwapRights = 50,  // The new version wants other rights than were granted to the entry.
+  kUsage = 51,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -135,6 +137,10 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "runtime.busy";
     case ErrorCode::kRuntimeDirect:
       return "runtime.direct";
+    case ErrorCode::kRuntimeEnded:
+      return "runtime.ended";
+    case ErrorCode::kRuntimeLast:
+      return "runtime.last";
     case ErrorCode::kRuntimeLimit:
       return "runtime.limit";
     case ErrorCode::kRuntimeNoFlow:

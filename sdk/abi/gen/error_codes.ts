@@ -39,6 +39,8 @@ export const ERROR_CODES = {
   "port.start": "The port could not be opened or started.",
   "runtime.busy": "The runtime is doing something that excludes this.",
   "runtime.direct": "The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.",
+  "runtime.ended": "The run has ended, or ended meanwhile.",
+  "runtime.last": "A host keeps one runtime at least.",
   "runtime.limit": "The host has as many runtimes as it may have.",
   "runtime.no_flow": "No flow of the runtime is what was asked for.",
   "runtime.not_empty": "The runtime still has flows, which would end with it.",

@@ -397,8 +397,17 @@ enum class DropReason : uint8_t {
   kNoMbuf = 23,  // The packet pool is empty.
   kEmitInvalid = 24,  // An emitted frame that does not parse.
   kShutdown = 25,  // Held or queued when the run ended.
+  kRuntimeFull = 26,  // The input queue of the flow's runtime is full.
+  kNoRuntime = 27,  // No runtime takes new flows.
+  kStalePacket = 28,  // Reached a runtime that does not own the flow any more, or reached it twice or too late.
+  kFlowUnknown = 29,  // Reached a runtime that knows no such flow and may not open it.
+  kFlowClosing = 30,  // Came by the return key of a flow that has just ended.
+  kMoveBufferFull = 31,  // Too many packets wait for flows that are moving.
+  kMoveAbandoned = 32,  // Waited for a flow that was moving, and the move came to nothing.
+  kStaleOutput = 33,  // Left a runtime that was not the flow's owner any more.
+  kFencedOutput = 34,  // Left a runtime that is dead to the vswitch.
 };
-inline constexpr uint32_t kDropReasonCount = 26;  // One more than the largest value.
+inline constexpr uint32_t kDropReasonCount = 35;  // One more than the largest value.
 // The name as it is written in counters, messages and JSON; "unknown" for any other value.
 inline constexpr const char* DropReasonName(DropReason value) {
   switch (value) {
@@ -454,6 +463,24 @@ inline constexpr const char* DropReasonName(DropReason value) {
       return "emit_invalid";
     case DropReason::kShutdown:
       return "shutdown";
+    case DropReason::kRuntimeFull:
+      return "runtime_full";
+    case DropReason::kNoRuntime:
+      return "no_runtime";
+    case DropReason::kStalePacket:
+      return "stale_packet";
+    case DropReason::kFlowUnknown:
+      return "flow_unknown";
+    case DropReason::kFlowClosing:
+      return "flow_closing";
+    case DropReason::kMoveBufferFull:
+      return "move_buffer_full";
+    case DropReason::kMoveAbandoned:
+      return "move_abandoned";
+    case DropReason::kStaleOutput:
+      return "stale_output";
+    case DropReason::kFencedOutput:
+      return "fenced_output";
   }
   return "unknown";
 }
