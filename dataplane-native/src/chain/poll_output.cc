@@ -5,12 +5,7 @@
 namespace nf {
 
 PollOutput::PollOutput(Port* client, Port* server, PacketCounters* counters)
-    : counters_(*counters), extras_(new Extra[kExtrasMax + abi::kBurstPackets]) {
-  queues_[0].port = client;
-  queues_[1].port = server;
-  queue_of_[0] = 0;
-  queue_of_[1] = client == server ? 0 : 1;
-}
+    : queues_(client, server, counters), extras_(new Extra[kExtrasMax + abi::kBurstPackets]) {}
 
 void PollOutput::PutExtra(rte_mbuf* mbuf) {
   if (extras_count_ == kExtrasMax) Flush();  // Out of all proportion: order within the poll is then given up.
@@ -24,13 +19,11 @@ void PollOutput::Flush() {
   } else {
     for (rte_mbuf*& mbuf : places_) {
       if (mbuf == nullptr) continue;
-      Send(mbuf);
+      queues_.Put(mbuf);
       mbuf = nullptr;
     }
   }
-  for (Queue& queue : queues_) {
-    if (queue.count != 0) Transmit(queue);
-  }
+  queues_.Flush();
 }
 
 void PollOutput::FlushSorted() {
@@ -51,22 +44,9 @@ void PollOutput::FlushSorted() {
     if (i == 0 || meta->arrival != arrival) rank = 0;
     arrival = meta->arrival;
     if (meta->emitted) meta->emit_order = static_cast<uint8_t>(std::min(++rank, 255u));
-    Send(extras_[i].mbuf);
+    queues_.Put(extras_[i].mbuf);
   }
   extras_count_ = 0;
-}
-
-void PollOutput::Transmit(Queue& queue) {
-  uint64_t bytes = 0;
-  for (uint32_t i = 0; i < queue.count; ++i) bytes += MetaOf(queue.packets[i])->wire_length;
-  const uint32_t taken = queue.port->TxBurst(queue.packets.data(), queue.count);
-  for (uint32_t i = taken; i < queue.count; ++i) {
-    bytes -= MetaOf(queue.packets[i])->wire_length;
-    counters_.Drop(queue.packets[i], abi::DropReason::kPortFull);
-  }
-  counters_.sent.Add(taken);
-  counters_.sent_bytes.Add(bytes);
-  queue.count = 0;
 }
 
 }  // namespace nf

@@ -10,8 +10,8 @@
 #include <memory>
 
 #include "chain/packet_counters.h"
+#include "chain/port_queues.h"
 #include "packet/packet_meta.h"
-#include "port/port.h"
 
 namespace nf {
 
@@ -40,24 +40,11 @@ class PollOutput {
     uint32_t order;  // As it was put; behind the packet of the same arrival when it was emitted.
     rte_mbuf* mbuf;
   };
-  struct Queue {
-    Port* port;
-    uint32_t count = 0;
-    std::array<rte_mbuf*, 64> packets;
-  };
 
   void PutExtra(rte_mbuf* mbuf);
   void FlushSorted();
-  void Send(rte_mbuf* mbuf) {
-    Queue& queue = queues_[queue_of_[MetaOf(mbuf)->out_port & 1]];
-    queue.packets[queue.count++] = mbuf;
-    if (queue.count == queue.packets.size()) Transmit(queue);
-  }
-  void Transmit(Queue& queue);
 
-  PacketCounters& counters_;
-  Queue queues_[2];
-  uint8_t queue_of_[2];
+  PortQueues queues_;
   std::array<rte_mbuf*, abi::kBurstPackets> places_{};
   std::unique_ptr<Extra[]> extras_;
   uint32_t extras_count_ = 0;

@@ -36,8 +36,10 @@ struct alignas(128) FlowActor {
   uint8_t side;      // Port its first packet came in on.
   uint8_t fin_seen;  // Bit d: FIN in direction d.
   uint8_t pending;   // Bit d: the pending call of direction d holds packets of it.
-  OutTuple out_tuple;
-  uint8_t closing;  // CloseReason that waits for the end of the call; 0: none.
+  OutTuple out_tuple : 6;
+  bool flipped : 1;  // Under a vswitch: its initiator is the responder of the vswitch's entry.
+  bool taught : 1;   // Under a vswitch: an output has told it how the responder answers.
+  uint8_t closing;   // CloseReason that waits for the end of the call; 0: none.
 
   uint32_t sequence() const { return static_cast<uint32_t>(packets[0] + packets[1]); }
 

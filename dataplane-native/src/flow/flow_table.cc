@@ -19,23 +19,24 @@ Expected<FlowTable> FlowTable::Create(const Options& options) {
     return Fail(ErrorCode::kRuntimeSpec, "a flow table holds 1 to " + std::to_string(kFlowsLimit - 1) + " flows, not " +
                                              std::to_string(options.flows_max) + ". Set flows.max accordingly.");
   }
-  const uint64_t keys = uint64_t{options.flows_max} * (options.with_aliases ? 2 : 1);
-  const uint64_t homes = keys / kKeysPerHome + 1;
-  // A chain with k overflow buckets holds more than 10 k keys, so there are never more than this many of them.
-  const uint64_t overflow = (keys - 1) / kSlots;
-  auto buckets = PrivateMemory::Create("the flow table", (homes + overflow) * sizeof(Bucket));
-  if (!buckets) return std::unexpected(buckets.error());
-
   FlowTable table;
-  table.buckets_memory_ = std::move(*buckets);
-  table.buckets_ = reinterpret_cast<Bucket*>(table.buckets_memory_.data());
   table.keys_ = static_cast<const uint8_t*>(options.keys);
   table.key_stride_ = options.key_stride;
-  table.home_buckets_ = static_cast<uint32_t>(homes);
   table.flows_max_ = options.flows_max;
-  for (uint64_t i = homes + overflow; i-- > homes;) {
-    table.buckets_[i].next = table.overflow_free_;
-    table.overflow_free_ = static_cast<uint32_t>(i);
+  if (options.indexed) {
+    const uint64_t keys = uint64_t{options.flows_max} * (options.with_aliases ? 2 : 1);
+    const uint64_t homes = keys / kKeysPerHome + 1;
+    // A chain with k overflow buckets holds more than 10 k keys, so there are never more than this many of them.
+    const uint64_t overflow = (keys - 1) / kSlots;
+    auto buckets = PrivateMemory::Create("the flow table", (homes + overflow) * sizeof(Bucket));
+    if (!buckets) return std::unexpected(buckets.error());
+    table.buckets_memory_ = std::move(*buckets);
+    table.buckets_ = reinterpret_cast<Bucket*>(table.buckets_memory_.data());
+    table.home_buckets_ = static_cast<uint32_t>(homes);
+    for (uint64_t i = homes + overflow; i-- > homes;) {
+      table.buckets_[i].next = table.overflow_free_;
+      table.overflow_free_ = static_cast<uint32_t>(i);
+    }
   }
   if (options.with_aliases) {
     auto aliases = PrivateMemory::Create("aliases of flows", uint64_t{options.flows_max} * sizeof(Alias));
@@ -56,7 +57,7 @@ void FlowTable::FindBurst(const FlowKey* const* keys, uint32_t count, FlowMatch*
 
 void FlowTable::Insert(uint32_t flow, uint64_t hash) {
   NF_CHECK(flow < flows_max_, "the flow has an actor");
-  InsertEntry(flow, hash);
+  if (buckets_ != nullptr) InsertEntry(flow, hash);
 }
 
 void FlowTable::InsertEntry(uint32_t entry, uint64_t hash) {
@@ -80,6 +81,10 @@ void FlowTable::InsertEntry(uint32_t entry, uint64_t hash) {
 
 bool FlowTable::SetAlias(uint32_t flow, const FlowKey& key) {
   NF_CHECK(aliases_ != nullptr && flow < flows_max_, "the table was made for aliases");
+  if (buckets_ == nullptr) {
+    if (OrientationOf(key, KeyOf(flow)) == kOther) aliases_[flow].key = key;
+    return true;
+  }
   const uint64_t hash = Hash(key);
   const FlowMatch known = Find(key, hash);
   if (known.found()) return known.flow == flow;
@@ -91,9 +96,13 @@ bool FlowTable::SetAlias(uint32_t flow, const FlowKey& key) {
 
 void FlowTable::Erase(uint32_t flow) {
   NF_CHECK(flow < flows_max_, "the flow has an actor");
-  EraseEntry(flow, Hash(KeyOf(flow)));
+  if (buckets_ != nullptr) EraseEntry(flow, Hash(KeyOf(flow)));
+  ClearAlias(flow);
+}
+
+void FlowTable::ClearAlias(uint32_t flow) {
   if (AliasOf(flow) == nullptr) return;
-  EraseEntry(flow | kAliasBit, Hash(aliases_[flow].key));
+  if (buckets_ != nullptr) EraseEntry(flow | kAliasBit, Hash(aliases_[flow].key));
   aliases_[flow].key = FlowKey{};
 }
 

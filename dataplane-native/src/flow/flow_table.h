@@ -35,6 +35,7 @@ namespace nf {
 struct FlowMatch {
   uint32_t flow;  // kNoFlow when the key belongs to none.
   uint32_t direction;
+  bool by_alias = false;
 
   bool found() const { return flow != kNoFlow; }
 };
@@ -42,10 +43,11 @@ struct FlowMatch {
 class FlowTable {
  public:
   struct Options {
-    uint32_t flows_max;  // Actors: indexes are 0 … flows_max - 1. Below 2^30.
-    bool with_aliases;   // Needed by chains with an NF that has `edit` only.
-    const void* keys;    // FlowKey of flow 0; outlives the table.
-    size_t key_stride;   // Bytes from one flow's key to the next one's.
+    uint32_t flows_max;   // Actors: indexes are 0 … flows_max - 1. Below 2^30.
+    bool with_aliases;    // Needed by chains with an NF that has `edit` only.
+    const void* keys;     // FlowKey of flow 0; outlives the table.
+    size_t key_stride;    // Bytes from one flow's key to the next one's.
+    bool indexed = true;  // False: somebody else finds flows; only aliases are kept, and nothing is refused.
   };
   static Expected<FlowTable> Create(const Options& options);
 
@@ -74,7 +76,7 @@ class FlowTable {
       for (uint32_t slots = MatchTags(bucket, tag); slots != 0; slots &= slots - 1) {
         const uint32_t entry = bucket.flows[std::countr_zero(slots)];
         const uint32_t orientation = OrientationOf(key, KeyOf(entry));
-        if (orientation != kOther) return {entry & ~kAliasBit, orientation ^ (entry >> 31)};
+        if (orientation != kOther) return {entry & ~kAliasBit, orientation ^ (entry >> 31), entry >> 31 != 0};
       }
       index = bucket.next;
     } while (index != kNoBucket);
@@ -90,6 +92,8 @@ class FlowTable {
   // A second key of `flow`, as its responder sends it: a packet that shows `key` has direction 1, one that shows the
   // reverse 0. False, and nothing done, if another flow has that key. A key that the flow has already stays as it is.
   bool SetAlias(uint32_t flow, const FlowKey& key);
+  // Forgets the alias of `flow`, if it has one.
+  void ClearAlias(uint32_t flow);
   // Forgets the key and the alias of `flow`, whose key must still be in its actor. A flow not entered is an error.
   void Erase(uint32_t flow);
 

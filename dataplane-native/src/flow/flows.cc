@@ -34,13 +34,15 @@ Expected<std::unique_ptr<Flows>> Flows::Create(const Options& options) {
   auto table = FlowTable::Create({.flows_max = max,
                                   .with_aliases = options.with_aliases,
                                   .keys = flows->actors_,
-                                  .key_stride = sizeof(FlowActor)});
+                                  .key_stride = sizeof(FlowActor),
+                                  .indexed = !options.is_placed});
   if (!table) return std::unexpected(table.error());
   flows->table_.emplace(std::move(*table));
 
   for (uint32_t nf = 0; nf < options.nfs; ++nf) {
     const bool leases = options.lease_sizes[nf] != 0;
-    flows->pools_.push_back(leases ? std::make_unique<Leases>(options.lease_sizes[nf]) : nullptr);
+    const bool own_pool = leases && !options.is_placed;
+    flows->pools_.push_back(own_pool ? std::make_unique<Leases>(options.lease_sizes[nf]) : nullptr);
     flows->leased_.push_back(leases ? std::make_unique<uint32_t[]>(max) : nullptr);
     flows->timer_index_.push_back(static_cast<uint32_t>(flows->timer_nfs_.size()));
     if (options.timers[nf]) flows->timer_nfs_.push_back(nf);
@@ -53,6 +55,10 @@ Expected<std::unique_ptr<Flows>> Flows::Create(const Options& options) {
     flows->due_timers_.reset(new Due[timers]);
   }
   flows->due_.reset(new Due[max]);
+  if (options.is_placed) {
+    flows->freed_.reset(new uint32_t[max]);
+    flows->is_freed_ = std::make_unique<bool[]>(max);
+  }
   return flows;
 }
 
@@ -78,30 +84,80 @@ uint64_t Flows::IdleNs(const FlowActor& actor) const {
 uint32_t Flows::Open(const FlowKey& key, uint64_t hash, uint8_t side, uint64_t now_ns) {
   const uint32_t flow = free_;
   if (flow == kNoFlow) return kNoFlow;
-  FlowActor& actor = actors_[flow];
-  free_ = actor.idle_ms;
+  free_ = actors_[flow].idle_ms;
   if (free_ != kNoFlow) __builtin_prefetch(&actors_[free_].last_seen_ns, 1);
-  actor = FlowActor{};
-  actor.key = key;
-  actor.start_ns = now_ns;
-  actor.number = ++opened_;
-  actor.seed = SplitMix64(options_.seed ^ opened_);
-  actor.side = side;
-  actor.last_seen_ns = now_ns;
-  actor.phase = key.protocol == kTcp ? FlowPhase::kOpening : FlowPhase::kNone;
+  Begin(flow, key, side, now_ns);
   for (uint32_t nf = 0; nf < options_.nfs; ++nf) {
     if (pools_[nf] != nullptr) leased_[nf][flow] = pools_[nf]->Take(now_ns);
   }
   table_->Insert(flow, hash);
+  return flow;
+}
+
+void Flows::Begin(uint32_t flow, const FlowKey& key, uint8_t side, uint64_t now_ns) {
+  FlowActor& actor = actors_[flow];
+  actor = FlowActor{};
+  actor.key = key;
+  actor.start_ns = now_ns;
+  actor.number = options_.number_base + ++opened_;
+  actor.seed = SplitMix64(options_.seed ^ actor.number);
+  actor.side = side;
+  actor.last_seen_ns = now_ns;
+  actor.phase = key.protocol == kTcp ? FlowPhase::kOpening : FlowPhase::kNone;
   Rearm(flow);
   ++open_;
-  return flow;
+}
+
+void Flows::OpenAt(uint32_t flow, const FlowKey& key, uint8_t side, uint64_t now_ns, std::span<const uint32_t> leases) {
+  NF_CHECK(actors_[flow].number == 0, "a flow is opened where there is none");
+  Begin(flow, key, side, now_ns);
+  for (uint32_t nf = 0; nf < options_.nfs; ++nf) {
+    if (leased_[nf] != nullptr) leased_[nf][flow] = leases[nf];
+  }
+}
+
+void Flows::Suspend(uint32_t flow) {
+  wheel_.Disarm(flow);
+  for (uint32_t left = actors_[flow].timers; left != 0; left &= left - 1) {
+    timer_wheel_->Disarm(TimerNode(static_cast<uint32_t>(std::countr_zero(left)), flow));
+  }
+}
+
+void Flows::Resume(uint32_t flow) {
+  Rearm(flow);
+  for (uint32_t left = actors_[flow].timers; left != 0; left &= left - 1) {
+    const uint32_t node = TimerNode(static_cast<uint32_t>(std::countr_zero(left)), flow);
+    timer_wheel_->Arm(node, timer_deadlines_[node]);
+  }
+}
+
+void Flows::Arrive(uint32_t flow, const FlowActor& actor, const FlowKey* alias, std::span<const uint32_t> leases,
+                   std::span<const uint64_t> deadlines) {
+  NF_CHECK(actors_[flow].number == 0, "a flow arrives where there is none");
+  actors_[flow] = actor;
+  for (uint32_t nf = 0; nf < options_.nfs; ++nf) {
+    if (leased_[nf] != nullptr) leased_[nf][flow] = leases[nf];
+    if ((actor.timers >> nf & 1) != 0) timer_deadlines_[TimerNode(nf, flow)] = deadlines[nf];
+  }
+  if (alias != nullptr) table_->SetAlias(flow, *alias);
+  Resume(flow);
+  ++open_;
+}
+
+void Flows::Forget(uint32_t flow) {
+  FlowActor& actor = actors_[flow];
+  NF_CHECK(actor.number != 0, "a flow is freed once");
+  table_->Erase(flow);
+  DisarmTimers(flow);
+  wheel_.Disarm(flow);
+  actor.number = 0;
+  --open_;
 }
 
 void Flows::ReturnLeases(uint32_t flow, uint64_t now_ns) {
   for (uint32_t nf = 0; nf < options_.nfs; ++nf) {
-    if (pools_[nf] == nullptr) continue;
-    pools_[nf]->Return(leased_[nf][flow], now_ns);
+    if (leased_[nf] == nullptr) continue;
+    if (pools_[nf] != nullptr) pools_[nf]->Return(leased_[nf][flow], now_ns);
     leased_[nf][flow] = 0;
   }
 }
@@ -114,16 +170,11 @@ void Flows::Refuse(uint32_t flow, uint64_t now_ns) {
 }
 
 void Flows::Free(uint32_t flow, uint64_t now_ns) {
-  FlowActor& actor = actors_[flow];
-  NF_CHECK(actor.number != 0, "a flow is freed once");
-  table_->Erase(flow);
+  Forget(flow);
   ReturnLeases(flow, now_ns);
-  DisarmTimers(flow);
-  wheel_.Disarm(flow);
-  actor.number = 0;
-  actor.idle_ms = free_;
+  if (options_.is_placed) return NoteFreed(flow);
+  actors_[flow].idle_ms = free_;
   free_ = flow;
-  --open_;
 }
 
 void Flows::ArmTimer(uint32_t nf, uint32_t flow, uint64_t now_ns, uint32_t delay_ms) {

@@ -33,6 +33,9 @@ class Flows {
     bool with_aliases = false;          // An NF may rewrite what identifies a flow.
     std::vector<uint32_t> lease_sizes;  // By position in the chain; 0: no lease.
     std::vector<bool> timers;           // By position: the NF exports flow-timer.
+    // Under a vswitch, which finds flows and leases values for them: the protocol's actors say where flows live.
+    bool is_placed = false;
+    uint64_t number_base = 0;  // Numbers of flows count from here, so that no two runtimes give the same.
   };
   static Expected<std::unique_ptr<Flows>> Create(const Options& options);
 
@@ -52,6 +55,39 @@ class Flows {
 
   // Makes `key` (not in the table) a flow with its initiator's first packet; kNoFlow when there is no free actor.
   uint32_t Open(const FlowKey& key, uint64_t hash, uint8_t side, uint64_t now_ns);
+  // The same for placed flows, where `flow` is free. `leases` by position in the chain, 0: none.
+  void OpenAt(uint32_t flow, const FlowKey& key, uint8_t side, uint64_t now_ns, std::span<const uint32_t> leases);
+  // Placed flows that have ended since KeepFreed last let go of them; their place isn't free before it says so.
+  template <typename Keep>
+  void KeepFreed(Keep&& keep) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < freed_count_; ++i) {
+      const uint32_t flow = freed_[i];
+      if (keep(flow))
+        freed_[kept++] = flow;
+      else
+        is_freed_[flow] = false;
+    }
+    freed_count_ = kept;
+  }
+  void NoteFreed(uint32_t flow) {
+    if (is_freed_[flow]) return;
+    is_freed_[flow] = true;
+    freed_[freed_count_++] = flow;
+  }
+
+  // ---- Placed flows that move.
+  // Ticks of the timers that are set, by position.
+  uint64_t timer_deadline(uint32_t nf, uint32_t flow) const { return timer_deadlines_[TimerNode(nf, flow)]; }
+  // Its time stands still: it neither ends nor has timers that fire, but keeps all it has.
+  void Suspend(uint32_t flow);
+  void Resume(uint32_t flow);
+  // As the flow was elsewhere; leases and deadlines by position. The caller has checked every value.
+  void Arrive(uint32_t flow, const FlowActor& actor, const FlowKey* alias, std::span<const uint32_t> leases,
+              std::span<const uint64_t> deadlines);
+  // It lives elsewhere now.
+  void Depart(uint32_t flow) { Forget(flow); }
+
   // Forgets the flow: key, alias, leases, timers. `now_ns` is when its leases begin to rest.
   void Free(uint32_t flow, uint64_t now_ns);
   // Gives back what a refused flow needs no more; its record stays.
@@ -89,6 +125,8 @@ class Flows {
  private:
   explicit Flows(const Options& options) : options_(options), wheel_(options.flows_max) {}
   uint64_t IdleNs(const FlowActor& actor) const;
+  void Begin(uint32_t flow, const FlowKey& key, uint8_t side, uint64_t now_ns);
+  void Forget(uint32_t flow);
   uint32_t TimerNode(uint32_t nf, uint32_t flow) const { return timer_index_[nf] * options_.flows_max + flow; }
   void ReturnLeases(uint32_t flow, uint64_t now_ns);
 
@@ -110,6 +148,9 @@ class Flows {
   // Room for all flows being due at once; untouched memory costs nothing.
   std::unique_ptr<Due[]> due_;
   std::unique_ptr<Due[]> due_timers_;
+  std::unique_ptr<uint32_t[]> freed_;
+  std::unique_ptr<bool[]> is_freed_;
+  uint32_t freed_count_ = 0;
 };
 
 }  // namespace nf

@@ -10,8 +10,20 @@
 
 namespace nf {
 
+struct Operation;
+
 struct Command {
-  enum class Kind : uint8_t { kSwap, kFlows };
+  enum class Kind : uint8_t {
+    kSwap,
+    kFlows,
+    kFindFlows,
+    // Of runtimes behind a vswitch, and of the vswitch.
+    kMember,     // Somebody joins or leaves.
+    kMove,       // Flows, whichever.
+    kMoveThese,  // Those at `places`, if they still have these `numbers`.
+    kDrain,
+    kUndrain,
+  };
   Kind kind;
 
   // kSwap: `version` comes back with the old instances.
@@ -32,6 +44,21 @@ struct Command {
   uint32_t count = 0;
   std::vector<FlowActor> actors;
   std::vector<uint8_t> states;
+
+  // kFindFlows, kMoveThese: numbers of flows in ascending order, and which actors they are; kNoFlow: none.
+  std::vector<uint64_t> numbers;
+  std::vector<uint32_t> places;
+
+  // kMember: the runtime's number, its life (0: it leaves), and how to reach it.
+  uint16_t member = 0;
+  uint32_t incarnation = 0;
+  class MemberMail* mail = nullptr;
+  struct RuntimeLink* link = nullptr;
+
+  // kMove, kMoveThese, kDrain. The operation outlives its end; null afterwards when it was not begun.
+  Operation* operation = nullptr;
+  uint32_t flows_wanted = 0;
+  std::vector<uint16_t> targets;
 
   std::atomic<bool> done{false};
 };

@@ -35,7 +35,7 @@ TEST(EventsTest, LiveWhatHasNoRoomIsLostAndCounted) {
 TEST(LcoreEventsTest, FromACaptureTheLcoreWaitsForTheReader) {
   TestRun run;
   AddEndingFlows(run);
-  Lcore lcore(run.worker(), -1);
+  Lcore lcore({&run.worker()}, -1, true);
   lcore.Start();
   uint64_t next = 1;
   while (next <= kManyFlows) {
@@ -52,7 +52,7 @@ TEST(LcoreEventsTest, NobodyWaitsForAReaderThatHasGone) {
   TestRun run;
   AddEndingFlows(run);
   run.worker().events().Abandon();
-  Lcore lcore(run.worker(), -1);
+  Lcore lcore({&run.worker()}, -1, true);
   lcore.Start();
   lcore.WaitUntilEnded();
   EXPECT_GT(run.worker().events().lost(), 0u);

@@ -30,20 +30,25 @@ void Idle::Wake() {
   }
 }
 
-void Idle::Wait(int sleep_ms_max) {
+bool Idle::Doze() {
   ++turns_;
   if (turns_ <= kPolls) {
     _mm_pause();
-  } else if (turns_ <= kPolls + kYields) {
-    sched_yield();
-  } else {
-    if (poll(fds_.data(), fds_.size(), sleep_ms_max) > 0 && fds_[0].revents != 0) {
-      uint64_t count;
-      while (read(event_fd_, &count, sizeof count) < 0 && errno == EINTR) {
-      }
-      turns_ = 0;
-    }
+    return false;
   }
+  if (turns_ <= kPolls + kYields) {
+    sched_yield();
+    return false;
+  }
+  return true;
+}
+
+void Idle::Sleep(int sleep_ms_max) {
+  if (poll(fds_.data(), fds_.size(), sleep_ms_max) <= 0 || fds_[0].revents == 0) return;
+  uint64_t count;
+  while (read(event_fd_, &count, sizeof count) < 0 && errno == EINTR) {
+  }
+  turns_ = 0;
 }
 
 }  // namespace nf

@@ -22,14 +22,35 @@ class Idle {
   // Any thread: the lcore stops sleeping soon.
   void Wake();
 
-  // The lcore: after a turn without packets. `sleep_ms_max` bounds the sleep.
-  void Wait(int sleep_ms_max);
+  // The same for one who left work for the lcore that it finds without being told unless it sleeps: costs no system
+  // call then.
+  void WakeIfSleeping() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (sleeping_.load(std::memory_order_relaxed)) Wake();
+  }
+
+  // The lcore: after a turn without packets. `sleep_ms_max` bounds the sleep; `has_work` is asked once more when
+  // others know already that it is about to sleep.
+  template <typename HasWork>
+  void Wait(int sleep_ms_max, HasWork&& has_work) {
+    if (!Doze()) return;
+    sleeping_.store(true, std::memory_order_seq_cst);
+    if (!has_work()) Sleep(sleep_ms_max);
+    sleeping_.store(false, std::memory_order_relaxed);
+  }
+  void Wait(int sleep_ms_max) {
+    Wait(sleep_ms_max, [] { return false; });
+  }
   void Reset() { turns_ = 0; }
 
  private:
+  bool Doze();  // True when there was enough of it.
+  void Sleep(int sleep_ms_max);
+
   int event_fd_;
   std::vector<pollfd> fds_;
   uint32_t turns_ = 0;
+  std::atomic<bool> sleeping_{false};
 };
 
 }  // namespace nf

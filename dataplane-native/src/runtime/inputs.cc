@@ -14,12 +14,15 @@ namespace {
 // Held fragments, one poll, and what mempool caches keep; emitted frames of one poll besides. A power of 2 less one.
 constexpr uint32_t kPoolPackets = 2047;
 constexpr uint32_t kPoolPacketsWithEmits = 8191;
+// Behind a vswitch also what lies in the rings of several runtimes or waits for flows that move.
+constexpr uint32_t kPoolPacketsOfTenant = 16383;
 
 Expected<rte_mempool*> MakePool(const RuntimeSpec& spec) {
   static std::atomic<uint32_t> number = 0;
   const bool emits =
       std::any_of(spec.chain.begin(), spec.chain.end(), [](const NfSpec& nf) { return nf.rights.emits != 0; });
   const std::string name = "nf_pool_" + std::to_string(number++);
+  if (spec.switching) return CreatePacketPool(name.c_str(), kPoolPacketsOfTenant);
   return CreatePacketPool(name.c_str(), emits ? kPoolPacketsWithEmits : kPoolPackets);
 }
 
@@ -59,6 +62,15 @@ Expected<Inputs> Inputs::Open(const RuntimeSpec& spec) {
   inputs.client = inputs.own_client_.get();
   inputs.server = inputs.own_server_.get();
   return inputs;
+}
+
+std::vector<int> Inputs::wait_fds() const {
+  std::vector<int> fds;
+  for (Port* port : {client, server}) {
+    for (int fd : port->wait_fds()) fds.push_back(fd);
+    if (client == server) break;
+  }
+  return fds;
 }
 
 std::optional<Error> Inputs::Finish() {

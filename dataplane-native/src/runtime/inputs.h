@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "port/port.h"
@@ -22,6 +23,9 @@ struct Inputs {
   static Expected<Inputs> Open(const RuntimeSpec& spec);
   // The end: outputs are written to the end. What went wrong on the way, if anything did. The lcore.
   std::optional<Error> Finish();
+  std::vector<int> wait_fds() const;
+  // Packets that the ports lost by themselves.
+  uint64_t missed() const { return client->missed() + (server != client ? server->missed() : 0); }
 
   Inputs() = default;
   Inputs(Inputs&& other) noexcept;

@@ -1,18 +1,35 @@
 #include "runtime/lcore.h"
 
 #include <pthread.h>
+#include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <sched.h>
+
+#include <algorithm>
 
 namespace nf {
 namespace {
 
-// A sleep ends by itself so that flows expire and ticks come when nothing arrives.
-constexpr int kSleepMs = 10, kSleepWithoutFlowsMs = 50, kSleepWithoutDescriptorsMs = 1;
+// Long enough for several bursts, so that a task's code and data stay in the caches for a while; short enough that a
+// task waits no longer than a hundred microseconds for ten others.
+constexpr int64_t kQuantumNs = 10'000;
+
+std::vector<int> Descriptors(const std::vector<LcoreTask*>& tasks) {
+  std::vector<int> fds;
+  for (const LcoreTask* task : tasks) {
+    for (int fd : task->wait_fds()) fds.push_back(fd);
+  }
+  return fds;
+}
 
 }  // namespace
 
-Lcore::Lcore(Worker& worker, int cpu) : worker_(worker), cpu_(cpu), idle_(worker.wait_fds()) {}
+Lcore::Lcore(std::vector<LcoreTask*> tasks, int cpu, bool ends_tasks)
+    : tasks_(std::move(tasks)),
+      cpu_(cpu),
+      ends_tasks_(ends_tasks),
+      quantum_(static_cast<int64_t>(rte_get_tsc_hz()) * kQuantumNs / 1'000'000'000),
+      idle_(Descriptors(tasks_)) {}
 
 Lcore::~Lcore() {
   RequestStop(false);
@@ -20,6 +37,8 @@ Lcore::~Lcore() {
 }
 
 void Lcore::Start() {
+  std::lock_guard lock(mutex_);
+  started_ = true;
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -38,6 +57,57 @@ void Lcore::WaitUntilEnded() {
   at_end_.wait(lock, [this] { return ended(); });
 }
 
+void Lcore::Change(LcoreTask* task, bool add) {
+  std::unique_lock lock(mutex_);
+  change_ = task;
+  change_adds_ = add;
+  if (!started_ || ended()) return ApplyChange();
+  has_change_.store(true, std::memory_order_release);
+  idle_.Wake();
+  changed_.wait(lock, [this] { return change_ == nullptr || ended(); });
+  if (change_ != nullptr) ApplyChange();
+}
+
+void Lcore::ApplyChange() {
+  if (change_adds_) {
+    tasks_.push_back(change_);
+  } else {
+    std::erase(tasks_, change_);
+  }
+  change_ = nullptr;
+  has_change_.store(false, std::memory_order_relaxed);
+}
+
+// A task that runs out of work gives up what is left of its share.
+uint32_t Lcore::Serve(LcoreTask& task) const {
+  const uint64_t begin = rte_rdtsc();
+  uint64_t now = begin;
+  uint32_t total = 0;
+  task.deficit_ += quantum_;
+  while (task.deficit_ > 0) {
+    const uint32_t work = task.Turn();
+    const uint64_t after = rte_rdtsc();
+    if (work == 0) {
+      task.deficit_ = 0;
+      break;
+    }
+    task.deficit_ -= static_cast<int64_t>(after - now);
+    now = after;
+    total += work;
+  }
+  if (total != 0) task.busy_tsc_.Add(now - begin);
+  return total;
+}
+
+void Lcore::Sleep() {
+  int sleep_ms = 1000;
+  for (const LcoreTask* task : tasks_) sleep_ms = std::min(sleep_ms, task->sleep_ms_max());
+  idle_.Wait(sleep_ms, [this] {
+    return has_change_.load(std::memory_order_relaxed) ||
+           std::ranges::any_of(tasks_, [](const LcoreTask* task) { return task->has_work(); });
+  });
+}
+
 void Lcore::Run() {
   pthread_setname_np(pthread_self(), "nf-lcore");
   if (cpu_ >= 0) {
@@ -49,23 +119,31 @@ void Lcore::Run() {
   rte_thread_register();  // For a cache of packets of its own; without it the lcore works too.
   int stop = kRun;
   while ((stop = stop_.load(std::memory_order_relaxed)) == kRun) {
-    if (worker_.Turn() != 0) {
+    if (has_change_.load(std::memory_order_acquire)) [[unlikely]] {
+      std::lock_guard lock(mutex_);
+      if (change_ != nullptr) ApplyChange();
+      changed_.notify_all();
+    }
+    uint32_t work = 0;
+    for (LcoreTask* task : tasks_) work += Serve(*task);
+    if (work != 0) {
       idle_.Reset();
       continue;
     }
-    if (worker_.at_end()) break;
-    if (worker_.wait_fds().empty()) {
-      idle_.Wait(kSleepWithoutDescriptorsMs);
-    } else {
-      idle_.Wait(worker_.flows_open() != 0 ? kSleepMs : kSleepWithoutFlowsMs);
+    if (ends_tasks_ && std::ranges::all_of(tasks_, [](const LcoreTask* task) { return task->at_end(); })) break;
+    Sleep();
+  }
+  if (ends_tasks_) {
+    for (LcoreTask* task : tasks_) {
+      if (stop == kDrain) task->Drain();
+      task->End();
     }
   }
-  if (stop == kDrain) worker_.Drain();
-  worker_.End();
   rte_thread_unregister();
   std::lock_guard lock(mutex_);
   ended_.store(true, std::memory_order_release);
   at_end_.notify_all();
+  changed_.notify_all();
 }
 
 }  // namespace nf

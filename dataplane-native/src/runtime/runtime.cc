@@ -109,7 +109,7 @@ Expected<std::unique_ptr<Runtime>> Runtime::Create(Engine& engine, const Runtime
   auto parts = std::make_unique<Parts>();
   parts->options = options;
   parts->worker = std::move(*worker);
-  parts->lcore.emplace(*parts->worker, options.cpu);
+  parts->lcore.emplace(std::vector<LcoreTask*>{parts->worker.get()}, options.cpu, true);
   return std::unique_ptr<Runtime>(new Runtime(std::move(parts)));
 }
 

@@ -1,0 +1,49 @@
+// What a vswitch leases: for each NF of the chain that leases, a pool, and by route entry the value that the entry's
+// flow has. A value stays with its entry, whatever runtime the flow moves to, until the entry is given up.
+// The vswitch's lcore writes; a runtime reads the values of an entry that it was sent a packet of.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "flow/leases.h"
+
+namespace nf {
+
+class LeaseTable {
+ public:
+  // `sizes` by position in the chain; 0: that NF leases nothing.
+  LeaseTable(std::span<const uint32_t> sizes, uint32_t entries) {
+    for (uint32_t size : sizes) {
+      pools_.push_back(size != 0 ? std::make_unique<Leases>(size) : nullptr);
+      values_.push_back(size != 0 ? std::make_unique<std::atomic<uint32_t>[]>(entries) : nullptr);
+    }
+  }
+
+  void Take(uint32_t entry, uint64_t now_ns) {
+    for (size_t nf = 0; nf < pools_.size(); ++nf) {
+      if (pools_[nf] != nullptr) values_[nf][entry].store(pools_[nf]->Take(now_ns), std::memory_order_relaxed);
+    }
+  }
+  void Return(uint32_t entry, uint64_t now_ns) {
+    for (size_t nf = 0; nf < pools_.size(); ++nf) {
+      if (pools_[nf] != nullptr) pools_[nf]->Return(values_[nf][entry].exchange(0, std::memory_order_relaxed), now_ns);
+    }
+  }
+
+  // Into `out` by position: 1 + index of the value, 0 for none.
+  void Read(uint32_t entry, uint32_t* out) const {
+    for (size_t nf = 0; nf < values_.size(); ++nf) {
+      out[nf] = values_[nf] != nullptr ? values_[nf][entry].load(std::memory_order_relaxed) : 0;
+    }
+  }
+
+ private:
+  std::vector<std::unique_ptr<Leases>> pools_;
+  std::vector<std::unique_ptr<std::atomic<uint32_t>[]>> values_;
+};
+
+}  // namespace nf
