@@ -18,6 +18,7 @@ export function flowReport(flow: Flow, states: Uint8Array[]): NativeFlow {
   return {
     ...tupleJson(flow.tuple),
     flowId: flow.number,
+    runtime: 0,
     packets: [BigInt(flow.packets[0]), BigInt(flow.packets[1])],
     bytes: [BigInt(flow.bytes[0]), BigInt(flow.bytes[1])],
     startNs: flow.startNs,

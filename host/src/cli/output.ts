@@ -21,7 +21,12 @@ export class Output {
 
   /** A line about what is going on. */
   note(text: string): void {
-    writeAll(2, `${text}\n`);
+    this.write(`${text}\n`);
+  }
+
+  /** Progress, as it is. */
+  write(text: string): void {
+    writeAll(2, text);
   }
 }
 

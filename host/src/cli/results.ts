@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { RULES, type RuleId } from "@nfactor/sdk/admission";
-import { errorSchema, flowsResult, swapResult } from "../rpc/protocol.ts";
+import { runtimeSchema } from "../result/runtimes_result.ts";
+import { addRuntimeResult, drainResult, errorSchema, flowsResult, migrateResult, removeRuntimeResult, swapResult, undrainResult } from "../rpc/protocol.ts";
 
 const amount = z.int().min(0);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
@@ -55,9 +56,25 @@ export const doctorResultSchema = z.strictObject({
 
 export const flowsResultSchema = flowsResult;
 export const swapResultSchema = swapResult;
+export const runtimesResultSchema = z.strictObject({
+  seconds: z.number().min(0).describe("The time that load and rates are of."),
+  runtimes: z.array(
+    runtimeSchema.extend({
+      load: z.number().min(0).max(1).describe("Part of the time with work in it."),
+      received_pps: z.number().min(0).describe("Packets per second."),
+      sent_pps: z.number().min(0),
+    }),
+  ),
+});
+export const runtimesAddResultSchema = addRuntimeResult;
+export const runtimesRemoveResultSchema = removeRuntimeResult;
+export const migrateResultSchema = migrateResult;
+export const drainResultSchema = drainResult;
+export const undrainResultSchema = undrainResult;
 /** What any command prints with --json when it fails. */
 export const errorResultSchema = z.strictObject({ error: errorSchema });
 
+export type RuntimesResultJson = z.output<typeof runtimesResultSchema>;
 export type InitResultJson = z.output<typeof initResultSchema>;
 export type BuildResultJson = z.output<typeof buildResultSchema>;
 export type CheckResultJson = z.output<typeof checkResultSchema>;

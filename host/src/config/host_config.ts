@@ -18,6 +18,9 @@ const FLOWS_MAX = 1 << 24;
 const LEASES_MAX = 1 << 24;
 const IDLE_MS_MAX = 7 * 24 * 3600 * 1000;
 
+/** Bounds of switched mode; the dataplane has room for no more. */
+export const SWITCHING = { runtimes_max: 15, lcores_max: 16, migrations_max: 4000, placements: ["round_robin", "least_loaded"] } as const;
+
 const ifaceSchema = z.string().regex(/^[^\s/]{1,15}$/, "an interface name has 1 to 15 characters, without blanks and slashes");
 const portSchema = z.strictObject({ iface: ifaceSchema.describe("Name of a network interface of this machine.") });
 const idleMs = (standard: number, what: string) => z.int().min(1).max(IDLE_MS_MAX).default(standard).describe(`Idle time of ${what}, ms.`);
@@ -53,6 +56,20 @@ export const entrySchema = z.strictObject({
     .describe("Pool of leased values for NFs that ask for it; nat44 maps a value to an address and a port."),
 });
 
+export const runtimesSchema = z
+  .strictObject({
+    count: z.int().min(1).max(SWITCHING.runtimes_max).describe("Runtimes at the start; `nfactor runtimes add` starts more."),
+    lcores: z
+      .int()
+      .min(1)
+      .max(SWITCHING.lcores_max)
+      .optional()
+      .describe("Threads that the virtual switch and the runtimes are dealt over. Default: one for each, but not more than there are CPUs."),
+    placement: z.enum(SWITCHING.placements).default("round_robin").describe("Who gets a new flow: each runtime in turn, or the one with the least load."),
+    migrations: z.int().min(1).max(SWITCHING.migrations_max).default(1000).describe("Flows of one runtime that may be on their way at once."),
+  })
+  .describe("Switched mode: several runtimes behind a virtual switch, and flows that can move between them. Left out: direct mode, one runtime.");
+
 export const hostConfigSchema = z
   .strictObject({
     apiVersion: z.literal("nfactor/v1"),
@@ -75,6 +92,7 @@ export const hostConfigSchema = z
           .prefault({}),
       })
       .prefault({}),
+    runtimes: runtimesSchema.optional(),
     seed: z
       .union([z.int().min(0), z.string().regex(/^\d{1,20}$/)])
       .default(0)
@@ -107,6 +125,7 @@ export const hostConfigSchema = z
   });
 
 export type HostConfig = z.output<typeof hostConfigSchema>;
+export type RuntimesConfig = z.output<typeof runtimesSchema>;
 export type EntryConfig = z.output<typeof entrySchema>;
 export type Grant = z.output<typeof grantSchema>;
 

@@ -71,6 +71,23 @@ test("flags override the file; a name of --chain that the file knows is the file
   expect(plan.settings).toMatchObject({ non_ip: "drop", flows: { max: 7 }, seed: 2n ** 64n - 1n, clients: ["10.0.0.0/8"] });
 });
 
+test("without a word about runtimes it is direct mode", () => {
+  file(YAML);
+  expect(makePlan({}).settings.runtimes).toBeUndefined();
+  expect(makePlan({ chain: "one" }).settings.runtimes).toBeUndefined();
+});
+
+test("runtimes from flags, from the file, and flags over the file", () => {
+  const flags = { chain: "one", runtimes: "4" };
+  expect(makePlan(flags).settings.runtimes).toEqual({ count: 4, placement: "round_robin", migrations: 1000 });
+  const all = { ...flags, lcores: "2", placement: "least-loaded", migrations: "4000" };
+  expect(makePlan(all).settings.runtimes).toEqual({ count: 4, lcores: 2, placement: "least_loaded", migrations: 4000 });
+  file(`${YAML}runtimes: { count: 3, lcores: 1, placement: least_loaded }\n`);
+  expect(makePlan({}).settings.runtimes).toEqual({ count: 3, lcores: 1, placement: "least_loaded", migrations: 1000 });
+  expect(makePlan({ runtimes: "5", placement: "round_robin" }).settings.runtimes).toEqual({ count: 5, lcores: 1, placement: "round_robin", migrations: 1000 });
+  expect(makePlan({ migrations: "1" }).settings.runtimes).toMatchObject({ count: 3, migrations: 1 });
+});
+
 test("an entry's configuration, grant and pool from flags", () => {
   const rules = file("rules:\n  - { action: drop }\n", "rules.yaml");
   const [one, two] = makePlan({ chain: "one,two", nfConfig: [`two=${rules}`], grant: ["one=edit:payload,reply,emits:2", "two"], lease: ["two=100"] }).entries;
@@ -97,6 +114,15 @@ test.each<[ChainFlags, string]>([
   [{ chain: "one", client: ["10.0.0.0/33"] }, "error[config.prefix]: --client: '10.0.0.0/33' is no prefix."],
   [{ chain: "one", maxFlows: "0" }, "error[usage]: --max-flows: '0' is not a number in its range."],
   [{ chain: "one", seed: "18446744073709551616" }, "error[usage]: --seed: '18446744073709551616' is no unsigned 64-bit number."],
+  [{ chain: "one", runtimes: "0" }, "error[usage]: --runtimes: '0' is not a number in its range.\n  Allowed: 1 to 15."],
+  [{ chain: "one", runtimes: "16" }, "error[usage]: --runtimes: '16' is not a number in its range.\n  Allowed: 1 to 15."],
+  [{ chain: "one", runtimes: "2", lcores: "17" }, "error[usage]: --lcores: '17' is not a number in its range.\n  Allowed: 1 to 16."],
+  [{ chain: "one", runtimes: "2", migrations: "4001" }, "error[usage]: --migrations: '4001' is not a number in its range.\n  Allowed: 1 to 4000."],
+  [{ chain: "one", runtimes: "2", placement: "random" }, "error[usage]: --placement: 'random' is not allowed.\n  Allowed: round_robin, least_loaded."],
+  [
+    { chain: "one", lcores: "2" },
+    "error[usage]: --lcores is about several runtimes, and this is direct mode.\n  Add --runtimes <n> (in nfactor.yaml: runtimes: { count: <n> }).",
+  ],
   [{ config: "no.yaml" }, "error[config.not_found]: no.yaml does not exist or is no readable file."],
 ])("%j is refused", (flags, message) => {
   expect(refused(flags)).toContain(message);
@@ -108,6 +134,14 @@ test.each<[string, string]>([
   [
     "apiVersion: nfactor/v1\nchain:\n  - { nf: one, grunt: {} }\n",
     "error[config.field]: nfactor.yaml:3:16: unknown field 'chain[0].grunt'.\n  Allowed: name, nf, config, grant, lease. Did you mean 'grant'?",
+  ],
+  [
+    "apiVersion: nfactor/v1\nruntimes: { lcores: 2 }\nchain: [{ nf: one }]\n",
+    "error[config.field]: nfactor.yaml:2:11: 'runtimes.count' is missing.\n  Allowed: a number.",
+  ],
+  [
+    "apiVersion: nfactor/v1\nruntimes: { count: 2, placment: round_robin }\nchain: [{ nf: one }]\n",
+    "error[config.field]: nfactor.yaml:2:23: unknown field 'runtimes.placment'.\n  Allowed: count, lcores, placement, migrations. Did you mean 'placement'?",
   ],
   ["apiVersion: nfactor/v1\nflows: { max: 0 }\nchain: [{ nf: one }]\n", "error[config.field]: nfactor.yaml:2:15: 'flows.max' is 0.\n  Allowed: 1 or more."],
 ])("a file with a slip names line and column", (text, message) => {

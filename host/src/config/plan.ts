@@ -17,11 +17,13 @@ import {
   type EntryConfig,
   type Grant,
   type HostConfig,
+  SWITCHING,
   defaultConfig,
   entrySchema,
   grantSchema,
   isPrefix,
   readHostConfig,
+  runtimesSchema,
 } from "./host_config.ts";
 
 /** What `run` and `sim` share, as the command line gives it. */
@@ -38,6 +40,10 @@ export interface ChainFlags {
   nonIp?: string | undefined;
   maxFlows?: string | undefined;
   seed?: string | undefined;
+  runtimes?: string | undefined;
+  lcores?: string | undefined;
+  placement?: string | undefined;
+  migrations?: string | undefined;
 }
 
 /** Where a value of an entry's configuration stands, if it stands in a file. */
@@ -119,7 +125,30 @@ function withFlags(config: HostConfig, flags: ChainFlags): HostConfig {
     if (!/^\d{1,20}$/.test(flags.seed) || BigInt(flags.seed) >= 1n << 64n) throw new NfError("usage", `--seed: '${flags.seed}' is no unsigned 64-bit number`);
     settings.seed = BigInt(flags.seed);
   }
+  settings.runtimes = runtimesOf(config.runtimes, flags);
   return settings;
+}
+
+/** Without --runtimes the others change what the file says, and mean nothing in direct mode. */
+function runtimesOf(fromFile: HostConfig["runtimes"], flags: ChainFlags): HostConfig["runtimes"] {
+  const count = flags.runtimes === undefined ? fromFile?.count : integer("--runtimes", flags.runtimes, 1, SWITCHING.runtimes_max);
+  if (count === undefined) {
+    const lone = (["lcores", "placement", "migrations"] as const).find((flag) => flags[flag] !== undefined);
+    if (lone === undefined) return undefined;
+    throw new NfError("usage", `--${lone} is about several runtimes, and this is direct mode`, {
+      fix: `Add --runtimes <n> (in ${CONFIG_FILE}: runtimes: { count: <n> }).`,
+    });
+  }
+  const placement = SWITCHING.placements.find((name) => name === flags.placement?.replaceAll("-", "_"));
+  if (flags.placement !== undefined && placement === undefined)
+    throw new NfError("usage", `--placement: '${flags.placement}' is not allowed`, { allowed: SWITCHING.placements.join(", ") });
+  return {
+    ...(fromFile ?? runtimesSchema.parse({ count })),
+    count,
+    ...(flags.lcores === undefined ? {} : { lcores: integer("--lcores", flags.lcores, 1, SWITCHING.lcores_max) }),
+    ...(placement === undefined ? {} : { placement }),
+    ...(flags.migrations === undefined ? {} : { migrations: integer("--migrations", flags.migrations, 1, SWITCHING.migrations_max) }),
+  };
 }
 
 /** A whole number of the command line; throws NfError (usage). */

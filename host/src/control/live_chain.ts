@@ -1,15 +1,17 @@
 /**
- * The chain of a running host as the host knows it, and what its control socket can ask: info, flows, swap.
+ * The chain of a running host as the host knows it, and what its control socket can ask about it: info, flows, swap.
  *
- * Requests are served one after the other (server.ts), so a swap is never half done for another request. The dataplane holds its own chain; this
- * one is changed only after a swap has succeeded there.
+ * Swaps are done one after the other (server.ts). The dataplane holds its own chain; this one is changed only after a swap has succeeded there, and in
+ * one step, so that a listing of flows meanwhile sees either one: the layouts of states are the same.
  */
 import { NfError } from "@nfactor/sdk/errors";
 import { nearest } from "@nfactor/sdk/manifest";
 import type { Handlers } from "../rpc/server.ts";
+import { eachFlow } from "./each_flow.ts";
 import type { Params, Result } from "../rpc/protocol.ts";
 import type { NativeAddon } from "../dataplane/native_types.ts";
 import { nativeAsync } from "../dataplane/native_error.ts";
+import { Runtimes } from "../dataplane/runtimes.ts";
 import { nfSpec } from "../dataplane/runtime_spec.ts";
 import { type EntryPlan, parseConfigText } from "../config/plan.ts";
 import { explainStart } from "../nf/config_refusal.ts";
@@ -23,8 +25,6 @@ import { FRAME_BYTES_MAX } from "../rpc/frame.ts";
 import type { RunEvents } from "../run/run_events.ts";
 import { VERSION } from "../package.ts";
 
-/** Flows fetched from the dataplane at once. */
-const PAGE_FLOWS = 512;
 /** A response stays below the frame's limit with room to spare. */
 const RESPONSE_BYTES_MAX = FRAME_BYTES_MAX / 2;
 
@@ -43,7 +43,7 @@ export interface LiveChainOptions {
   say(text: string): void;
 }
 
-export class LiveChain implements Handlers {
+export class LiveChain implements Pick<Handlers, "info" | "flows" | "swap"> {
   readonly #options: LiveChainOptions;
 
   constructor(options: LiveChainOptions) {
@@ -60,26 +60,22 @@ export class LiveChain implements Handlers {
     };
   };
 
-  readonly flows = async ({ match, limit }: Params<"flows">): Promise<Result<"flows">> => {
-    const { addon, runtime, chain } = this.#options;
+  readonly flows = async ({ match, limit, runtime }: Params<"flows">): Promise<Result<"flows">> => {
+    const { addon, runtime: id, chain } = this.#options;
     const matches = parseFlowMatch(match);
     const states = chain.map(({ nf }) => nf);
     const result: Result<"flows"> = { flows: [], seen: 0, more: false };
     let bytes = 0;
-    for (let cursor: number | undefined; ;) {
-      const options = cursor === undefined ? { limit: PAGE_FLOWS } : { cursor, limit: PAGE_FLOWS };
-      const page = await nativeAsync(() => addon.flows(runtime, options));
-      for (const native of page.flows) {
-        const flow = flowJson(native, states);
-        result.seen += 1;
-        if (!matches(flow)) continue;
-        bytes += JSON.stringify(flow).length;
-        if (result.flows.length >= limit || bytes > RESPONSE_BYTES_MAX) return { ...result, more: true };
-        result.flows.push(flow);
-      }
-      cursor = page.next;
-      if (cursor === undefined) return result;
+    if (runtime !== undefined) new Runtimes(addon, id).get(runtime);
+    for await (const native of eachFlow(addon, id, runtime)) {
+      const flow = { ...flowJson(native, states), ...(native.runtime > 0 ? { runtime: native.runtime } : {}) };
+      result.seen += 1;
+      if (!matches(flow)) continue;
+      bytes += JSON.stringify(flow).length;
+      if (result.flows.length >= limit || bytes > RESPONSE_BYTES_MAX) return { ...result, more: true };
+      result.flows.push(flow);
     }
+    return result;
   };
 
   readonly swap = async (params: Params<"swap">): Promise<Result<"swap">> => {

@@ -8,6 +8,11 @@ const FIXES: Partial<Record<ErrorCode, string>> = {
   "eal.memory": "Ask for less with --memory or a smaller --max-flows, or free memory; 'nfactor doctor' shows what there is.",
   "host.permission": "Run as root, or give the process CAP_NET_RAW and CAP_NET_ADMIN.",
   "port.missing": "'ip link' lists the interfaces.",
+  "runtime.busy": "Try again when what goes on there has ended.",
+  "runtime.direct": "Start the host with --runtimes <n> (in nfactor.yaml: runtimes: { count: <n> }).",
+  "runtime.last": "Add another one first: 'nfactor runtimes add'.",
+  "runtime.limit": "Remove one that is not needed: 'nfactor runtimes remove <n>'.",
+  "runtime.not_empty": "Move its flows away with 'nfactor drain <n>', or let them end with --force.",
   "state.too_large": "Lower --max-flows (flows.max), or keep less state per flow.",
 };
 

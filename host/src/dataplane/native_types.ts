@@ -26,6 +26,21 @@ export interface NativeAddon {
    * newest and counts them in `CountersSnapshot.eventsLost`. After the end of a run the events can still be drained until destroyRuntime.
    */
   drainEvents(id: number): NativeEvent[];
+
+  // Switched mode. In direct mode all of these throw or reject with runtime.direct.
+
+  /** The vswitch (number 0), then the runtimes in order of their numbers. Reads shared counters, like `counters`. */
+  runtimes(id: number): RuntimeStatus[];
+  /** Another runtime with the chain as it is now; resolves with its number when it takes flows. Rejects with runtime.limit, and what starting NFs rejects with. */
+  addRuntime(id: number): Promise<number>;
+  /** Rejects with runtime.unknown, and with runtime.not_empty unless `force`: its flows end then. */
+  removeRuntime(id: number, runtime: number, options: { force: boolean }): Promise<void>;
+  /** Resolves when every flow has moved or has failed to: a flow that fails stays where it is. Rejects with runtime.unknown, runtime.same. */
+  migrate(id: number, options: MigrateOptions): Promise<OperationReport>;
+  /** No new flows for the runtime, and those that it has move to `to` (empty: to all others that take flows). Resolves like `migrate`. */
+  drain(id: number, runtime: number, options: { to: number[] }): Promise<OperationReport>;
+  /** The runtime takes new flows again. */
+  undrain(id: number, runtime: number): Promise<void>;
 }
 
 /** What native functions throw or reject with: an Error with one of the codes of sdk/abi/error_codes.json. */
@@ -107,8 +122,68 @@ export interface RuntimeSpec {
   chain: NfSpec[];
   /** 0: no `flow_ended` events. Else as many as the ring keeps at once. */
   keepEndedFlows: number;
+  /** Absent: direct mode, one runtime that classifies for itself. Present: a vswitch with several runtimes behind it. */
+  switching?: SwitchingSpec;
 }
 
+export type Placement = "round_robin" | "least_loaded";
+
+export interface SwitchingSpec {
+  /** At the start, 1 to 15. */
+  runtimes: number;
+  /** Threads, 1 to 16; vswitch and runtimes are dealt over them. */
+  lcores: number;
+  /** How the runtime of a new flow is chosen. */
+  placement: Placement;
+  /** Flows of one runtime that may be on their way at once, 1 to 4000. */
+  migrations: number;
+}
+
+/** `count` flows, whichever, or those of `flowIds`: one of both. */
+export interface MigrateOptions {
+  from: number;
+  to: number;
+  count?: number;
+  flowIds?: bigint[];
+}
+
+/** Why a flow did not move. */
+export type MoveRefusal = "none" | "chain" | "layout" | "room" | "busy" | "draining" | "no_member" | "no_flow" | "cancelled" | "timeout";
+
+export interface OperationReport {
+  moved: number;
+  failed: number;
+  /** Of the last flow that failed. */
+  reason: MoveRefusal;
+  /** The source has no flows left. */
+  drained: boolean;
+  durationNs: bigint;
+}
+
+/** Counters are since the start. */
+export interface RuntimeStatus {
+  /** From 1; 0 is the vswitch: packets in and out, and its route entries as flows. */
+  runtime: number;
+  lcore: number;
+  /** It gets no new flows. */
+  draining: boolean;
+  flowsOpen: number;
+  received: bigint;
+  sent: bigint;
+  dropped: bigint;
+  held: bigint;
+  /** Flows. */
+  movedIn: bigint;
+  movedOut: bigint;
+  /** Flows on their way, in either direction. */
+  migrations: number;
+  /** Time with work in it: load = Δ busyNs / Δ time. */
+  busyNs: bigint;
+  /** Packets that wait in its input ring. */
+  queued: number;
+}
+
+/** In switched mode the sums over vswitch and runtimes. */
 export interface CountersSnapshot {
   /** Clock of the runtime: capture time or ns since the epoch. */
   nowNs: bigint;
@@ -169,7 +244,10 @@ export interface NativeFlowKey {
 }
 
 export interface NativeFlow extends NativeFlowKey {
+  /** Unique in the dataplane; stays with a flow that moves. */
   flowId: bigint;
+  /** Who has it; 0 in direct mode. */
+  runtime: number;
   packets: [bigint, bigint];
   bytes: [bigint, bigint];
   startNs: bigint;
@@ -184,6 +262,8 @@ export interface NativeFlow extends NativeFlowKey {
 export interface FlowsOptions {
   cursor?: number;
   limit: number;
+  /** Flows of this runtime only. Rejects with runtime.unknown, runtime.direct. */
+  runtime?: number;
 }
 export interface FlowsPage {
   flows: NativeFlow[];

@@ -1,7 +1,8 @@
 /** From checked settings and prepared NFs to what the addon takes. No checks here: everything was checked before. */
-import type { HostConfig } from "../config/host_config.ts";
+import { availableParallelism } from "node:os";
+import type { HostConfig, RuntimesConfig } from "../config/host_config.ts";
 import type { PreparedNf } from "../nf/prepare.ts";
-import type { NfSpec, RuntimeInput, RuntimeSpec } from "./native_types.ts";
+import type { NfSpec, RuntimeInput, RuntimeSpec, SwitchingSpec } from "./native_types.ts";
 
 export function runtimeSpec(settings: HostConfig, input: RuntimeInput, chain: NfSpec[], keepEndedFlows: number): RuntimeSpec {
   const { tcp, tcp_opening, tcp_closing, udp, icmp, other } = settings.flows.idle_ms;
@@ -12,7 +13,13 @@ export function runtimeSpec(settings: HostConfig, input: RuntimeInput, chain: Nf
     seed: settings.seed.toString(),
     chain,
     keepEndedFlows,
+    ...(settings.runtimes ? { switching: switchingSpec(settings.runtimes) } : {}),
   };
+}
+
+/** Without a number of lcores: one each for the vswitch and the runtimes, as far as there are CPUs. */
+export function switchingSpec({ count, lcores, placement, migrations }: RuntimesConfig, cpus = availableParallelism()): SwitchingSpec {
+  return { runtimes: count, lcores: lcores ?? Math.max(1, Math.min(cpus, count + 1)), placement, migrations };
 }
 
 /** `native` is the module's native code, from the compiler's child or the cache. */

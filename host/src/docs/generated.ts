@@ -5,7 +5,7 @@
 import type { Command } from "commander";
 import { manifestJsonSchema } from "@nfactor/sdk/manifest";
 import { z } from "zod";
-import { createProgram } from "../cli/program.ts";
+import { allCommands, createProgram } from "../cli/program.ts";
 import { EXIT_DOCS } from "../cli/exit_codes.ts";
 import * as results from "../cli/results.ts";
 import { hostConfigJsonSchema } from "../config/host_config.ts";
@@ -30,6 +30,12 @@ function schemas(): [string, object][] {
     of("test", "nfactor test --json", results.testResultSchema),
     of("flows", "nfactor flows --json", results.flowsResultSchema),
     of("swap", "nfactor swap --json", results.swapResultSchema),
+    of("runtimes", "nfactor runtimes --json", results.runtimesResultSchema),
+    of("runtimes_add", "nfactor runtimes add --json", results.runtimesAddResultSchema),
+    of("runtimes_remove", "nfactor runtimes remove --json", results.runtimesRemoveResultSchema),
+    of("migrate", "nfactor migrate --json", results.migrateResultSchema),
+    of("drain", "nfactor drain --json", results.drainResultSchema),
+    of("undrain", "nfactor undrain --json", results.undrainResultSchema),
     of("doctor", "nfactor doctor --json", results.doctorResultSchema),
     of("error", "Any command with --json that fails", results.errorResultSchema),
   ];
@@ -43,8 +49,7 @@ function helpOf(command: Command): string {
 }
 
 export function cliMarkdown(): string {
-  const program = createProgram();
-  const sections = program.commands.map((command) => ["", `## nfactor ${command.name()}`, "", "```text", helpOf(command), "```"].join("\n"));
+  const sections = allCommands(createProgram()).map(({ name, command }) => ["", `## nfactor ${name}`, "", "```text", helpOf(command), "```"].join("\n"));
   return `<!-- Generated from host/src/cli by \`npm run generate\`. Do not edit. -->
 # The nfactor command
 

@@ -5,6 +5,7 @@
  * 64-bit fields of an NF's state are decimal strings, whatever their value; counts are numbers.
  */
 import { z } from "zod";
+import { runtimeSchema } from "./runtimes_result.ts";
 
 const amount = z.int().min(0);
 
@@ -45,6 +46,7 @@ export const runResultSchema = z.strictObject({
   flows: z.array(flowSchema).describe("All flows of the run, those that ended included, in order of their first packet."),
   flows_omitted: amount.optional().describe("Ended flows of a long run that were not kept; only when there are some."),
   faults: z.array(faultSchema),
+  runtimes: z.array(runtimeSchema).optional().describe("Who has done what, the virtual switch first; only in switched mode."),
 });
 
 export type FlowJson = z.output<typeof flowSchema>;

@@ -7,19 +7,27 @@ import { ERROR_CODES, type ErrorCode } from "@nfactor/sdk/error_codes";
 import { z } from "zod";
 import { grantSchema } from "../config/host_config.ts";
 import { flowSchema } from "../result/run_result.ts";
+import { operationFields, runtimeSchema } from "../result/runtimes_result.ts";
 
 export const PROTOCOL_VERSION = 1;
 export const FLOWS_LIMIT_MAX = 10_000;
+/** --flow of one migration, at most. */
+export const FLOW_MATCHES_MAX = 100;
 
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, "bytes are expected");
 
+/** Words that all have to match, see flow_match.ts. */
+const match = z.array(z.string().max(200)).max(20);
+const runtime = z.int().min(0).max(65_535);
+
 export const flowsParams = z.strictObject({
-  /** Words that all have to match, see flow_match.ts. */
-  match: z.array(z.string().max(200)).max(20),
+  match,
   limit: z.int().min(1).max(FLOWS_LIMIT_MAX),
+  /** Only those of this runtime. */
+  runtime: runtime.optional(),
 });
 export const flowsResult = z.strictObject({
-  flows: z.array(flowSchema),
+  flows: z.array(flowSchema.extend({ runtime: runtime.optional().describe("Who has it, when the host has several runtimes.") })),
   /** Flows that were looked at. */
   seen: z.int().min(0),
   /** There may be more matching flows than `limit`. */
@@ -58,10 +66,48 @@ export const infoResult = z.strictObject({
   chain: z.array(z.strictObject({ entry: z.string(), nf: z.string(), version: z.string(), digest: z.string() })),
 });
 
+export const runtimesResult = z.strictObject({ at_us: z.int().min(0), runtimes: z.array(runtimeSchema) });
+
+export const addRuntimeResult = z.strictObject({ runtime, lcore: z.int().min(0) });
+export const removeRuntimeParams = z.strictObject({ runtime, force: z.boolean(), dry_run: z.boolean() });
+export const removeRuntimeResult = z.strictObject({
+  runtime,
+  dry_run: z.boolean(),
+  flows_ended: z.int().min(0).describe("Flows that it had, which ended with it."),
+});
+
+export const migrateParams = z.strictObject({
+  from: runtime,
+  to: runtime,
+  flows: z.union([
+    z.strictObject({
+      count: z
+        .int()
+        .min(1)
+        .max(2 ** 32 - 1),
+    }),
+    z.strictObject({ all: z.literal(true) }),
+    z.strictObject({ match: z.array(match).min(1).max(FLOW_MATCHES_MAX) }),
+  ]),
+  dry_run: z.boolean(),
+});
+export const migrateResult = z.strictObject({ from: runtime, to: runtime, ...operationFields });
+
+export const drainParams = z.strictObject({ runtime, to: z.array(runtime).max(16), dry_run: z.boolean() });
+export const drainResult = z.strictObject({ runtime, to: z.array(runtime).describe("Where the flows go, in turn."), ...operationFields });
+export const undrainResult = z.strictObject({ runtime, was_draining: z.boolean() });
+
+/** `alone`: one after the other, since it changes what the host consists of. All others are served at any time, however long they take. */
 export const METHODS = {
-  info: { params: z.strictObject({}), result: infoResult },
-  flows: { params: flowsParams, result: flowsResult },
-  swap: { params: swapParams, result: swapResult },
+  info: { params: z.strictObject({}), result: infoResult, alone: false },
+  flows: { params: flowsParams, result: flowsResult, alone: false },
+  swap: { params: swapParams, result: swapResult, alone: true },
+  runtimes: { params: z.strictObject({}), result: runtimesResult, alone: false },
+  add_runtime: { params: z.strictObject({}), result: addRuntimeResult, alone: true },
+  remove_runtime: { params: removeRuntimeParams, result: removeRuntimeResult, alone: true },
+  migrate: { params: migrateParams, result: migrateResult, alone: false },
+  drain: { params: drainParams, result: drainResult, alone: false },
+  undrain: { params: z.strictObject({ runtime }), result: undrainResult, alone: false },
 } as const;
 export type Method = keyof typeof METHODS;
 export type Params<M extends Method> = z.output<(typeof METHODS)[M]["params"]>;

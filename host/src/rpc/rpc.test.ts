@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { LiveRuntimes } from "../control/live_runtimes.ts";
+import { TenantInMemory } from "../control/testing.ts";
 import { ControlClient } from "./client.ts";
 import { FRAME_BYTES_MAX, FrameReader, packFrame } from "./frame.ts";
 import { ControlServer, type Handlers } from "./server.ts";
@@ -20,17 +22,23 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const handlers: Handlers = {
+let tenant: TenantInMemory;
+beforeEach(() => {
+  tenant = new TenantInMemory(2, [{ runtime: 1, port: 1000 }]);
+});
+const handlersOf = (parts: Partial<Handlers> = {}): Handlers => ({
+  ...new LiveRuntimes({ addon: tenant.addon, id: 1, chain: [], say: () => undefined }),
   info: async () => ({ name: "x", pid: 1, version: "0", chain: [] }),
   flows: async ({ limit }) => ({ flows: [], seen: limit, more: false }),
   swap: async ({ entry }) => {
     throw new NfError("swap.entry", `no entry '${entry}'`, { allowed: "fw", where: { file: "nfactor.yaml", line: 3, column: 5 } });
   },
-};
+  ...parts,
+});
 const path = () => prepareSocketPath("x", { XDG_RUNTIME_DIR: folder });
 
 test("requests are answered, errors keep code, place and what is allowed", async () => {
-  server = await ControlServer.listen(path(), handlers);
+  server = await ControlServer.listen(path(), handlersOf());
   const client = await ControlClient.connect(server.path);
   expect(await client.call("flows", { match: [], limit: 7 })).toEqual({ flows: [], seen: 7, more: false });
   const swap = client.call("swap", { entry: "nat", artifact: new Uint8Array(70_000), folder: "", dry_run: false });
@@ -39,7 +47,7 @@ test("requests are answered, errors keep code, place and what is allowed", async
 });
 
 test("only this user can reach the socket, and it goes away", async () => {
-  server = await ControlServer.listen(path(), handlers);
+  server = await ControlServer.listen(path(), handlersOf());
   expect(statSync(server.path).mode & 0o777).toBe(0o600);
   expect(statSync(dirname(server.path)).mode & 0o777).toBe(0o700);
   await server.close();
@@ -48,11 +56,11 @@ test("only this user can reach the socket, and it goes away", async () => {
 });
 
 test("a second host of the same name is refused, a dead socket is replaced", async () => {
-  server = await ControlServer.listen(path(), handlers);
-  await expect(ControlServer.listen(path(), handlers)).rejects.toMatchObject({ code: "host.socket" });
+  server = await ControlServer.listen(path(), handlersOf());
+  await expect(ControlServer.listen(path(), handlersOf())).rejects.toMatchObject({ code: "host.socket" });
   await server.close();
   writeFileSync(path(), "");
-  server = await ControlServer.listen(path(), handlers);
+  server = await ControlServer.listen(path(), handlersOf());
 });
 
 test("a folder that others could use is refused", () => {
@@ -66,7 +74,7 @@ test("a folder that is a link is refused", () => {
 });
 
 test("garbage and giant frames end the connection, not the host", async () => {
-  server = await ControlServer.listen(path(), handlers);
+  server = await ControlServer.listen(path(), handlersOf());
   for (const garbage of [
     Buffer.from([0xff, 0xff, 0xff, 0xff, 1]),
     Buffer.from([1, 0, 0, 0, 0xc1]),
@@ -88,6 +96,62 @@ test("garbage and giant frames end the connection, not the host", async () => {
   }
   const client = await ControlClient.connect(server.path);
   expect(await client.call("info", {})).toMatchObject({ name: "x" });
+  client.close();
+});
+
+test("a drain that lasts holds nobody up, and its result comes to whoever has asked for it", async () => {
+  server = await ControlServer.listen(path(), handlersOf());
+  const [patient, other] = await Promise.all([ControlClient.connect(server.path), ControlClient.connect(server.path)]);
+  let open = (): void => undefined;
+  tenant.gate = new Promise<void>((done) => (open = done));
+  let ended = false;
+  const drain = patient.call("drain", { runtime: 1, to: [], dry_run: false }).finally(() => (ended = true));
+  while (tenant.calls.length === 0) await new Promise((done) => setTimeout(done, 1));
+  expect((await other.call("runtimes", {})).runtimes[1]).toMatchObject({ runtime: 1, state: "draining", flows: 1 });
+  expect(await other.call("add_runtime", {})).toMatchObject({ runtime: 3 });
+  expect(ended).toBe(false);
+  open();
+  expect(await drain).toMatchObject({ runtime: 1, to: [2], moved: 1, drained: true });
+  patient.close();
+  other.close();
+});
+
+test("what changes the host is done one after the other, also after a failure", async () => {
+  const order: string[] = [];
+  const step = async (name: string): Promise<never> => {
+    order.push(`${name} begins`);
+    await new Promise((done) => setTimeout(done, 20));
+    order.push(`${name} ends`);
+    throw new NfError("runtime.limit", "no more");
+  };
+  server = await ControlServer.listen(path(), handlersOf({ add_runtime: () => step("add"), remove_runtime: () => step("remove") }));
+  const clients = await Promise.all([1, 2, 3].map(() => ControlClient.connect(server!.path)));
+  const results = await Promise.allSettled([
+    clients[0]!.call("add_runtime", {}),
+    clients[1]!.call("remove_runtime", { runtime: 1, force: true, dry_run: false }),
+    clients[2]!.call("add_runtime", {}),
+  ]);
+  expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+  for (let i = 0; i < order.length; i += 2) expect(order[i]!.replace("begins", "ends")).toBe(order[i + 1]);
+  expect(order).toHaveLength(6);
+  for (const client of clients) client.close();
+});
+
+test("requests about runtimes that are out of bounds do not reach the host", async () => {
+  server = await ControlServer.listen(path(), handlersOf());
+  const client = await ControlClient.connect(server.path);
+  const flows = { all: true } as const;
+  for (const [method, params] of [
+    ["migrate", { from: 1, to: 2, flows: { count: 0 }, dry_run: false }],
+    ["migrate", { from: 1, to: 2, flows: { count: 1, all: true }, dry_run: false }],
+    ["migrate", { from: 1.5, to: 2, flows, dry_run: false }],
+    ["migrate", { from: -1, to: 2, flows, dry_run: false }],
+    ["migrate", { from: 1, to: 2, flows: { match: [] }, dry_run: false }],
+    ["drain", { runtime: 1, to: Array.from({ length: 17 }, () => 2), dry_run: false }],
+    ["undrain", { runtime: 70_000 }],
+  ] as const)
+    await expect(client.call(method, params as never), JSON.stringify(params)).rejects.toMatchObject({ code: "host.socket" });
+  expect(tenant.calls).toEqual([]);
   client.close();
 });
 

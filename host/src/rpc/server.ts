@@ -1,6 +1,7 @@
 /**
- * The control socket of a running host. Requests of all connections are served one after the other: a swap changes the chain, and nothing else
- * may look at it half changed. Runs on Node's main thread; never waited for by an lcore.
+ * The control socket of a running host. A connection's requests are answered in order; those of different connections do not wait for each other,
+ * since moving all flows of a runtime may take long and somebody wants to watch. Only what changes the chain or the set of runtimes is done one after
+ * the other (`alone` in protocol.ts). Runs on Node's main thread; never waited for by an lcore.
  */
 import { existsSync, rmSync } from "node:fs";
 import { type Server, type Socket, connect, createServer } from "node:net";
@@ -19,7 +20,8 @@ export class ControlServer {
   readonly #server: Server;
   readonly #handlers: Handlers;
   readonly #connections = new Set<Socket>();
-  #last: Promise<unknown> = Promise.resolve();
+  /** End of the last request that is served alone. */
+  #alone: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string, handlers: Handlers) {
     this.path = path;
@@ -62,6 +64,7 @@ export class ControlServer {
     this.#connections.add(socket);
     const reader = new FrameReader();
     let busy = 0;
+    let last: Promise<unknown> = Promise.resolve();
     socket.setTimeout(DEADLINE_MS, () => {
       if (busy === 0) socket.destroy();
     });
@@ -84,7 +87,7 @@ export class ControlServer {
       for (const request of requests) {
         busy += 1;
         if (busy > CONNECTIONS_MAX) socket.pause();
-        this.#last = this.#last
+        last = last
           .then(() => this.#answer(request))
           .then((response) => {
             busy -= 1;
@@ -120,7 +123,11 @@ export class ControlServer {
         "host.socket",
         `${method}: ${checked.error.issues[0]?.path.join(".") ?? ""} ${checked.error.issues[0]?.message ?? "malformed parameters"}`,
       );
-    return (this.#handlers[name] as (params: unknown) => Promise<unknown>)(checked.data);
+    const handle = (): Promise<unknown> => (this.#handlers[name] as (params: unknown) => Promise<unknown>)(checked.data);
+    if (!METHODS[name].alone) return handle();
+    const done = this.#alone.then(handle);
+    this.#alone = done.catch(() => undefined);
+    return done;
   }
 }
 

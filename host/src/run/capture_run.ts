@@ -8,6 +8,7 @@ import { nfSpec, runtimeSpec } from "../dataplane/runtime_spec.ts";
 import { compileNf } from "../nf/compile.ts";
 import type { PreparedNf } from "../nf/prepare.ts";
 import { packetsJson } from "../result/flow_json.ts";
+import { runtimeJson } from "../result/runtimes_result.ts";
 import { FlowList, type Keep } from "./flow_list.ts";
 import { NativeRun } from "./native_run.ts";
 import type { OutputFile } from "./output_file.ts";
@@ -69,7 +70,8 @@ export async function runCapture(options: CaptureRunOptions): Promise<RunSummary
     progress = undefined;
     if (report.error) throw reportedError(report.error);
     out?.commit();
-    return { packets: packetsJson(report.counters), flows: events.flows, faults: events.faults.json(), stopped };
+    const runtimes = run.runtimes?.status().map(runtimeJson);
+    return { packets: packetsJson(report.counters), flows: events.flows, faults: events.faults.json(), runtimes, stopped };
   } catch (error) {
     out?.discard();
     throw error;

@@ -1,16 +1,18 @@
 /**
- * A live host: a chain between two interfaces, a view of it, and a control socket for `nfactor swap` and `nfactor flows`. It runs until a signal
+ * A live host: a chain between two interfaces, a view of it, and a control socket for the commands that reach it. It runs until a signal
  * asks it to stop; then what is in flight leaves first.
  */
 import type { HostConfig } from "../config/host_config.ts";
 import type { EntryPlan } from "../config/plan.ts";
 import { LiveChain } from "../control/live_chain.ts";
+import { LiveRuntimes } from "../control/live_runtimes.ts";
 import { startAddon } from "../dataplane/addon.ts";
 import { reportedError } from "../dataplane/native_error.ts";
 import { nfSpec, runtimeSpec } from "../dataplane/runtime_spec.ts";
 import { compileNf } from "../nf/compile.ts";
 import type { PreparedNf } from "../nf/prepare.ts";
 import { packetsJson } from "../result/flow_json.ts";
+import { runtimeJson } from "../result/runtimes_result.ts";
 import { ControlServer } from "../rpc/server.ts";
 import { prepareSocketPath } from "../rpc/socket_path.ts";
 import { FlowList } from "./flow_list.ts";
@@ -68,20 +70,25 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
       options.flows === 0 ? 0 : settings.flows.max,
     );
     run = await NativeRun.create(addon, spec, plans, events);
-    const { id } = run;
-    server = await ControlServer.listen(socket, new LiveChain({ name: options.name, addon, runtime: id, chain: entries, events, say }));
+    const { id, runtimes } = run;
+    server = await ControlServer.listen(socket, {
+      ...new LiveChain({ name: options.name, addon, runtime: id, chain: entries, events, say }),
+      ...new LiveRuntimes({ addon, id, chain: entries, say }),
+    });
     if (!stopped) run.start();
     else return { packets: packetsJson(addon.counters(id)), flows: events.flows, faults: [] };
     const title = `${options.name}   ${options.client} > ${chain.map(({ entry }) => entry).join(" > ")} > ${options.server}`;
-    if (!options.quiet) options.write(`running: ${title}; Ctrl-C stops, 'nfactor swap' and 'nfactor flows' reach it\n`);
-    view = new LiveView({ title, read: () => addon.counters(id), write: options.write, columns: options.columns, quiet: options.quiet });
+    if (!options.quiet)
+      options.write(`running: ${title}; Ctrl-C stops, 'nfactor swap', 'flows'${runtimes ? ", 'runtimes', 'migrate', 'drain'" : ""} reach it\n`);
+    const status = runtimes && (() => runtimes.status().map(runtimeJson));
+    view = new LiveView({ title, read: () => addon.counters(id), runtimes: status, write: options.write, columns: options.columns, quiet: options.quiet });
     if (options.durationMs !== undefined) timer = setTimeout(stop, options.durationMs);
     const report = await run.ended();
     view.close();
     view = undefined;
     if (report.error) throw reportedError(report.error);
     if (report.counters.eventsLost > 0n) options.write(`${report.counters.eventsLost} events were lost: more flows ended at once than could be taken\n`);
-    return { packets: packetsJson(report.counters), flows: events.flows, faults: events.faults.json() };
+    return { packets: packetsJson(report.counters), flows: events.flows, faults: events.faults.json(), runtimes: status?.() };
   } finally {
     clearTimeout(timer);
     view?.close();

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { CountersSnapshot } from "../dataplane/native_types.ts";
+import type { RuntimeJson } from "../result/runtimes_result.ts";
 import { LiveView, viewLine, viewLines } from "./live_view.ts";
 
 const none: CountersSnapshot = {
@@ -42,6 +43,28 @@ test("the terminal's lines show each NF with its faults and counters", () => {
   expect(lines[0]).toBe("fw   3.0 s");
   expect(lines).toContain("  fw 1.0.0  faults 2  matched 1,234");
   expect(lines).toContain("flows   7 open, 12 in all");
+});
+
+const runtime = (number: number, flows: number, more: Partial<RuntimeJson> = {}): RuntimeJson => ({
+  ...{ runtime: number, lcore: 0, state: number === 0 ? "vswitch" : "running", flows, received: 0, sent: 0, dropped: 0, held: 0 },
+  ...{ moved_in: 0, moved_out: 0, under_way: 0, queued: 0, busy_us: 0 },
+  ...more,
+});
+
+test("with several runtimes: their flows, what moves, and how busy each is", () => {
+  const runtimes = [runtime(0, 7), runtime(1, 5, { under_way: 3, moved_out: 1200, busy_us: 500_000, received: 4000 }), runtime(2, 2, { moved_in: 1200 })];
+  const [first, second] = [
+    { ...before, runtimes: [runtime(0, 0), runtime(1, 0), runtime(2, 0)] },
+    { ...now, runtimes },
+  ];
+  expect(viewLine(second, first, 0)).toContain("  flows 7 (1: 5, 2: 2; 3 moving, 1,200 moved)  dropped");
+  const table = viewLines(second, first, 0, "fw").slice(-4);
+  expect(table.map((line) => line.trim().split(/ {2,}/))).toEqual([
+    ["runtime", "lcore", "state", "flows", "load", "in/s", "out/s", "drops", "moved in", "moved out", "under way", "queue"],
+    ["vswitch", "0", "7", "0 %", "0", "0", "0", "0"],
+    ["1", "0", "running", "5", "25 %", "2.00 k", "0", "0", "0", "1,200", "3", "0"],
+    ["2", "0", "running", "2", "0 %", "0", "0", "0", "1,200", "0", "0", "0"],
+  ]);
 });
 
 beforeEach(() => void vi.useFakeTimers());

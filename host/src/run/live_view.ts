@@ -4,10 +4,14 @@
  * Rates are of the time since the last line, over the runtime's counters. Other messages go through `say`, which puts them above the view.
  */
 import type { CountersSnapshot } from "../dataplane/native_types.ts";
+import type { RuntimeJson } from "../result/runtimes_result.ts";
+import { nameOf, ratesOf, runtimesTable } from "../result/runtimes_text.ts";
 import { count, duration, si } from "../result/text.ts";
 
 export interface Sample {
   counters: CountersSnapshot;
+  /** In switched mode. */
+  runtimes?: readonly RuntimeJson[] | undefined;
   /** Of the monotonic clock, ms. */
   atMs: number;
 }
@@ -36,7 +40,25 @@ export function viewLine(now: Sample, before: Sample, startMs: number): string {
   const { in: input, out } = rates(now, before);
   const dropped = droppedOf(now.counters);
   const drops = dropped === 0n ? "" : `  dropped ${count(dropped)} (${topDrops(now.counters, 3)})`;
-  return `${duration((now.atMs - startMs) * 1e6)}  in ${input}  out ${out}  flows ${count(now.counters.flowsOpen)}${drops}`;
+  return `${duration((now.atMs - startMs) * 1e6)}  in ${input}  out ${out}  flows ${count(now.counters.flowsOpen)}${flowsByRuntime(now)}${drops}`;
+}
+
+/** " (1: 20, 2: 19; 3 moving, 120 moved)" */
+function flowsByRuntime({ runtimes = [] }: Sample): string {
+  if (runtimes.length === 0) return "";
+  const workers = runtimes.filter(({ runtime }) => runtime !== 0);
+  const sum = (name: "under_way" | "moved_out") => workers.reduce((total, one) => total + one[name], 0);
+  const [moving, moved] = [sum("under_way"), sum("moved_out")];
+  const moves = moving + moved === 0 ? "" : `; ${count(moving)} moving, ${count(moved)} moved`;
+  return ` (${workers.map(({ runtime, flows }) => `${nameOf(runtime)}: ${count(flows)}`).join(", ")}${moves})`;
+}
+
+function runtimesLines(now: Sample, before: Sample): string[] {
+  if (!now.runtimes) return [];
+  const sample = ({ runtimes = [], atMs }: Sample) => ({ runtimes, atUs: atMs * 1000 });
+  return runtimesTable(ratesOf(sample(now), sample(before)))
+    .split("\n")
+    .map((line) => `  ${line}`);
 }
 
 /** The lines of a terminal. */
@@ -54,12 +76,15 @@ export function viewLines(now: Sample, before: Sample, startMs: number, title: s
     `flows   ${count(counters.flowsOpen)} open, ${count(counters.flowsOpened)} in all${counters.held > 0n ? `   held ${count(counters.held)}` : ""}`,
     `dropped ${count(droppedOf(counters))}${droppedOf(counters) === 0n ? "" : `   ${topDrops(counters, 4)}`}`,
     ...nfs,
+    ...runtimesLines(now, before),
   ];
 }
 
 export interface LiveViewOptions {
   title: string;
   read(): CountersSnapshot;
+  /** In switched mode. */
+  runtimes?: (() => RuntimeJson[]) | undefined;
   /** Writes to the terminal. */
   write(text: string): void;
   /** Columns of a terminal; undefined for everything else. */
@@ -96,7 +121,7 @@ export class LiveView {
   }
 
   #sample(): Sample {
-    return { counters: this.#options.read(), atMs: performance.now() };
+    return { counters: this.#options.read(), runtimes: this.#options.runtimes?.(), atMs: performance.now() };
   }
 
   #refresh(): void {

@@ -1,10 +1,11 @@
 /**
- * One runtime of the native dataplane from start to end: its events are taken while it runs, its report and flows are there when it has ended.
+ * One dataplane, in direct mode or switched, from start to end: its events are taken while it runs, its report and flows are there when it has ended.
  *
  * Main thread only. A capture's lcore waits while the event ring is full, so events are taken in a loop as long as there are some.
  */
 import type { NativeAddon, RunReport, RuntimeSpec } from "../dataplane/native_types.ts";
 import { native, nativeAsync } from "../dataplane/native_error.ts";
+import { Runtimes } from "../dataplane/runtimes.ts";
 import type { EntryPlan } from "../config/plan.ts";
 import { explainStart } from "../nf/config_refusal.ts";
 import type { RunEvents } from "./run_events.ts";
@@ -15,17 +16,20 @@ const IDLE_MS = { capture: 5, af_packet: 50 } as const;
 export class NativeRun {
   readonly addon: NativeAddon;
   readonly id: number;
+  /** In switched mode; undefined in direct mode. */
+  readonly runtimes: Runtimes | undefined;
   readonly #events: RunEvents;
   readonly #idleMs: number;
   #ended = false;
   #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   #broken: unknown;
 
-  private constructor(addon: NativeAddon, id: number, events: RunEvents, idleMs: number) {
+  private constructor(addon: NativeAddon, id: number, spec: RuntimeSpec, events: RunEvents) {
     this.addon = addon;
     this.id = id;
+    this.runtimes = spec.switching && new Runtimes(addon, id);
     this.#events = events;
-    this.#idleMs = idleMs;
+    this.#idleMs = IDLE_MS[spec.input.kind];
   }
 
   /** Rejects with NfError when the specification cannot be run; nothing is left behind then. */
@@ -33,7 +37,7 @@ export class NativeRun {
     const id = await nativeAsync(() => addon.createRuntime(spec)).catch((error: unknown) => {
       throw explainStart(error, plans);
     });
-    return new NativeRun(addon, id, events, IDLE_MS[spec.input.kind]);
+    return new NativeRun(addon, id, spec, events);
   }
 
   start(): void {

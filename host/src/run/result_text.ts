@@ -2,6 +2,8 @@
 import { DROP_REASON_DOCS } from "@nfactor/sdk/abi";
 import { flowText } from "../result/flow_text.ts";
 import type { FaultJson, FlowJson, RunResult } from "../result/run_result.ts";
+import type { RuntimeJson } from "../result/runtimes_result.ts";
+import { runtimesSummary } from "../result/runtimes_text.ts";
 import { count, plural, safeText, table } from "../result/text.ts";
 import type { FlowList } from "./flow_list.ts";
 
@@ -9,20 +11,22 @@ export interface RunSummary {
   packets: RunResult["packets"];
   flows: FlowList;
   faults: FaultJson[];
+  /** In switched mode. */
+  runtimes?: readonly RuntimeJson[] | undefined;
 }
 
 /** Pieces of one line of JSON, as run_result.ts describes it. */
-export function* resultJson({ packets, flows, faults }: RunSummary): Generator<string> {
+export function* resultJson({ packets, flows, faults, runtimes }: RunSummary): Generator<string> {
   yield `{"packets":${JSON.stringify(packets)},"flows":[`;
   let separator = "";
   for (const flow of flows.json()) {
     yield separator + flow;
     separator = ",";
   }
-  yield `]${flows.omitted > 0 ? `,"flows_omitted":${flows.omitted}` : ""},"faults":${JSON.stringify(faults)}}\n`;
+  yield `]${flows.omitted > 0 ? `,"flows_omitted":${flows.omitted}` : ""},"faults":${JSON.stringify(faults)}${runtimes ? `,"runtimes":${JSON.stringify(runtimes)}` : ""}}\n`;
 }
 
-export function summaryText({ packets, flows, faults }: RunSummary): string {
+export function summaryText({ packets, flows, faults, runtimes }: RunSummary): string {
   const dropped = Object.values(packets.dropped).reduce((sum, n) => sum + n, 0);
   const lines = [
     [
@@ -43,6 +47,7 @@ export function summaryText({ packets, flows, faults }: RunSummary): string {
         ),
       ),
     );
+  if (runtimes) lines.push(indent(runtimesSummary(runtimes)));
   if (flows.total > 0) lines.push(plural(flows.total, "flow"));
   for (const json of flows.json()) lines.push(indent(flowLines(JSON.parse(json) as FlowJson)));
   if (flows.omitted > 0) lines.push(`  and ${count(flows.omitted)} more; --flows shows more of them`);
@@ -62,9 +67,10 @@ export function summaryText({ packets, flows, faults }: RunSummary): string {
 }
 
 /** One flow: its key and counts, then a line of fields for each NF. */
-export function flowLines(flow: FlowJson): string {
+export function flowLines(flow: FlowJson & { runtime?: number | undefined }): string {
   const [a, b] = flow.packets;
-  const head = `${flowText(flow.key)}  ${count(a)} + ${count(b)} packets, ${count(flow.bytes[0])} + ${count(flow.bytes[1])} bytes`;
+  const where = flow.runtime === undefined ? "" : `  runtime ${flow.runtime},`;
+  const head = `${flowText(flow.key)}${where}  ${count(a)} + ${count(b)} packets, ${count(flow.bytes[0])} + ${count(flow.bytes[1])} bytes`;
   return [head, ...Object.entries(flow.nfs).map(([nf, state]) => `  ${nf}: ${fieldsText(state)}`)].join("\n");
 }
 

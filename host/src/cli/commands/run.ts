@@ -29,8 +29,12 @@ export function runCommand(): Command {
     .description("Run a chain of NFs: a capture through it (--in), or live between two interfaces (--client-iface, --server-iface).")
     .option("--client-iface <name>", "interface of the client side")
     .option("--server-iface <name>", "interface of the server side")
-    .option("--name <name>", "name of the live host for `swap` and `flows` (default: <client>-<server>)")
+    .option("--name <name>", "name of the live host, for the commands that reach it (default: <client>-<server>)")
     .option("--duration <seconds>", "stop the live host after this long")
+    .option("--runtimes <n>", "switched mode: n runtimes (1 to 15) behind a virtual switch, between which flows can move")
+    .option("--lcores <n>", "threads for them (default: one each and one for the switch, but not more than there are CPUs)")
+    .option("--placement <policy>", "who gets a new flow: round_robin (default) or least_loaded")
+    .option("--migrations <n>", "flows of one runtime on their way at once (default 1000)")
     .option("--memory <MiB>", "memory for packets and tables (default 256)")
     .option("--no-hugepages", "use ordinary memory even where there are hugepages")
     .option("-q, --quiet", "no progress and no live view, only messages")
@@ -40,6 +44,7 @@ export function runCommand(): Command {
         ["nfactor run --chain flow_monitor,firewall,http_parser --in real.pcap --out out.pcap --json", ""],
         ["nfactor run --chain fw=firewall --nf-config fw=rules.yaml --client-iface c0 --server-iface s0", "live, with the firewall's rules from a file"],
         ["nfactor run --chain nat44 --grant nat44 --lease nat44=1000 --in a.pcap --client 10.0.0.0/8", "an NF that edits frames must be granted that"],
+        ["nfactor run --chain flow_monitor,firewall --runtimes 4 --client-iface c0 --server-iface s0", "four runtimes; see 'nfactor runtimes'"],
         ["nfactor run --config nfactor.yaml", "ports, chain, grants and configuration from a file"],
       ),
     )

@@ -1,0 +1,149 @@
+/** The commands about runtimes as processes, over a real control socket, with a tenant in memory behind it. test/e2e/runtimes.test.ts has real ones. */
+import { once } from "node:events";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { LiveRuntimes } from "../control/live_runtimes.ts";
+import { TenantInMemory } from "../control/testing.ts";
+import { ControlServer, type Handlers } from "../rpc/server.ts";
+import { prepareSocketPath } from "../rpc/socket_path.ts";
+import { drainResultSchema, errorResultSchema, migrateResultSchema, runtimesRemoveResultSchema, runtimesResultSchema } from "./results.ts";
+import { Cli, finished } from "./testing.ts";
+
+let cli: Cli;
+let tenant: TenantInMemory;
+let server: ControlServer;
+beforeEach(async () => {
+  cli = new Cli();
+  tenant = new TenantInMemory(
+    3,
+    [1000, 1001, 1002].map((port) => ({ runtime: 1, port })),
+  );
+  const unused = async (): Promise<never> => Promise.reject(new Error("not of this test"));
+  const handlers: Handlers = {
+    ...{ info: unused, flows: unused, swap: unused },
+    ...new LiveRuntimes({ addon: tenant.addon, id: 1, chain: [], say: () => undefined }),
+  };
+  server = await ControlServer.listen(prepareSocketPath("t", { XDG_RUNTIME_DIR: cli.folder }), handlers);
+});
+afterEach(async () => {
+  await server.close();
+  cli.remove();
+});
+
+test("runtimes: a table, or one object", async () => {
+  const { code, stdout, stderr } = await cli.run("runtimes");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(
+    stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.trim().split(/ {2,}/).slice(0, 4)),
+  ).toEqual([
+    ["runtime", "lcore", "state", "flows"],
+    ["vswitch", "0", "3", "0 %"],
+    ["1", "0", "running", "3"],
+    ["2", "0", "running", "0"],
+    ["3", "0", "running", "0"],
+  ]);
+  const { seconds, runtimes } = runtimesResultSchema.parse(JSON.parse((await cli.run("runtimes", "--json")).stdout));
+  expect(seconds).toBeGreaterThan(0);
+  expect(runtimes.map(({ runtime, flows }) => [runtime, flows])).toEqual([[0, 3], [1, 3], [2, 0], [3, 0]]); // prettier-ignore
+});
+
+test("runtimes --watch goes on until Ctrl-C, which is no failure", async () => {
+  const child = cli.spawn(["runtimes", "--watch"]);
+  const ended = finished(child);
+  for (let tables = 0; tables < 2;) tables += ((await once(child.stdout!, "data")) as [Buffer])[0].toString().split("runtime ").length - 1;
+  child.kill("SIGINT");
+  const { code, stdout } = await ended;
+  expect(code).toBe(0);
+  expect(stdout.split("\n\n").length).toBeGreaterThanOrEqual(2);
+});
+
+test("migrate: the result in words or as an object, exit code 3 when flows stayed", async () => {
+  expect(await cli.run("migrate", "--from", "1", "--to", "2", "--flow", "udp :1001", "--flow", ":99")).toMatchObject({
+    code: 0,
+    stdout: "runtime 1 → 2: 1 flow moved in 1.00 ms\n",
+    stderr: "",
+  });
+  tenant.states.get(3)!.draining = true;
+  const { code, stdout } = await cli.run("migrate", "--from", "1", "--to", "3", "--all", "--json");
+  expect(code).toBe(3);
+  expect(migrateResultSchema.parse(JSON.parse(stdout))).toMatchObject({ from: 1, to: 3, flows: 2, moved: 0, failed: 2, reason: "draining" });
+  expect(await cli.run("migrate", "--from", "1", "--to", "3", "--all", "--dry-run")).toMatchObject({ code: 0 });
+  expect(tenant.flowsBy).toEqual({ 1: 2, 2: 1 });
+});
+
+test("drain and undrain", async () => {
+  const { code, stdout } = await cli.run("drain", "1", "--to", "2,3", "--to", "2", "--json");
+  expect(code).toBe(0);
+  expect(drainResultSchema.parse(JSON.parse(stdout))).toMatchObject({ runtime: 1, to: [2, 3], flows: 3, moved: 3, drained: true });
+  expect(tenant.flowsBy).toEqual({ 2: 2, 3: 1 });
+  expect((await cli.run("undrain", "1")).stdout).toBe("runtime 1 takes new flows again\n");
+  expect((await cli.run("undrain", "1")).stdout).toBe("runtime 1 was not draining\n");
+});
+
+test("Ctrl-C during a drain ends the command, and the host goes on with it", async () => {
+  let open = (): void => undefined;
+  tenant.gate = new Promise<void>((done) => (open = done));
+  const child = cli.spawn(["drain", "1"]);
+  const ended = finished(child);
+  while (tenant.calls.length === 0) await new Promise((done) => setTimeout(done, 5));
+  child.kill("SIGINT");
+  const { code, stdout, stderr } = await ended;
+  expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
+  expect(stderr).toContain("The host goes on with it");
+  open();
+  while (tenant.flowsBy[1] !== undefined) await new Promise((done) => setTimeout(done, 5));
+  expect(tenant.flowsBy).toEqual({ 2: 2, 3: 1 });
+});
+
+test("remove: refused with flows; with --force not without --yes when nobody can be asked", async () => {
+  expect((await cli.run("runtimes", "remove", "1")).stderr).toContain("error[runtime.not_empty]: runtime 1 has 3 flows");
+  expect(await cli.run("runtimes", "remove", "1", "--force")).toMatchObject({ code: 2, stdout: "" });
+  expect((await cli.run("runtimes", "remove", "1", "--force", "--dry-run")).stdout).toBe(
+    "runtime 1 would be removed, and its 3 flows would end. Nothing was changed.\n",
+  );
+  expect([...tenant.states.keys()]).toEqual([1, 2, 3]);
+  const { code, stdout } = await cli.run("runtimes", "remove", "1", "--force", "--yes", "--json");
+  expect(code).toBe(0);
+  expect(runtimesRemoveResultSchema.parse(JSON.parse(stdout))).toEqual({ runtime: 1, dry_run: false, flows_ended: 3 });
+  expect((await cli.run("runtimes", "remove", "2")).stdout).toBe("runtime 2 was removed\n");
+  expect((await cli.run("runtimes", "--json", "add")).stdout).toBe('{"runtime":4,"lcore":0}\n');
+  expect([...tenant.states.keys()]).toEqual([3, 4]);
+});
+
+test("what the host refuses is one paragraph, or one object", async () => {
+  const ran = await cli.run("drain", "7");
+  expect(ran).toEqual({ code: 2, stdout: "", stderr: "error[runtime.unknown]: there is no runtime 7.\n  Allowed: 1, 2, 3.\n" });
+  const { code, stdout } = await cli.run("migrate", "--from", "1", "--to", "2", "--flow", "tcp", "--json");
+  expect(code).toBe(1);
+  expect(errorResultSchema.parse(JSON.parse(stdout)).error.code).toBe("runtime.no_flow");
+});
+
+test.each([
+  ["migrate --from 1 --to 1 --all", "error[runtime.same]: runtime 1 is source and target."],
+  ["migrate --from 1 --to 2", "error[usage]: which flows are to move?"],
+  ["migrate --from 1 --to 2 --all --count 3", "error[usage]: --count and --all exclude each other."],
+  ["migrate --from 1 --to 2 --count 1 --flow udp", "error[usage]: --count and --flow exclude each other."],
+  ["migrate --from 1 --to 2 --count 0", "error[usage]: --count: '0' is not a number in its range."],
+  ["migrate --from 1 --to 2 --count -3", "error[usage]: --count: '-3' is not a number in its range."],
+  ["migrate --from 1 --to 2 --count many", "error[usage]: --count: 'many' is not a number in its range."],
+  ["migrate --from one --to 2 --all", "error[usage]: 'one' is no number of a runtime."],
+  ["migrate --from 1 --all", "error[usage]: required option '--to <runtime>' not specified."],
+  ["migrate --from 1 --to 2 --flow what", "error[usage]: flows: 'what' is not understood."],
+  ["drain", "error[usage]: missing required argument 'runtime'."],
+  ["drain 1 --to 2,,3", "error[usage]: '' is no number of a runtime."],
+  ["drain 1 --to 1", "error[runtime.same]: runtime 1 is source and target."],
+  ["drain 99999", "error[usage]: '99999' is no number of a runtime."],
+  ["undrain -- -1", "error[usage]: '-1' is no number of a runtime."],
+  ["runtimes ad", "error[usage]: runtimes: 'ad' is no command of it."],
+  ["runtimes add 2", "error[usage]: too many arguments for 'add'."],
+  ["runtimes remove", "error[usage]: missing required argument 'runtime'."],
+  ["runtimes --watch --json", "error[usage]: --watch and --json exclude each other."],
+])("%s is refused", async (line, message) => {
+  const { code, stderr } = await cli.run(...line.split(" "));
+  expect(code).toBe(2);
+  expect(stderr).toContain(message);
+  expect(stderr.trimEnd().split("\n").length).toBeLessThanOrEqual(2);
+  expect({ calls: tenant.calls, flows: tenant.flowsBy }).toEqual({ calls: [], flows: { 1: 3 } });
+});

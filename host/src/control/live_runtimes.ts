@@ -1,0 +1,125 @@
+/**
+ * What the control socket of a host can ask about its runtimes: look at them, add and remove them, move their flows.
+ *
+ * Operations go on in the dataplane and end there, whoever has asked for them; here they are started, waited for and told to the person at the host's
+ * terminal. A dry run checks and counts, and changes nothing.
+ */
+import { NfError } from "@nfactor/sdk/errors";
+import type { NativeAddon } from "../dataplane/native_types.ts";
+import { Runtimes } from "../dataplane/runtimes.ts";
+import { flowJson } from "../result/flow_json.ts";
+import { parseFlowMatch } from "../result/flow_match.ts";
+import { operationJson, runtimeJson } from "../result/runtimes_result.ts";
+import { operationText } from "../result/runtimes_text.ts";
+import { plural } from "../result/text.ts";
+import type { Params, Result } from "../rpc/protocol.ts";
+import type { Handlers } from "../rpc/server.ts";
+import { eachFlow } from "./each_flow.ts";
+import type { LiveEntry } from "./live_chain.ts";
+
+/** More flows than a dataplane can have. */
+const ALL_FLOWS = 2 ** 32 - 1;
+/** Flow ids are picked out and handed over as one list. */
+const CHOSEN_FLOWS_MAX = 1_000_000;
+
+export interface LiveRuntimesOptions {
+  addon: NativeAddon;
+  /** The addon's number of the dataplane. */
+  id: number;
+  chain: readonly LiveEntry[];
+  /** Tells the person at the host's terminal. */
+  say(text: string): void;
+}
+
+export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap"> {
+  readonly #options: LiveRuntimesOptions;
+  readonly #runtimes: Runtimes;
+
+  constructor(options: LiveRuntimesOptions) {
+    this.#options = options;
+    this.#runtimes = new Runtimes(options.addon, options.id);
+  }
+
+  readonly runtimes = async (): Promise<Result<"runtimes">> => ({
+    at_us: Math.round(performance.now() * 1000),
+    runtimes: this.#runtimes.status().map(runtimeJson),
+  });
+
+  readonly add_runtime = async (): Promise<Result<"add_runtime">> => {
+    const runtime = await this.#runtimes.add();
+    const { lcore } = this.#runtimes.get(runtime);
+    this.#options.say(`runtime ${runtime} was added, on lcore ${lcore}`);
+    return { runtime, lcore };
+  };
+
+  readonly remove_runtime = async ({ runtime, force, dry_run }: Params<"remove_runtime">): Promise<Result<"remove_runtime">> => {
+    const { flowsOpen } = this.#runtimes.get(runtime);
+    if (this.#runtimes.others(runtime).length === 0)
+      throw new NfError("runtime.last", `runtime ${runtime} is the only one`, { fix: "Stop the host, or add another one first: 'nfactor runtimes add'." });
+    if (flowsOpen > 0 && !force)
+      throw new NfError("runtime.not_empty", `runtime ${runtime} has ${plural(flowsOpen, "flow")}, which would end with it`, {
+        fix: `Move them away first with 'nfactor drain ${runtime}', or let them end with --force.`,
+      });
+    if (!dry_run) {
+      await this.#runtimes.remove(runtime, { force });
+      this.#options.say(`runtime ${runtime} was removed${flowsOpen > 0 ? `, and ${plural(flowsOpen, "flow")} ended with it` : ""}`);
+    }
+    return { runtime, dry_run, flows_ended: flowsOpen };
+  };
+
+  readonly migrate = async ({ from, to, flows, dry_run }: Params<"migrate">): Promise<Result<"migrate">> => {
+    this.#runtimes.requirePair(from, to);
+    const there = this.#runtimes.get(from).flowsOpen;
+    const flowIds = "match" in flows ? await this.#chosen(from, flows.match) : undefined;
+    const about = flowIds?.length ?? ("count" in flows ? Math.min(flows.count, there) : there);
+    if (dry_run) return { from, to, ...this.#wouldMove(about, [to]) };
+    const report = await this.#runtimes.migrate(flowIds ? { from, to, flowIds } : { from, to, count: "count" in flows ? flows.count : ALL_FLOWS });
+    const result = { from, to, ...operationJson(about, report) };
+    this.#options.say(operationText(`runtime ${from} → ${to}`, from, result));
+    return result;
+  };
+
+  readonly drain = async ({ runtime, to, dry_run }: Params<"drain">): Promise<Result<"drain">> => {
+    const { flowsOpen } = this.#runtimes.get(runtime);
+    const targets = this.#runtimes.drainTargets(runtime, to);
+    if (dry_run) return { runtime, to: targets, ...this.#wouldMove(flowsOpen, targets) };
+    const report = await this.#runtimes.drain(runtime, { to });
+    const result = { runtime, to: targets, ...operationJson(flowsOpen, report) };
+    this.#options.say(operationText(`drain of runtime ${runtime}`, runtime, result));
+    return result;
+  };
+
+  readonly undrain = async ({ runtime }: Params<"undrain">): Promise<Result<"undrain">> => {
+    const { draining } = this.#runtimes.get(runtime);
+    await this.#runtimes.undrain(runtime);
+    if (draining) this.#options.say(`runtime ${runtime} takes new flows again`);
+    return { runtime, was_draining: draining };
+  };
+
+  /** Ids of the runtime's flows that match at least one of the lists of words. Throws NfError runtime.no_flow when there are none. */
+  async #chosen(runtime: number, lists: readonly string[][]): Promise<bigint[]> {
+    const matches = lists.map((words) => parseFlowMatch(words));
+    const states = this.#options.chain.map(({ nf }) => nf);
+    const ids = new Set<bigint>();
+    let seen = 0;
+    for await (const native of eachFlow(this.#options.addon, this.#options.id, runtime)) {
+      seen += 1;
+      const flow = flowJson(native, states);
+      if (matches.some((match) => match(flow))) ids.add(native.flowId);
+      if (ids.size > CHOSEN_FLOWS_MAX)
+        throw new NfError("usage", "--flow: too many flows match", { allowed: `${CHOSEN_FLOWS_MAX} at most`, fix: "Move them all with --all." });
+    }
+    if (ids.size === 0) {
+      const wanted = lists.map((words) => `'${words.join(" ")}'`).join(" or ");
+      throw new NfError("runtime.no_flow", `of the ${plural(seen, "flow")} of runtime ${runtime} none matches ${wanted}`, {
+        fix: `'nfactor flows --runtime ${runtime}' lists them.`,
+      });
+    }
+    return [...ids];
+  }
+
+  #wouldMove(flows: number, targets: readonly number[]) {
+    const isRefused = targets.every((target) => this.#runtimes.get(target).draining);
+    return { dry_run: true, flows, moved: 0, failed: 0, reason: isRefused ? ("draining" as const) : ("none" as const), drained: false, duration_ns: 0 };
+  }
+}

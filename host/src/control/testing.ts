@@ -1,0 +1,122 @@
+/** For tests only: a tenant in memory that answers as the addon does, for what is around it. */
+import type { MigrateOptions, NativeAddon, NativeFlow, OperationReport, RuntimeStatus } from "../dataplane/native_types.ts";
+
+const done: OperationReport = { moved: 0, failed: 0, reason: "none", drained: false, durationNs: 1_000_000n };
+
+export class TenantInMemory {
+  readonly flowList: NativeFlow[] = [];
+  readonly states = new Map<number, { draining: boolean; movedIn: bigint; movedOut: bigint }>();
+  /** What was asked of it. */
+  readonly calls: unknown[] = [];
+  /** Operations end when this does. */
+  gate: Promise<unknown> = Promise.resolve();
+  #last = 0;
+
+  constructor(runtimes: number, flows: readonly { runtime: number; port: number }[] = []) {
+    for (let i = 0; i < runtimes; i++) this.#start();
+    flows.forEach(({ runtime, port }, i) => {
+      this.flowList.push({
+        flowId: BigInt(i + 1),
+        runtime,
+        protocol: 17,
+        ipVersion: 4,
+        initiator: { address: "10.0.0.1", port },
+        responder: { address: "10.0.0.2", port: 53 },
+        vlan: [],
+        packets: [1n, 0n],
+        bytes: [60n, 0n],
+        startNs: 0n,
+        lastSeenNs: 0n,
+        phase: "open",
+        states: [],
+      });
+    });
+  }
+
+  /** Numbers of the runtimes that have flows, with how many. */
+  get flowsBy(): Record<number, number> {
+    return Object.fromEntries([...this.states.keys()].map((runtime) => [runtime, this.#of(runtime).length]).filter(([, n]) => n! > 0));
+  }
+
+  get addon(): NativeAddon {
+    const parts: Partial<NativeAddon> = {
+      runtimes: () => [this.#status(0, this.flowList.length), ...[...this.states.keys()].map((runtime) => this.#status(runtime, this.#of(runtime).length))],
+      addRuntime: async () => this.#start(),
+      removeRuntime: async (_, runtime, { force }) => {
+        if (!force && this.#of(runtime).length > 0) throw coded("runtime.not_empty");
+        this.flowList.splice(0, this.flowList.length, ...this.flowList.filter((flow) => flow.runtime !== runtime));
+        this.states.delete(runtime);
+      },
+      migrate: async (_, options) => this.#migrate(options),
+      drain: async (_, runtime, { to }) => {
+        this.calls.push({ drain: runtime, to });
+        this.states.get(runtime)!.draining = true;
+        await this.gate;
+        const targets = to.length > 0 ? to : [...this.states.keys()].filter((one) => one !== runtime);
+        return this.#move(
+          this.#of(runtime).map((flow, i) => [flow, targets[i % targets.length]!]),
+          runtime,
+        );
+      },
+      undrain: async (_, runtime) => {
+        this.states.get(runtime)!.draining = false;
+      },
+      flows: async (_, { cursor = 0, limit, runtime }) => {
+        const flows = runtime === undefined ? this.flowList : this.#of(runtime);
+        const next = cursor + limit;
+        return { flows: flows.slice(cursor, next), ...(next < flows.length ? { next } : {}) };
+      },
+    };
+    return parts as NativeAddon;
+  }
+
+  #start(): number {
+    this.#last += 1;
+    this.states.set(this.#last, { draining: false, movedIn: 0n, movedOut: 0n });
+    return this.#last;
+  }
+
+  #of(runtime: number): NativeFlow[] {
+    return this.flowList.filter((flow) => flow.runtime === runtime);
+  }
+
+  async #migrate(options: MigrateOptions): Promise<OperationReport> {
+    this.calls.push({ migrate: options });
+    await this.gate;
+    const { from, to, count, flowIds } = options;
+    const chosen = this.#of(from).filter(({ flowId }) => flowIds?.includes(flowId) ?? true);
+    const moving = chosen.slice(0, count);
+    if (this.states.get(to)!.draining) return { ...done, failed: moving.length, reason: "draining" };
+    return this.#move(
+      moving.map((flow) => [flow, to]),
+      from,
+    );
+  }
+
+  #move(moves: readonly (readonly [NativeFlow, number])[], from: number): OperationReport {
+    for (const [flow, to] of moves) {
+      flow.runtime = to;
+      this.states.get(to)!.movedIn += 1n;
+      this.states.get(from)!.movedOut += 1n;
+    }
+    return { ...done, moved: moves.length, drained: this.#of(from).length === 0 };
+  }
+
+  #status(runtime: number, flowsOpen: number): RuntimeStatus {
+    const { draining = false, movedIn = 0n, movedOut = 0n } = this.states.get(runtime) ?? {};
+    const busy = { received: 10n, sent: 9n, dropped: 1n, held: 0n, busyNs: 1_000_000n, queued: 0, migrations: 0 };
+    return { runtime, lcore: 0, draining, flowsOpen, ...busy, movedIn, movedOut };
+  }
+}
+
+/** The addon of a host in direct mode, as far as runtimes go. */
+export function directAddon(): NativeAddon {
+  const refuse = (): never => {
+    throw coded("runtime.direct", "the dataplane is in direct mode");
+  };
+  return { runtimes: refuse } as Partial<NativeAddon> as NativeAddon;
+}
+
+function coded(code: string, message: string = code): Error {
+  return Object.assign(new Error(message), { code });
+}

@@ -1,0 +1,108 @@
+/**
+ * The runtimes behind the virtual switch of one dataplane: what they do, more and fewer of them, and flows that move between them.
+ *
+ * JavaScript starts an operation and is told how it ends; the flows move without it. Several operations may go on at once, also from and to the same
+ * runtime. Runtimes are numbered from 1. Main thread only. In direct mode every method throws or rejects with NfError runtime.direct, after the
+ * dataplane was destroyed with runtime.not_found.
+ */
+import { NfError } from "@nfactor/sdk/errors";
+import type { MigrateOptions, NativeAddon, OperationReport, RuntimeStatus } from "./native_types.ts";
+import { native, nativeAsync } from "./native_error.ts";
+
+const VSWITCH = 0;
+const FLOWS_MAX = 2 ** 32 - 1;
+const NO_OTHER = "Add another one first: 'nfactor runtimes add'.";
+
+export class Runtimes {
+  readonly #addon: NativeAddon;
+  readonly #id: number;
+
+  /** `id` is what `createRuntime` resolved with. */
+  constructor(addon: NativeAddon, id: number) {
+    this.#addon = addon;
+    this.#id = id;
+  }
+
+  /** The vswitch (number 0), then the runtimes, with their counters since the start. Cheap enough for every refresh of a view. */
+  status(): RuntimeStatus[] {
+    return native(() => this.#addon.runtimes(this.#id));
+  }
+
+  /** One runtime, not the vswitch. Throws NfError runtime.unknown, which says which ones there are. */
+  get(runtime: number): RuntimeStatus {
+    const all = this.status().filter((one) => one.runtime !== VSWITCH);
+    const found = all.find((one) => one.runtime === runtime);
+    if (found) return found;
+    throw new NfError("runtime.unknown", `there is no runtime ${runtime}`, { given: String(runtime), allowed: all.map((one) => one.runtime).join(", ") });
+  }
+
+  /** Starts another runtime with the chain as it runs now; resolves with its number when it takes flows. Rejects with NfError runtime.limit, eal.memory, nf.start. */
+  add(): Promise<number> {
+    return nativeAsync(() => this.#addon.addRuntime(this.#id));
+  }
+
+  /**
+   * Takes a runtime away, for good. Rejects with NfError runtime.unknown, runtime.last, and runtime.not_empty while it has flows; with `force` these end
+   * with it, and what comes for them later opens new flows elsewhere.
+   */
+  async remove(runtime: number, { force = false }: { force?: boolean } = {}): Promise<void> {
+    this.get(runtime);
+    await nativeAsync(() => this.#addon.removeRuntime(this.#id, runtime, { force }));
+  }
+
+  /**
+   * Moves `count` flows, whichever, or those of `flowIds`, from one runtime to another, under traffic and in order. Resolves when the last of them has
+   * moved or has failed to; a flow that fails stays where it is, and `reason` says why the last one did. Fewer than `count` flows are no failure.
+   * Rejects with NfError runtime.unknown, runtime.same, runtime.busy (too many operations at once), usage.
+   */
+  async migrate({ from, to, count, flowIds }: MigrateOptions): Promise<OperationReport> {
+    if ((count === undefined) === (flowIds === undefined)) throw new NfError("usage", "a migration is of a number of flows, or of given flows: one of both");
+    if (count !== undefined && !(Number.isSafeInteger(count) && count >= 1 && count <= FLOWS_MAX))
+      throw new NfError("usage", `${count} is no number of flows`, { allowed: `1 to ${FLOWS_MAX}` });
+    this.requirePair(from, to);
+    return nativeAsync(() => this.#addon.migrate(this.#id, flowIds === undefined ? { from, to, count: count! } : { from, to, flowIds }));
+  }
+
+  /**
+   * Empties a runtime: it gets no new flows from now on, and those that it has move to the runtimes `to` in turn (none given: to all others). Resolves
+   * like `migrate`; the runtime stays, without new flows, until `undrain` or `remove`. Rejects with NfError runtime.unknown, runtime.same, runtime.busy,
+   * runtime.last (there is no other).
+   */
+  async drain(runtime: number, { to = [] }: { to?: number[] } = {}): Promise<OperationReport> {
+    const targets = this.drainTargets(runtime, to);
+    return nativeAsync(() => this.#addon.drain(this.#id, runtime, { to: to.length > 0 ? targets : [] }));
+  }
+
+  /** Where a drain would move the flows to. Throws NfError runtime.unknown, runtime.same, runtime.last. */
+  drainTargets(runtime: number, to: readonly number[]): number[] {
+    this.get(runtime);
+    for (const target of to) this.requirePair(runtime, target);
+    const targets = to.length > 0 ? [...new Set(to)] : this.others(runtime);
+    if (targets.length > 0) return targets;
+    throw new NfError("runtime.last", `runtime ${runtime} is the only one: there is nowhere for its flows to go`, { fix: NO_OTHER });
+  }
+
+  /** The runtime takes new flows again; a drain that goes on ends. Rejects with NfError runtime.unknown. */
+  async undrain(runtime: number): Promise<void> {
+    this.get(runtime);
+    await nativeAsync(() => this.#addon.undrain(this.#id, runtime));
+  }
+
+  /** Throws NfError runtime.unknown, runtime.same. */
+  requirePair(from: number, to: number): void {
+    this.get(from);
+    this.get(to);
+    if (from === to)
+      throw new NfError("runtime.same", `runtime ${from} is source and target`, {
+        allowed: this.others(from).join(", ") || undefined,
+        fix: this.others(from).length === 0 ? NO_OTHER : "Name another runtime as the target.",
+      });
+  }
+
+  /** Numbers of the runtimes besides this one. */
+  others(runtime: number): number[] {
+    return this.status()
+      .map((one) => one.runtime)
+      .filter((one) => one !== VSWITCH && one !== runtime);
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Runtimes and moved flows as JSON: in a run's result, over the control socket, and in what the commands print. Counters are since the start.
+ */
+import { z } from "zod";
+import type { MoveRefusal, OperationReport, RuntimeStatus } from "../dataplane/native_types.ts";
+
+const amount = z.int().min(0);
+
+export const runtimeSchema = z.strictObject({
+  runtime: amount.describe("From 1; 0 is the virtual switch."),
+  lcore: amount.describe("The thread that it runs on."),
+  state: z.enum(["vswitch", "running", "draining", "drained"]).describe("draining: it gets no new flows; drained: and has none left."),
+  flows: amount.describe("Open flows; of the virtual switch, its route entries."),
+  received: amount.describe("Packets."),
+  sent: amount,
+  dropped: amount,
+  held: amount,
+  moved_in: amount.describe("Flows."),
+  moved_out: amount,
+  under_way: amount.describe("Flows that are moving away now."),
+  queued: amount.describe("Packets that wait in its input ring."),
+  busy_us: amount.describe("Time with work in it, µs; load is its growth over the time passed."),
+});
+export type RuntimeJson = z.output<typeof runtimeSchema>;
+
+export const MOVE_REFUSALS = [
+  "none",
+  "chain",
+  "layout",
+  "room",
+  "busy",
+  "draining",
+  "no_member",
+  "no_flow",
+  "cancelled",
+  "timeout",
+] as const satisfies readonly MoveRefusal[];
+
+/** How a migration or a drain ended. */
+export const operationFields = {
+  dry_run: z.boolean(),
+  flows: amount.describe("Flows that it was about when it began."),
+  moved: amount,
+  failed: amount.describe("Flows that stayed where they were."),
+  reason: z.enum(MOVE_REFUSALS).describe("Of the last flow that failed; of a dry run, what would be refused as things are."),
+  drained: z.boolean().describe("The source has no flows left."),
+  duration_ns: amount,
+};
+
+export function runtimeJson(status: RuntimeStatus): RuntimeJson {
+  return {
+    runtime: status.runtime,
+    lcore: status.lcore,
+    state: status.runtime === 0 ? "vswitch" : !status.draining ? "running" : status.flowsOpen > 0 ? "draining" : "drained",
+    flows: status.flowsOpen,
+    received: Number(status.received),
+    sent: Number(status.sent),
+    dropped: Number(status.dropped),
+    held: Number(status.held),
+    moved_in: Number(status.movedIn),
+    moved_out: Number(status.movedOut),
+    under_way: status.migrations,
+    queued: status.queued,
+    busy_us: Number(status.busyNs / 1000n),
+  };
+}
+
+export function operationJson(flows: number, { moved, failed, reason, drained, durationNs }: OperationReport) {
+  return { dry_run: false, flows, moved, failed, reason, drained, duration_ns: Number(durationNs) };
+}

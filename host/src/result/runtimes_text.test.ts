@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { MOVE_REFUSALS, type RuntimeJson } from "./runtimes_result.ts";
+import { operationText, ratesOf } from "./runtimes_text.ts";
+
+const none = { lcore: 0, state: "running" as const, flows: 0, received: 0, sent: 0, dropped: 0, held: 0, moved_in: 0, moved_out: 0, under_way: 0, queued: 0 };
+const at = (atUs: number, runtimes: RuntimeJson[]) => ({ atUs, runtimes });
+const ended = { dry_run: false, flows: 10, moved: 10, failed: 0, reason: "none" as const, drained: false, duration_ns: 2_000_000 };
+
+test("rates are of the time between two looks; a runtime that is new counts from zero", () => {
+  const before = at(1_000_000, [{ ...none, runtime: 1, received: 100, sent: 100, busy_us: 0 }]);
+  const now = at(3_000_000, [
+    { ...none, runtime: 1, received: 300, sent: 200, busy_us: 500_000 },
+    { ...none, runtime: 2, received: 20, sent: 10, busy_us: 9_000_000 },
+  ]);
+  expect(ratesOf(now, before)).toMatchObject([
+    { runtime: 1, load: 0.25, received_pps: 100, sent_pps: 50 },
+    { runtime: 2, load: 1, received_pps: 10, sent_pps: 5 },
+  ]);
+});
+
+test("two looks at the same moment give numbers", () => {
+  const [row] = ratesOf(at(5, [{ ...none, runtime: 1, busy_us: 7 }]), at(5, [{ ...none, runtime: 1, busy_us: 7 }]));
+  expect(row).toMatchObject({ load: 0, received_pps: 0 });
+});
+
+test("how it ended: how many, how fast, and what is left", () => {
+  expect(operationText("runtime 1 → 2", 1, { ...ended, drained: true })).toBe(
+    "runtime 1 → 2: 10 flows moved in 2.00 ms (5.00 k flows/s)\n  runtime 1 has no flows left",
+  );
+  expect(operationText("runtime 1 → 2", 1, { ...ended, flows: 0, moved: 0 })).toBe("runtime 1 → 2: 0 flows moved in 2.00 ms");
+});
+
+test("every refusal is told in words, with something to do", () => {
+  for (const reason of MOVE_REFUSALS.filter((one) => one !== "none")) {
+    const [, line] = operationText("runtime 1 → 2", 1, { ...ended, moved: 4, failed: 6, reason }).split("\n");
+    expect(line, reason).toMatch(/^ {2}6 stayed where they were: [a-z][^.]+\. ['A-Z].*\.$/);
+  }
+});
+
+test("a dry run says what would be, and what would be refused", () => {
+  const dry = { ...ended, dry_run: true, moved: 0 };
+  expect(operationText("runtime 1 → 2", 1, dry)).toBe("runtime 1 → 2: 10 flows would move. Nothing was changed.");
+  expect(operationText("runtime 1 → 2", 1, { ...dry, reason: "draining" })).toContain("they would be refused: the target is being drained.");
+});

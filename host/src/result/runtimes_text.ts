@@ -1,0 +1,97 @@
+/** Runtimes as a table with rates, and how a migration or a drain ended in words. */
+import type { MoveRefusal } from "../dataplane/native_types.ts";
+import type { RuntimeJson } from "./runtimes_result.ts";
+import { count, duration, plural, si, table } from "./text.ts";
+
+export interface RuntimesSample {
+  runtimes: readonly RuntimeJson[];
+  /** Of the host's monotonic clock, µs. */
+  atUs: number;
+}
+
+export interface RuntimeRates {
+  /** Part of the time with work in it, 0 to 1. */
+  load: number;
+  received_pps: number;
+  sent_pps: number;
+}
+
+/** Between two samples; a runtime that is new counts from its start. */
+export function ratesOf(now: RuntimesSample, before: RuntimesSample): (RuntimeJson & RuntimeRates)[] {
+  const us = Math.max(now.atUs - before.atUs, 1);
+  return now.runtimes.map((one) => {
+    const then = before.runtimes.find(({ runtime }) => runtime === one.runtime);
+    const per = (name: "received" | "sent" | "busy_us") => Math.max(0, one[name] - (then?.[name] ?? 0)) / us;
+    return { ...one, load: Math.min(1, per("busy_us")), received_pps: per("received") * 1e6, sent_pps: per("sent") * 1e6 };
+  });
+}
+
+export const nameOf = (runtime: number): string => (runtime === 0 ? "vswitch" : String(runtime));
+
+export function runtimesTable(rows: readonly (RuntimeJson & RuntimeRates)[]): string {
+  const head = ["runtime", "lcore", "state", "flows", "load", "in/s", "out/s", "drops", "moved in", "moved out", "under way", "queue"];
+  const lines = rows.map((row) => [
+    nameOf(row.runtime),
+    String(row.lcore),
+    row.state === "vswitch" ? "" : row.state,
+    count(row.flows),
+    `${(100 * row.load).toFixed(0)} %`,
+    si(row.received_pps).trimEnd(),
+    si(row.sent_pps).trimEnd(),
+    count(row.dropped),
+    ...(row.runtime === 0 ? ["", "", ""] : [count(row.moved_in), count(row.moved_out), count(row.under_way)]),
+    count(row.queued),
+  ]);
+  return table([head, ...lines], [1, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+}
+
+/** At the end of a run: who has done what. */
+export function runtimesSummary(runtimes: readonly RuntimeJson[]): string {
+  const rows = runtimes.map((one) => [
+    nameOf(one.runtime),
+    count(one.received),
+    count(one.sent),
+    count(one.dropped),
+    ...(one.runtime === 0 ? [] : [count(one.moved_in), count(one.moved_out)]),
+  ]);
+  return table([["runtime", "received", "sent", "dropped", "moved in", "moved out"], ...rows], [1, 2, 3, 4, 5]);
+}
+
+/** What a refusal means, and what can be done about it. */
+const REFUSALS: Record<MoveRefusal, readonly [why: string, fix: string]> = {
+  none: ["", ""],
+  chain: ["the target runs another chain", "A swap was going on, perhaps: try again when it has ended."],
+  layout: ["an NF of the target keeps its states in another layout", "Try again when the swap that is going on has ended."],
+  room: ["the target has no room for more flows", "Choose another target, or add one with 'nfactor runtimes add'."],
+  busy: ["they were moving or ending already", "Try again."],
+  draining: ["the target is being drained", "Choose another target, or let it take flows again with 'nfactor undrain'."],
+  no_member: ["the target is gone", "'nfactor runtimes' shows which ones there are."],
+  no_flow: ["they ended, or moved away, before their turn came", "'nfactor flows' shows where flows are."],
+  cancelled: ["the move was called off before they had left", "Try again."],
+  timeout: ["the target did not answer in time", "'nfactor runtimes' shows whether it is overloaded; try again."],
+};
+
+export interface OperationJson {
+  dry_run: boolean;
+  flows: number;
+  moved: number;
+  failed: number;
+  reason: MoveRefusal;
+  drained: boolean;
+  duration_ns: number;
+}
+
+/** `what` is like "runtime 1 → 2"; `source` the runtime that the flows were in. */
+export function operationText(what: string, source: number, { dry_run, flows, moved, failed, reason, drained, duration_ns }: OperationJson): string {
+  const [why, fix] = REFUSALS[reason];
+  if (dry_run) {
+    const refused = reason === "none" ? "" : `\n  they would be refused: ${why}. ${fix}`;
+    return `${what}: ${plural(flows, "flow")} would move. Nothing was changed.${refused}`;
+  }
+  const rate = moved > 1 && duration_ns > 0 ? ` (${si(moved / (duration_ns / 1e9)).trimEnd()} flows/s)` : "";
+  return [
+    `${what}: ${plural(moved, "flow")} moved in ${duration(duration_ns)}${rate}`,
+    ...(failed > 0 ? [`  ${count(failed)} stayed where they were: ${why}. ${fix}`] : []),
+    ...(drained ? [`  runtime ${source} has no flows left`] : []),
+  ].join("\n");
+}
