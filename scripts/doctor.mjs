@@ -66,9 +66,15 @@ function machine() {
   const gib = (bytes) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   add("memory", freemem() > 2 ** 30 ? "ok" : "advice", `${gib(freemem())} free of ${gib(totalmem())}`, ">= 1 GiB free");
   const cpu = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
-  const needed = ["sse4_2", "avx2", "bmi2"];
+  const needed = ["sse4_2", "avx2", "bmi2", "pclmulqdq"];
   const lacking = needed.filter((flag) => !cpu.includes(` ${flag}`));
-  add("instruction set", lacking.length === 0 ? "ok" : "missing", lacking.length === 0 ? needed.join(", ") : `without ${lacking.join(", ")}`, "x86-64-v3", "");
+  add(
+    "instruction set",
+    lacking.length === 0 ? "ok" : "missing",
+    lacking.length === 0 ? needed.join(", ") : `without ${lacking.join(", ")}`,
+    "x86-64-v3, PCLMULQDQ",
+    "",
+  );
   const pages = hugepages();
   const free = pages.reduce((sum, p) => sum + (p.free * p.kib) / 1024, 0);
   const found =
