@@ -15,7 +15,7 @@ Channel::Channel(uint16_t own, uint16_t peer, const ChannelConfig& config)
       out_bytes_(new uint8_t[size_t{config.send_frames} * config.frame_bytes]),
       in_bytes_(new uint8_t[size_t{kWindow} * config.frame_bytes]),
       assembly_(new uint8_t[config.max_message_bytes]) {
-  NF_CHECK(config.send_frames >= kWindow && (config.send_frames & mask_) == 0, "a power of two, at least the window");
+  NF_CHECK(config.send_frames >= kUnderWay && (config.send_frames & mask_) == 0, "a power of two, at least 64");
   NF_CHECK(config.frame_bytes > sizeof(FrameHeader) + sizeof(PieceHeader) && config.frame_bytes <= 0xffff,
            "frame size");
   Reset(0, 0);
@@ -27,10 +27,13 @@ void Channel::Reset(uint32_t own_incarnation, uint32_t peer_incarnation) {
   std::ranges::fill(frames_, Outgoing{});
   first_ = next_ = filling_ = expected_ = kFirstSequence;
   peer_window_ = kWindow;
+  under_way_ = due_ = 0;
+  oldest_ns_ = 0;
   smoothed_ns_ = deviation_ns_ = 0;
   timeout_ns_ = config_.first_timeout_ns;
   backoff_ = 0;
-  early_.fill({});
+  early_bytes_.fill(0);
+  selective_ = 0;
   ack_owed_ = assembling_ = false;
   assembled_ = 0;
 }
@@ -94,42 +97,63 @@ void Channel::Measure(uint64_t round_trip_ns) {
   timeout_ns_ = std::max(config_.min_timeout_ns, smoothed_ns_ + 4 * deviation_ns_);
 }
 
+void Channel::Arrived(Outgoing* frame, uint64_t now_ns) {
+  if (frame->arrived) return;
+  if (frame->sendings == 1) Measure(now_ns - frame->sent_ns);
+  --(frame->due ? due_ : under_way_);
+  frame->arrived = true;
+  frame->due = false;
+}
+
+void Channel::Lost(Outgoing* frame) {
+  if (frame->arrived || frame->due) return;
+  frame->due = true;
+  --under_way_;
+  ++due_;
+}
+
 void Channel::TakeAck(const FrameHeader& header, uint64_t now_ns) {
   if (SerialLess(header.ack, first_) || SerialLess(next_, header.ack)) return;  // Old, or of frames never sent.
   if (header.ack != first_) backoff_ = 0;
   for (; first_ != header.ack; ++first_) {
-    Outgoing& frame = frames_[first_ & mask_];
-    if (frame.sendings == 1 && !frame.arrived) Measure(now_ns - frame.sent_ns);
-    frame = {};
+    Arrived(&frames_[first_ & mask_], now_ns);
+    frames_[first_ & mask_] = {};
   }
   peer_window_ = std::min<uint32_t>(header.window, kWindow);
+  if (header.selective == 0 || first_ == next_) return;
   uint32_t later = 0;
-  for (int bit = 63; bit >= 0; --bit) {
-    const uint32_t sequence = first_ + 1 + static_cast<uint32_t>(bit);
+  for (uint32_t bit = kSelective; bit-- > 0;) {
+    const uint32_t sequence = first_ + 1 + bit;
     if (!SerialLess(sequence, next_)) continue;
     Outgoing& frame = frames_[sequence & mask_];
     if ((header.selective >> bit & 1) != 0) {
-      if (frame.sendings == 1 && !frame.arrived) Measure(now_ns - frame.sent_ns);
-      frame.arrived = true;
+      Arrived(&frame, now_ns);
       ++later;
-    } else if (later >= 3 && !frame.arrived && (frame.sendings == 1 || now_ns - frame.sent_ns > smoothed_ns_)) {
-      frame.due = true;
+    } else if (later >= 3 && (frame.sendings == 1 || now_ns - frame.sent_ns > smoothed_ns_)) {
+      Lost(&frame);
     }
   }
-  if (later >= 3 && first_ != next_) {
-    Outgoing& frame = frames_[first_ & mask_];
-    if (frame.sendings == 1 || now_ns - frame.sent_ns > smoothed_ns_) frame.due = true;
-  }
+  Outgoing& frame = frames_[first_ & mask_];
+  if (later >= 3 && (frame.sendings == 1 || now_ns - frame.sent_ns > smoothed_ns_)) Lost(&frame);
 }
 
 void Channel::FindLost(uint64_t now_ns) {
   const uint64_t bound = smoothed_ns_ == 0 ? config_.first_timeout_ns : std::max(10 * smoothed_ns_, timeout_ns_);
   const uint64_t patience = std::min(timeout_ns_ << std::min(backoff_, 10u), bound);
+  if (under_way_ == 0 || now_ns - oldest_ns_ < patience) return;
+  // Of those that an ack can't tell of nothing is known before the first one has come.
+  const uint32_t end = SerialLess(first_ + 1 + kSelective, next_) ? first_ + 1 + kSelective : next_;
   bool any = false;
+  oldest_ns_ = now_ns;
   for (uint32_t sequence = first_; sequence != next_; ++sequence) {
     Outgoing& frame = frames_[sequence & mask_];
-    if (frame.arrived || frame.due || now_ns - frame.sent_ns < patience) continue;
-    frame.due = any = true;
+    if (frame.arrived || frame.due) continue;
+    if (SerialLess(sequence, end) && now_ns - frame.sent_ns >= patience) {
+      Lost(&frame);
+      any = true;
+    } else {
+      oldest_ns_ = std::min(oldest_ns_, frame.sent_ns);
+    }
   }
   if (any) ++backoff_;
 }
@@ -145,8 +169,7 @@ void Channel::FillHeader(uint8_t* frame, uint32_t sequence, uint32_t bytes) cons
   header.destination_incarnation = peer_incarnation_;
   header.sequence = sequence;
   header.ack = expected_;
-  for (uint32_t i = 0; i + 1 < kWindow; ++i)
-    if (early_[(expected_ + 1 + i) % kWindow].full) header.selective |= uint64_t{1} << i;
+  header.selective = selective_;
   header.bytes = bytes;
   std::memcpy(frame, &header, sizeof header);
   SealFrame({frame, sizeof header + bytes});
@@ -156,6 +179,7 @@ void Channel::Transmit(uint32_t sequence, uint64_t now_ns, FrameSink* sink) {
   Outgoing& frame = frames_[sequence & mask_];
   uint8_t* bytes = OutBytes(sequence) - sizeof(FrameHeader);
   FillHeader(bytes, sequence, frame.bytes);
+  if (under_way_++ == 0) oldest_ns_ = now_ns;
   frame.sent_ns = now_ns;
   frame.sendings = static_cast<uint16_t>(std::min(frame.sendings + 1, 0xffff));
   frame.due = false;
@@ -168,13 +192,14 @@ void Channel::Poll(uint64_t now_ns, FrameSink* sink) {
   if (peer_incarnation_ == 0) return;
   if (InForce(Protection::kChannelRetransmit)) {
     FindLost(now_ns);
-    for (uint32_t sequence = first_; sequence != next_; ++sequence) {
+    for (uint32_t sequence = first_; due_ > 0 && sequence != next_; ++sequence) {
       if (!frames_[sequence & mask_].due) continue;
       ++counters_.frames_repeated;
+      --due_;
       Transmit(sequence, now_ns, sink);
     }
   }
-  while (next_ - first_ < peer_window_) {
+  while (next_ - first_ < peer_window_ && under_way_ < kUnderWay) {
     if (next_ == filling_) {
       if (frames_[filling_ & mask_].bytes == 0 || filling_ - first_ + 1 >= config_.send_frames) break;
       ++filling_;
@@ -210,7 +235,7 @@ void Channel::TakeData(uint32_t sequence, std::span<const uint8_t> pieces, Messa
   ack_owed_ = true;
   const uint32_t ahead = sequence - expected_;
   if (InForce(Protection::kChannelSequence)) {
-    if (SerialLess(sequence, expected_) || (ahead < kWindow && early_[sequence % kWindow].full)) {
+    if (SerialLess(sequence, expected_) || (ahead < kWindow && early_bytes_[sequence % kWindow] != 0)) {
       ++counters_.frames_repetitive;
       return;
     }
@@ -219,22 +244,30 @@ void Channel::TakeData(uint32_t sequence, std::span<const uint8_t> pieces, Messa
       return;
     }
     if (ahead > 0) {
-      early_[sequence % kWindow] = {.bytes = static_cast<uint32_t>(pieces.size()), .full = true};
+      early_bytes_[sequence % kWindow] = static_cast<uint32_t>(pieces.size());
+      if (ahead <= kSelective) selective_ |= uint64_t{1} << (ahead - 1);
       std::memcpy(InBytes(sequence), pieces.data(), pieces.size());
       return;
     }
+  } else {
+    expected_ = sequence;
   }
   // Past this frame before the users see it: a user may reset the channel.
-  expected_ = sequence + 1;
+  Advance();
   const uint32_t life = peer_incarnation_;
   Deliver(pieces, handler);
-  while (life == peer_incarnation_ && early_[expected_ % kWindow].full) {
-    Incoming& next = early_[expected_ % kWindow];
-    next.full = false;
-    const std::span<const uint8_t> bytes{InBytes(expected_), next.bytes};
-    ++expected_;
+  while (life == peer_incarnation_ && early_bytes_[expected_ % kWindow] != 0) {
+    const std::span<const uint8_t> bytes{InBytes(expected_), early_bytes_[expected_ % kWindow]};
+    early_bytes_[expected_ % kWindow] = 0;
+    Advance();
     Deliver(bytes, handler);
   }
+}
+
+void Channel::Advance() {
+  ++expected_;
+  selective_ >>= 1;
+  if (early_bytes_[(expected_ + kSelective) % kWindow] != 0) selective_ |= uint64_t{1} << (kSelective - 1);
 }
 
 void Channel::Deliver(std::span<const uint8_t> pieces, MessageHandler* handler) {

@@ -1,10 +1,12 @@
 // The reliable channel between two members, one end of it: messages arrive whole, once and in order, or not at all when
 // the other end has lost its memory (a new incarnation; both users are told by those who told the channel).
 //
-// Frames are numbered; up to 64 are under way. The receiver acknowledges what has come in order (ack) and what has come
-// out of order (64 bits); acks ride on data, or alone when there is none. A frame is sent again when three later ones
-// have come, or when its time is out: round trip plus four deviations, doubled each time, at most ten round trips (the
-// paper's bound). Small messages share a frame; long ones are split. When all frames are in use, Send refuses.
+// Frames are numbered; up to 64 are under way, up to 128 from the first that is missing: those that have come out of
+// order make room for others, so that a link does not fall silent while a lost one is on its way again. The receiver
+// acknowledges what has come in order (ack) and of the next 64 which have come (selective); acks ride on data, or alone
+// when there is none. A frame is sent again when three later ones have come, or when its time is out: round trip plus
+// four deviations, doubled each time, at most ten round trips (the paper's bound). Small messages share a frame; long
+// ones are split. When all frames are in use, Send refuses.
 //
 // All memory is taken by the constructor. One thread; no clock but the `now_ns` of the caller.
 #pragma once
@@ -22,7 +24,7 @@ namespace nf::proto {
 
 struct ChannelConfig {
   uint32_t frame_bytes = 1472;  // With its header.
-  uint32_t send_frames = 256;   // Power of two, at least 64.
+  uint32_t send_frames = 256;   // That wait or are under way. Power of two, at least 64.
   uint32_t max_message_bytes = 64 * 1024;
   uint64_t first_timeout_ns = 1'000'000;  // Until a round trip was measured.
   uint64_t min_timeout_ns = 20'000;
@@ -57,7 +59,9 @@ class FrameSink {
 
 class Channel {
  public:
-  static constexpr uint32_t kWindow = 64;
+  static constexpr uint32_t kWindow = 128;    // Frames from the first missing on that a receiver takes.
+  static constexpr uint32_t kUnderWay = 64;   // Neither known to have come nor to be lost.
+  static constexpr uint32_t kSelective = 64;  // Frames behind the first missing that an ack tells of.
   // Close to the wrap, so that every run goes over it.
   static constexpr uint32_t kFirstSequence = 0xffffffe0;
 
@@ -86,10 +90,6 @@ class Channel {
     bool arrived;
     bool due;  // Lost for all that is known.
   };
-  struct Incoming {
-    uint32_t bytes;
-    bool full;
-  };
   uint32_t piece_room() const { return config_.frame_bytes - static_cast<uint32_t>(sizeof(FrameHeader)); }
   uint8_t* OutBytes(uint32_t sequence) {
     return out_bytes_.get() + size_t{sequence & mask_} * config_.frame_bytes + sizeof(FrameHeader);
@@ -99,10 +99,13 @@ class Channel {
   void Append(std::span<const uint8_t> piece, uint8_t flags);
   void TakeAck(const FrameHeader& header, uint64_t now_ns);
   void Measure(uint64_t round_trip_ns);
+  void Arrived(Outgoing* frame, uint64_t now_ns);
+  void Lost(Outgoing* frame);
   void FindLost(uint64_t now_ns);
   void Transmit(uint32_t sequence, uint64_t now_ns, FrameSink* sink);
   void FillHeader(uint8_t* frame, uint32_t sequence, uint32_t bytes) const;
   void TakeData(uint32_t sequence, std::span<const uint8_t> pieces, MessageHandler* handler);
+  void Advance();
   void Deliver(std::span<const uint8_t> pieces, MessageHandler* handler);
 
   ChannelConfig config_;
@@ -119,13 +122,17 @@ class Channel {
   uint32_t next_ = kFirstSequence;
   uint32_t filling_ = kFirstSequence;
   uint32_t peer_window_ = kWindow;
+  uint32_t under_way_ = 0;
+  uint32_t due_ = 0;
+  uint64_t oldest_ns_ = 0;  // Nothing under way was sent before.
   uint64_t smoothed_ns_ = 0;
   uint64_t deviation_ns_ = 0;
   uint64_t timeout_ns_ = 0;
   uint32_t backoff_ = 0;
 
   // Receiving.
-  std::array<Incoming, kWindow> early_{};
+  std::array<uint32_t, kWindow> early_bytes_{};  // Of frames that have come before expected_; 0: has not come.
+  uint64_t selective_ = 0;                       // Bit i: frame expected_ + 1 + i has come.
   std::unique_ptr<uint8_t[]> in_bytes_;
   uint32_t expected_ = kFirstSequence;
   bool ack_owed_ = false;

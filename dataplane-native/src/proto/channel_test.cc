@@ -32,7 +32,7 @@ std::span<const uint8_t> BytesOf(const std::string& text) {
 }
 
 struct Pair {
-  Pair() {
+  explicit Pair(const ChannelConfig& config = kConfig) : a{1, 2, config}, b{2, 1, config} {
     a.Reset(10, 20);
     b.Reset(20, 10);
   }
@@ -48,8 +48,7 @@ struct Pair {
       Deliver(&a, &to_a, &at_a, now_ns);
     } while (!(a.idle() && b.idle()));
   }
-  Channel a{1, 2, kConfig};
-  Channel b{2, 1, kConfig};
+  Channel a, b;
   Wire to_a, to_b;
   Inbox at_a, at_b;
 };
@@ -108,6 +107,53 @@ TEST(ChannelTest, AFrameThatIsLostComesAgainAfterThreeLaterOnes) {
   EXPECT_EQ(pair.to_b.frames.size(), 1u);
   pair.Deliver(&pair.b, &pair.to_b, &pair.at_b, 300);
   EXPECT_EQ(pair.at_b.messages, (std::vector<std::string>{"0", "1", "2", "3", "4"}));
+}
+
+// A link falls silent for a round trip otherwise, each time that a frame is lost.
+TEST(ChannelTest, OthersGoOnWhileALostFrameIsOnItsWayAgain) {
+  ChannelConfig config = kConfig;
+  config.send_frames = 256;
+  Pair pair(config);
+  const std::string text(200, 'x');  // One in a frame.
+  for (int i = 0; i < 200; ++i) EXPECT_TRUE(pair.a.Send(BytesOf(text)));
+  pair.a.Poll(0, &pair.to_b);
+  ASSERT_EQ(pair.to_b.frames.size(), Channel::kUnderWay);
+  pair.to_b.frames.erase(pair.to_b.frames.begin());
+  pair.Deliver(&pair.b, &pair.to_b, &pair.at_b, 100);
+  pair.b.Poll(100, &pair.to_a);
+  pair.Deliver(&pair.a, &pair.to_a, &pair.at_a, 200);
+  pair.a.Poll(200, &pair.to_b);
+  EXPECT_EQ(pair.to_b.frames.size(), Channel::kUnderWay);
+  EXPECT_EQ(pair.a.counters().frames_repeated, 1u);
+  // The lost one is the last to come; nothing of what came before needs to be sent again, however late it is.
+  const Bytes lost = std::exchange(pair.to_b.frames.front(), {});
+  pair.to_b.frames.erase(pair.to_b.frames.begin());
+  pair.Deliver(&pair.b, &pair.to_b, &pair.at_b, 300);
+  EXPECT_TRUE(pair.at_b.messages.empty());
+  pair.b.Receive(lost, 300, &pair.at_b);
+  EXPECT_EQ(pair.at_b.messages.size(), 2 * Channel::kUnderWay - 1);
+}
+
+TEST(ChannelTest, WhatAnAckCannotTellOfWaitsForTheFirst) {
+  ChannelConfig config = kConfig;
+  config.send_frames = 256;
+  Pair pair(config);
+  const std::string text(200, 'x');
+  for (int i = 0; i < 200; ++i) EXPECT_TRUE(pair.a.Send(BytesOf(text)));
+  // Of each turn's frames only the first of all is lost, time and again.
+  for (uint64_t now_ns = 0; now_ns <= 200; now_ns += 100) {
+    pair.a.Poll(now_ns, &pair.to_b);
+    if (!pair.to_b.frames.empty()) pair.to_b.frames.erase(pair.to_b.frames.begin());
+    pair.Deliver(&pair.b, &pair.to_b, &pair.at_b, now_ns);
+    pair.b.Poll(now_ns, &pair.to_a);
+    pair.Deliver(&pair.a, &pair.to_a, &pair.at_a, now_ns);
+  }
+  const uint64_t sent = pair.a.counters().frames_sent;
+  pair.a.Poll(10'000'000, &pair.to_b);  // Everything is overdue.
+  EXPECT_EQ(pair.to_b.frames.size(), 1u);
+  EXPECT_EQ(pair.a.counters().frames_sent, sent + 1);
+  pair.Deliver(&pair.b, &pair.to_b, &pair.at_b, 10'000'000);
+  EXPECT_EQ(pair.at_b.messages.size(), Channel::kWindow - 1);
 }
 
 TEST(ChannelTest, TheLastFrameComesAgainAfterATimeOut) {

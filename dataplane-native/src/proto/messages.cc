@@ -26,17 +26,6 @@ uint32_t RecordBytes(MessageType type) {
   }
 }
 
-std::optional<Message::State> Message::NextState() {
-  if (body_.size() < sizeof(StateRecord)) return std::nullopt;
-  State state;
-  std::memcpy(&state.record, body_.data(), sizeof state.record);
-  body_ = body_.subspan(sizeof state.record);
-  if (state.record.bytes > body_.size()) return std::nullopt;
-  state.bytes = body_.first(state.record.bytes);
-  body_ = body_.subspan(state.record.bytes);
-  return state;
-}
-
 std::optional<Message> DecodeMessage(std::span<const uint8_t> bytes) {
   Message message;
   if (bytes.size() < sizeof message.header_) return std::nullopt;

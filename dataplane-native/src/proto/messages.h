@@ -130,6 +130,17 @@ class Message {
   std::span<const uint8_t> body_;
 };
 
+inline std::optional<Message::State> Message::NextState() {
+  if (body_.size() < sizeof(StateRecord)) return std::nullopt;
+  State state;
+  std::memcpy(&state.record, body_.data(), sizeof state.record);
+  body_ = body_.subspan(sizeof state.record);
+  if (state.record.bytes > body_.size()) return std::nullopt;
+  state.bytes = body_.first(state.record.bytes);
+  body_ = body_.subspan(state.record.bytes);
+  return state;
+}
+
 // Nothing unless type, count and all lengths are right and what must be zero is zero.
 std::optional<Message> DecodeMessage(std::span<const uint8_t> bytes);
 
