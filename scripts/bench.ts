@@ -19,6 +19,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   engine: "What do a call, an instance, compilation, a trap and the watchdog cost?",
   swap: "How long do packets wait when an NF is replaced by another version, and does one get lost?",
   flow_table: "Which table finds the flow of a packet: ours or DPDK's rte_hash?",
+  messages: "What do reliable messages cost, and how much of a lossy link do they use?",
   memory: "How many flows does a GiB hold?",
 };
 const USAGE = `npm run bench -- <name> [<name>…] [--json] [--quick] [--case <text>] [--write]

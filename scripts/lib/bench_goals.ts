@@ -20,6 +20,8 @@ export const GOALS: readonly Goal[] = [
   { name: "engine", cases: /^watchdog's thread, calls run$/, metric: "cpu", atMost: 5 },
   { name: "engine", cases: /^runaway call until it is stopped$/, metric: "cpu_time", atMost: 1000 },
   { name: "memory", cases: /^1 NFs of 64-byte states, /, metric: "flows_per_gib", atLeast: 4e6 },
+  { name: "messages", cases: /, 64 bytes, (32|512) a turn$/, metric: "rate", atLeast: 10 },
+  { name: "messages", cases: /, 1 % lost$/, metric: "goodput", atLeast: 90 },
   { name: "swap", cases: /./, metric: "pause", atMost: 1000 },
   { name: "swap", cases: /./, metric: "packets_dropped", of: "max", atMost: 0 },
 ];
