@@ -8,8 +8,7 @@ Refusal RuntimeMachine::Start(uint32_t index, uint16_t target, uint32_t operatio
   Actor& a = actors_[index];
   if (a.state == ActorState::kFree) return Refusal::kNoFlow;
   if (a.state != ActorState::kActive) return Refusal::kBusy;
-  if (target == config_.id || target == kVswitch || target >= members_.size() || members_[target] == 0)
-    return Refusal::kNoMember;
+  if (!IsTarget(target)) return Refusal::kNoMember;
   const uint32_t m = migrations_.New(a.entry, a.epoch);
   if (m == kNone) return Refusal::kBusy;
   a.state = ActorState::kMoving;
@@ -63,8 +62,10 @@ void RuntimeMachine::EndMigration(uint32_t m, bool moved) {
 
 // The attempt is over and the flow stays.
 void RuntimeMachine::GoOn(uint32_t m) {
-  Actor& a = actors_[migrations_[m].actor];
-  a.state = ActorState::kActive;
+  const uint32_t index = migrations_[m].actor;
+  const bool was_final = actors_[index].state == ActorState::kFinal;
+  actors_[index].state = ActorState::kActive;
+  if (was_final) host_->Resume(index);
   EndMigration(m, false);
 }
 

@@ -19,8 +19,7 @@ RuntimeMachine::Operation* RuntimeMachine::NewOperation(uint32_t id) {
 }
 
 bool RuntimeMachine::Move(uint32_t id, uint16_t target, uint32_t flows) {
-  if (target == config_.id || target == kVswitch || target >= members_.size() || members_[target] == 0) return false;
-  Operation* operation = NewOperation(id);
+  Operation* operation = IsTarget(target) ? NewOperation(id) : nullptr;
   if (operation == nullptr) return false;
   operation->left = flows;
   operation->targets.push_back(target);
@@ -35,6 +34,16 @@ bool RuntimeMachine::MoveOne(uint32_t id, uint16_t target, uint32_t actor, uint6
   operation->under_way = 1;
   const Refusal reason = Start(actor, target, slot, now_ns);
   if (reason != Refusal::kNo) OperationStep(slot, false, reason);
+  return true;
+}
+
+bool RuntimeMachine::MoveThese(uint32_t id, uint16_t target, std::span<const uint32_t> actors) {
+  Operation* operation = IsTarget(target) ? NewOperation(id) : nullptr;
+  if (operation == nullptr) return false;
+  operation->left = static_cast<uint32_t>(actors.size());
+  operation->has_chosen = true;
+  operation->chosen = actors;
+  operation->targets.push_back(target);
   return true;
 }
 
@@ -70,12 +79,19 @@ void RuntimeMachine::OperationStep(uint32_t slot, bool moved, Refusal reason) {
 // when nothing is left, or a whole round has moved nothing and was refused for good; flows that are busy get another.
 void RuntimeMachine::RunOperation(uint32_t slot, uint64_t now_ns) {
   Operation& operation = operations_[slot];
-  const auto size = static_cast<uint32_t>(actors_.size());
+  const auto size = static_cast<uint32_t>(operation.has_chosen ? operation.chosen.size() : actors_.size());
   while (operation.looked_at < size && !migrations_.full() && (operation.draining || operation.left > 0)) {
-    const uint32_t index = operation.cursor;
-    operation.cursor = index + 1 < size ? index + 1 : 0;
+    const uint32_t place = operation.cursor;
+    operation.cursor = place + 1 < size ? place + 1 : 0;
     ++operation.looked_at;
-    if (actors_[index].state != ActorState::kActive) continue;
+    const uint32_t index = operation.has_chosen ? operation.chosen[place] : place;
+    if (operation.has_chosen && index >= actors_.size()) {
+      --operation.left;
+      ++operation.under_way;
+      OperationStep(slot, false, Refusal::kNoFlow);
+      continue;
+    }
+    if (!operation.has_chosen && actors_[index].state != ActorState::kActive) continue;
     const uint16_t target = operation.targets[operation.next_target++ % operation.targets.size()];
     if (!operation.draining) --operation.left;
     ++operation.under_way;

@@ -64,7 +64,7 @@ uint32_t RuntimeMachine::NewActor(uint32_t entry, const FlowKey& key) {
   return index;
 }
 
-void RuntimeMachine::DropAllHeld(uint32_t index) {
+void RuntimeMachine::DropHeldOf(uint32_t index) {
   HeldPacket held;
   while (held_.Pop(&actors_[index].held, &held)) {
     ++counters_.dropped[static_cast<size_t>(PacketDrop::kAbandoned)];
@@ -72,10 +72,15 @@ void RuntimeMachine::DropAllHeld(uint32_t index) {
   }
 }
 
+void RuntimeMachine::DropAllHeld() {
+  for (uint32_t i = 0; i < actors_.size() && held_.held() != 0; ++i)
+    if (actors_[i].state == ActorState::kAwaiting) DropHeldOf(i);
+}
+
 // Stamps of the owner that this was are over from now on.
 void RuntimeMachine::FreeActor(uint32_t index) {
   Actor& a = actors_[index];
-  DropAllHeld(index);
+  DropHeldOf(index);
   actor_timers_.Disarm(index);
   if (a.state != ActorState::kAwaiting) {
     host_->FreeState(index);

@@ -84,7 +84,9 @@ class RuntimeHost {
   virtual uint32_t WriteState(uint32_t actor, std::span<uint8_t> out) = 0;
   // False: not a state that this chain can take; nothing was changed.
   virtual bool InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) = 0;
-  // The actor ends here; the flow may live elsewhere.
+  // The state that was written isn't final any more: the flow goes on here.
+  virtual void Resume(uint32_t actor) = 0;
+  // The actor ends here; the flow may live elsewhere (then its state is kFinal).
   virtual void FreeState(uint32_t actor) = 0;
   // To V, behind all output so far: what the chain still keeps back for its flow leaves first.
   virtual void SendMarker(const Marker& marker) = 0;
@@ -153,9 +155,13 @@ class RuntimeMachine {
   // Moves `flows` flows, whichever; ends through OperationEnded. False: unknown target, or too many operations.
   bool Move(uint32_t operation, uint16_t target, uint32_t flows);
   bool MoveOne(uint32_t operation, uint16_t target, uint32_t actor, uint64_t now_ns);
+  // The flows of these actors (kNone counts as failed: no_flow), which stay where they are until the operation ends.
+  bool MoveThese(uint32_t operation, uint16_t target, std::span<const uint32_t> actors);
   // No new flows, and all that are here go to the targets in turn.
   bool Drain(uint32_t operation, std::span<const uint16_t> targets);
   void Undrain() { SetDraining(false); }
+  // The end: nothing is held any more.
+  void DropAllHeld();
 
   const Actor& actor(uint32_t index) const { return actors_[index]; }
   uint32_t handle(uint32_t index) const { return MakeHandle(actors_[index].generation, index); }
@@ -178,6 +184,8 @@ class RuntimeMachine {
     bool used = false;
     bool draining = false;
     uint32_t id = 0;
+    bool has_chosen = false;
+    std::span<const uint32_t> chosen;
     uint32_t left = 0;  // To be started.
     uint32_t under_way = 0;
     uint32_t cursor = 0;     // Next actor to look at.
@@ -195,7 +203,7 @@ class RuntimeMachine {
   uint32_t NewActor(uint32_t entry, const FlowKey& key);
   void FreeActor(uint32_t index);
   void Supersede(uint32_t index);
-  void DropAllHeld(uint32_t index);
+  void DropHeldOf(uint32_t index);
   PacketOutcome Drop(PacketDrop reason);
   PacketOutcome OpenByPacket(const PacketHeader& header, const FlowKey& key);
   PacketOutcome Accept(uint32_t index, const PacketHeader& header);
@@ -238,6 +246,9 @@ class RuntimeMachine {
 
   // operations.cc
   Operation* NewOperation(uint32_t id);
+  bool IsTarget(uint16_t id) const {
+    return id != config_.id && id != kVswitch && id < members_.size() && members_[id] != 0;
+  }
   void RunOperation(uint32_t slot, uint64_t now_ns);
   void OperationStep(uint32_t slot, bool moved, Refusal reason);
   void SetDraining(bool on);

@@ -24,6 +24,8 @@ static_assert(sizeof(Stamp) == 16);
 inline constexpr uint8_t kDirection = 1;  // Set: towards the initiator.
 inline constexpr uint8_t kMayOpen = 2;    // V knows of no actor: who has none opens one.
 inline constexpr uint8_t kStateLost = 4;  // The flow had a state, which is lost.
+inline constexpr uint8_t kLearn = 8;      // On the way out: by this packet's tuple reversed the responder answers.
+inline constexpr uint8_t kByAlias = 16;   // It came by what V has learnt so.
 
 struct PacketHeader {
   Stamp stamp;
@@ -50,7 +52,10 @@ enum class MarkerType : uint8_t {
   kClose,    // The flow ends, if `sequence` was the last.
   kGone,     // A packet or probe with `sequence` came, but there is no such flow here.
   kNoRoom,   // A packet with `sequence` would have opened a flow, but there is no room.
+  // V to a runtime.
+  kAliasConflict,  // What the flow of `epoch` taught V belongs to another flow: end it.
 };
+inline constexpr MarkerType kLastMarkerType = MarkerType::kAliasConflict;
 
 struct Marker {
   MarkerType type;
@@ -82,7 +87,7 @@ inline std::optional<Marker> DecodeMarker(std::span<const uint8_t> bytes) {
   std::memcpy(&datagram, bytes.data(), sizeof datagram);
   const auto& marker = datagram.marker;
   if (datagram.checksum != Crc32c(bytes.first(sizeof marker))) return std::nullopt;
-  if (marker.type < MarkerType::kSwitched || marker.type > MarkerType::kNoRoom) return std::nullopt;
+  if (marker.type < MarkerType::kSwitched || marker.type > kLastMarkerType) return std::nullopt;
   if (marker.zero[0] | marker.zero[1] | marker.zero[2]) return std::nullopt;
   return marker;
 }

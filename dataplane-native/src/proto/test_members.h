@@ -69,6 +69,7 @@ struct TestRuntime final : RuntimeHost {
     state[actor].assign(bytes.begin(), bytes.end());
     return true;
   }
+  void Resume(uint32_t) override {}
   void FreeState(uint32_t actor) override { state[actor] = "freed"; }
   void SendMarker(const Marker& marker) override { to_vswitch.push_back({true, marker, 0, {}}); }
   void OperationEnded(uint32_t operation, const OperationResult& result) override { ended[operation] = result; }

@@ -40,14 +40,14 @@ uint32_t VswitchMachine::Open(const FlowKey& key, uint16_t runtime, uint64_t now
   free_ = e.next_free;
   ++used_;
   ++counters_.opened;
-  e = {.owner = RefOf(runtime),
+  e = {.key = key,
+       .owner = RefOf(runtime),
        .epoch = NextEpoch(e.epoch),
        .next_sequence = config_.first_sequence,
        .used = true,
        .may_open = true,
        .released = Position(config_.first_sequence - 1, 0xff),
-       .stamped_ns = now_ns,
-       .key = key};
+       .stamped_ns = now_ns};
   return index;
 }
 
@@ -174,6 +174,13 @@ void VswitchMachine::DropHeld(RouteEntry* e, GateDrop reason) {
   while (held_.Pop(&e->held, &held)) {
     CountDrop(reason);
     host_->DropHeld(held.packet, held.header, reason);
+  }
+}
+
+void VswitchMachine::DropAllHeld() {
+  for (RouteEntry& e : entries_) {
+    if (held_.held() == 0) return;
+    DropHeld(&e, GateDrop::kOwnerChanged);
   }
 }
 

@@ -5,6 +5,7 @@
 // I/O, no clock, no allocation after the constructor. One thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -77,11 +78,13 @@ struct VswitchCounters {
   uint64_t dropped[static_cast<size_t>(GateDrop::kCount)] = {};
 };
 
-struct RouteEntry {
-  // What every packet needs.
+// Three cache lines: what finds the flow and its owner, what every packet changes, what migrations need.
+struct alignas(64) RouteEntry {
+  FlowKey key{};
   MemberRef owner;
   uint32_t handle = kNoHandle;
   uint32_t epoch = 0;
+
   uint32_t next_sequence = 0;
   uint32_t previous_epoch = 0;
   uint32_t switch_sequence = 0;
@@ -94,18 +97,18 @@ struct RouteEntry {
   bool lost = false;         // The next owner starts without the state that was.
   bool ever_opened = false;  // Some runtime has had a state.
   uint64_t released = 0;     // Position of the last output that left.
-  // What migrations need.
-  MemberRef previous;
+  uint64_t stamped_ns = 0;
+  uint32_t next_free = kNone;
+
+  alignas(64) MemberRef previous;
   uint32_t previous_handle = kNoHandle;
   uint32_t attempt = 0;
   uint32_t cancelled_attempt = 0;
   bool has_cancelled = false;
   HeldList held;
-  uint64_t stamped_ns = 0;
   TimerLink timer;  // While draining.
-  uint32_t next_free = kNone;
-  FlowKey key{};
 };
+static_assert(sizeof(RouteEntry) == 192 && offsetof(RouteEntry, next_sequence) == 64);
 
 class VswitchMachine {
  public:
@@ -134,6 +137,9 @@ class VswitchMachine {
   // Whether new flows may be placed there.
   bool accepts(uint16_t id) const { return alive(id) && !members_[id].draining; }
   const RouteEntry& entry(uint32_t index) const { return entries_[index]; }
+  // The end: nothing is held any more.
+  void DropAllHeld();
+
   uint32_t entries_used() const { return used_; }
   uint32_t held() const { return held_.held(); }
   const VswitchCounters& counters() const { return counters_; }

@@ -38,6 +38,7 @@ class SimRuntime final : public proto::RuntimeHost, public proto::MessageHandler
   void DropHeld(proto::PacketRef packet, const proto::PacketHeader& header, proto::PacketDrop reason) override;
   uint32_t WriteState(uint32_t actor, std::span<uint8_t> out) override;
   bool InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) override;
+  void Resume(uint32_t) override {}
   void FreeState(uint32_t actor) override;
   void SendMarker(const proto::Marker& marker) override;
   void OperationEnded(uint32_t operation, const proto::OperationResult& result) override;
