@@ -1,4 +1,5 @@
 // What an NF imports: `import { NetworkFunction, Packet, Verdict } from "@nfactor/sdk";` The README lists it all.
+export { Address, parseAddress } from "./address";
 export { CloseReason, LogLevel, Side, Verdict } from "./abi";
 export { Bytes } from "./bytes";
 export { addDeltaAt, addUdpDeltaAt, checksumDelta, checksumDeltas } from "./checksum";
