@@ -32,6 +32,17 @@ rules:
   - { action: allow, protocol: tcp, from: "fd77::/64", ports: 80 }
 `;
 const NAT = "addresses: [198.51.100.1]\n";
+const BALANCER = `tableSize: 1009
+services:
+  - { addresses: [192.0.2.10, 192.0.2.11, 192.0.2.12], protocol: tcp, port: 80, backends: [{ address: 192.0.2.10 }, { address: 203.0.113.5, port: 8080, weight: 2 }] }
+  - { addresses: [192.0.2.13], protocol: tcp, port: 80, backends: [{ address: 192.0.2.13 }] }
+  - { addresses: [192.0.2.14], protocol: tcp, port: 80, backends: [{ address: 192.0.2.15, healthy: false }] }
+  - { addresses: [192.0.2.10, 192.0.2.15], protocol: udp, port: 53, backends: [{ address: 192.0.2.10 }, { address: 192.0.2.15 }] }
+  - { addresses: [192.0.2.11, 192.0.2.12], protocol: udp, port: 9000, backends: [{ address: 203.0.113.6, port: 9001 }] }
+  - { addresses: ["fd77::c8", "fd77::2"], protocol: tcp, port: 80, backends: [{ address: "fd77::c8" }, { address: "fd99::1", port: 81 }] }
+  - { addresses: ["fd77::c9"], protocol: udp, port: 9000, backends: [{ address: "fd99::2", port: 9001 }] }
+  - { addresses: ["fd77::c9", "fd77::ca"], protocol: udp, port: 53, backends: [{ address: "fd77::c9" }, { address: "fd99::3", weight: 0 }] }
+`;
 const RATE = "packetsPerSecond: 100\nburst: 3\n";
 
 interface Case {
@@ -40,12 +51,13 @@ interface Case {
   on: string[];
 }
 const all = Object.keys(captures);
-const configs: Record<string, string> = { firewall: FIREWALL, nat44: NAT, rate_limiter: RATE };
+const configs: Record<string, string> = { firewall: FIREWALL, load_balancer: BALANCER, nat44: NAT, rate_limiter: RATE };
 const chain = (...nfs: string[]): string[] => [
   "--chain",
   nfs.join(","),
   ...nfs.filter((nf) => nf in configs).flatMap((nf) => ["--nf-config", `${nf}=${join(folder, `${nf}.yaml`)}`]),
   ...(nfs.includes("nat44") ? ["--grant", "nat44", "--lease", "nat44=200"] : []),
+  ...(nfs.includes("load_balancer") ? ["--grant", "load_balancer"] : []),
   ...CLIENTS,
 ];
 const cases: Case[] = [
@@ -54,11 +66,13 @@ const cases: Case[] = [
   { title: "http_parser", args: chain("http_parser"), on: all },
   { title: "rate_limiter", args: chain("rate_limiter"), on: ["generated"] },
   { title: "nat44", args: chain("nat44"), on: all },
+  { title: "load_balancer", args: chain("load_balancer"), on: all },
   { title: "monitor, firewall and HTTP", args: chain("flow_monitor", "firewall", "http_parser"), on: all },
   { title: "firewall and NAT, few flows", args: [...chain("firewall", "nat44"), "--max-flows", "64"], on: ["generated", "damaged"] },
+  { title: "firewall, NAT and load balancer", args: chain("firewall", "nat44", "load_balancer"), on: all },
   {
     title: "all of them, non-IP dropped",
-    args: [...chain("flow_monitor", "rate_limiter", "firewall", "http_parser", "nat44"), "--non-ip", "drop", "--seed", "7"],
+    args: [...chain("flow_monitor", "rate_limiter", "firewall", "http_parser", "nat44", "load_balancer"), "--non-ip", "drop", "--seed", "7"],
     on: all,
   },
 ];
