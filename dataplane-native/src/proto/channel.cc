@@ -226,21 +226,22 @@ void Channel::Receive(std::span<const uint8_t> bytes, uint64_t now_ns, MessageHa
     ++counters_.frames_refused;
     return;
   }
+  const bool has_data = header->flags & kFrameHasData;
+  if (InForce(Protection::kChannelSequence) && has_data && !SerialLess(header->sequence, expected_ + kWindow)) {
+    ++counters_.frames_refused;
+    return;
+  }
   ++counters_.frames_received;
   TakeAck(*header, now_ns);
-  if (header->flags & kFrameHasData) TakeData(header->sequence, bytes.subspan(sizeof *header), handler);
+  if (has_data) TakeData(header->sequence, bytes.subspan(sizeof *header), handler);
 }
 
 void Channel::TakeData(uint32_t sequence, std::span<const uint8_t> pieces, MessageHandler* handler) {
   ack_owed_ = true;
   const uint32_t ahead = sequence - expected_;
   if (InForce(Protection::kChannelSequence)) {
-    if (SerialLess(sequence, expected_) || (ahead < kWindow && early_bytes_[sequence % kWindow] != 0)) {
+    if (SerialLess(sequence, expected_) || (ahead > 0 && early_bytes_[sequence % kWindow] != 0)) {
       ++counters_.frames_repetitive;
-      return;
-    }
-    if (ahead >= kWindow) {
-      ++counters_.frames_refused;
       return;
     }
     if (ahead > 0) {

@@ -5,7 +5,10 @@ namespace {
 
 bool ZeroesAreZero(const Message& message) {
   for (uint32_t i = 0; i < message.count(); ++i) {
-    if (message.type() == MessageType::kOpen && message.At<OpenRecord>(i).zero != 0) return false;
+    if (message.type() == MessageType::kOpen) {
+      const auto open = message.At<OpenRecord>(i);
+      if ((open.zero | open.key.zero_0 | open.key.zero_1) != 0) return false;
+    }
     if (message.type() == MessageType::kRoute && message.At<RouteRecord>(i).target.zero != 0) return false;
   }
   return true;

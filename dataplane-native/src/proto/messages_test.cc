@@ -106,6 +106,10 @@ TEST(MessagesTest, NoRecordsUnknownTypesAndStrayBitsAreRefused) {
   Bytes route = MessageOf<RouteRecord>(MessageType::kRoute, {{}});
   route[sizeof(MessageHeader) + offsetof(RouteRecord, target) + 2] = 1;
   EXPECT_FALSE(Decodes(route));
+  // A key with stray bits would be found by no packet.
+  Bytes open = MessageOf<OpenRecord>(MessageType::kOpen, {{}});
+  open[sizeof(MessageHeader) + offsetof(OpenRecord, key) + offsetof(FlowKey, zero_1)] = 1;
+  EXPECT_FALSE(Decodes(open));
 }
 
 TEST(MessagesTest, AStateThatClaimsMoreBytesThanThereAreIsRefused) {

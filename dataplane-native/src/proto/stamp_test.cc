@@ -33,11 +33,6 @@ TEST(MarkerTest, AnUnknownTypeIsRefusedThoughItsChecksumIsRight) {
   EXPECT_FALSE(DecodeMarker(BytesOf(EncodeMarker(MakeMarker(static_cast<MarkerType>(200), {}, 0)))));
 }
 
-TEST(Crc32cTest, IsTheOneOfRfc3720) {
-  const uint8_t text[] = {'1', '2', '3', '4', '5', '6', '7', '8', '9'};
-  EXPECT_EQ(Crc32c(text), 0xe3069283u);
-}
-
 TEST(PositionTest, OrdersBySequenceThenPartOverTheWrap) {
   const auto before = [](uint64_t a, uint64_t b) { return static_cast<int64_t>(a - b) < 0; };
   EXPECT_TRUE(before(Position(1, 255), Position(2, 0)));
