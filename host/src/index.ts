@@ -4,6 +4,7 @@ export { type HostConfig, CONFIG_FILE, defaultConfig, parseHostConfig, readHostC
 export { loadAddon, startAddon } from "./dataplane/addon.ts";
 export type * from "./dataplane/native_types.ts";
 export { nfSpec, runtimeSpec } from "./dataplane/runtime_spec.ts";
+export { Runtimes } from "./dataplane/runtimes.ts";
 export { prepareChain } from "./nf/chain.ts";
 export { compileNf } from "./nf/compile.ts";
 export { type PreparedNf } from "./nf/prepare.ts";

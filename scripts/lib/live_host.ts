@@ -6,6 +6,7 @@ import { type ChildProcess, execFile } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunResult } from "../../host/src/result/run_result.ts";
+import { ControlClient } from "../../host/src/rpc/client.ts";
 import type { Result } from "../../host/src/rpc/protocol.ts";
 import type { NetworkLab } from "./network_lab.ts";
 
@@ -96,6 +97,21 @@ export class LiveHost {
 
   flows(...match: string[]): Promise<Result<"flows">> {
     return nfactorJson(["flows", ...match, "--host", this.name], { env: this.#env });
+  }
+
+  /** Any command to this host, whatever its exit code; its output without --json unless that is asked for. */
+  run(command: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    return nfactor([...command.split(" "), ...args, "--host", this.name], { env: this.#env });
+  }
+
+  /** Any command to this host with --json. */
+  json<T>(command: string, ...args: string[]): Promise<T> {
+    return nfactorJson<T>([...command.split(" "), ...args, "--host", this.name], { env: this.#env });
+  }
+
+  /** A connection of its own to the control socket, for what a process each would be too slow for. */
+  connect(): Promise<ControlClient> {
+    return ControlClient.connect(join(this.#env["XDG_RUNTIME_DIR"]!, `nfactor-${process.getuid!()}`, `${this.name}.sock`));
   }
 
   swap(entry: string, nf: string, ...more: string[]): Promise<Result<"swap">> {

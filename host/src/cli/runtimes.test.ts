@@ -38,11 +38,11 @@ test("runtimes: a table, or one object", async () => {
       .split("\n")
       .map((line) => line.trim().split(/ {2,}/).slice(0, 4)),
   ).toEqual([
-    ["runtime", "lcore", "state", "flows"],
-    ["vswitch", "0", "3", "0 %"],
-    ["1", "0", "running", "3"],
-    ["2", "0", "running", "0"],
-    ["3", "0", "running", "0"],
+    ["runtime", "state", "flows", "load"],
+    ["vswitch", "3", "0 %", "0"],
+    ["1", "running", "3", "0 %"],
+    ["2", "running", "0", "0 %"],
+    ["3", "running", "0", "0 %"],
   ]);
   const { seconds, runtimes } = runtimesResultSchema.parse(JSON.parse((await cli.run("runtimes", "--json")).stdout));
   expect(seconds).toBeGreaterThan(0);

@@ -28,21 +28,26 @@ export function ratesOf(now: RuntimesSample, before: RuntimesSample): (RuntimeJs
 
 export const nameOf = (runtime: number): string => (runtime === 0 ? "vswitch" : String(runtime));
 
+/** The columns that matter most come first: a view that is too narrow cuts the others off. */
+const COLUMNS: readonly (readonly [name: string, cell: (row: RuntimeJson & RuntimeRates) => string])[] = [
+  ["runtime", ({ runtime }) => nameOf(runtime)],
+  ["state", ({ state }) => (state === "vswitch" ? "" : state)],
+  ["flows", ({ flows }) => count(flows)],
+  ["load", ({ load }) => `${(100 * load).toFixed(0)} %`],
+  ["in/s", ({ received_pps }) => si(received_pps).trimEnd()],
+  ["out/s", ({ sent_pps }) => si(sent_pps).trimEnd()],
+  ["under way", ({ runtime, under_way }) => (runtime === 0 ? "" : count(under_way))],
+  ["moved in", ({ runtime, moved_in }) => (runtime === 0 ? "" : count(moved_in))],
+  ["moved out", ({ runtime, moved_out }) => (runtime === 0 ? "" : count(moved_out))],
+  ["queue", ({ queued }) => count(queued)],
+  ["drops", ({ dropped }) => count(dropped)],
+  ["lcore", ({ lcore }) => String(lcore)],
+];
+
 export function runtimesTable(rows: readonly (RuntimeJson & RuntimeRates)[]): string {
-  const head = ["runtime", "lcore", "state", "flows", "load", "in/s", "out/s", "drops", "moved in", "moved out", "under way", "queue"];
-  const lines = rows.map((row) => [
-    nameOf(row.runtime),
-    String(row.lcore),
-    row.state === "vswitch" ? "" : row.state,
-    count(row.flows),
-    `${(100 * row.load).toFixed(0)} %`,
-    si(row.received_pps).trimEnd(),
-    si(row.sent_pps).trimEnd(),
-    count(row.dropped),
-    ...(row.runtime === 0 ? ["", "", ""] : [count(row.moved_in), count(row.moved_out), count(row.under_way)]),
-    count(row.queued),
-  ]);
-  return table([head, ...lines], [1, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  const lines = rows.map((row) => COLUMNS.map(([, cell]) => cell(row)));
+  const right = COLUMNS.map((_, i) => i).filter((i) => i > 1);
+  return table([COLUMNS.map(([name]) => name), ...lines], right);
 }
 
 /** At the end of a run: who has done what. */

@@ -60,10 +60,10 @@ test("with several runtimes: their flows, what moves, and how busy each is", () 
   expect(viewLine(second, first, 0)).toContain("  flows 7 (1: 5, 2: 2; 3 moving, 1,200 moved)  dropped");
   const table = viewLines(second, first, 0, "fw").slice(-4);
   expect(table.map((line) => line.trim().split(/ {2,}/))).toEqual([
-    ["runtime", "lcore", "state", "flows", "load", "in/s", "out/s", "drops", "moved in", "moved out", "under way", "queue"],
-    ["vswitch", "0", "7", "0 %", "0", "0", "0", "0"],
-    ["1", "0", "running", "5", "25 %", "2.00 k", "0", "0", "0", "1,200", "3", "0"],
-    ["2", "0", "running", "2", "0 %", "0", "0", "0", "1,200", "0", "0", "0"],
+    ["runtime", "state", "flows", "load", "in/s", "out/s", "under way", "moved in", "moved out", "queue", "drops", "lcore"],
+    ["vswitch", "7", "0 %", "0", "0", "0", "0", "0"],
+    ["1", "running", "5", "25 %", "2.00 k", "0", "3", "0", "1,200", "0", "0", "0"],
+    ["2", "running", "2", "0 %", "0", "0", "0", "1,200", "0", "0", "0", "0"],
   ]);
 });
 
