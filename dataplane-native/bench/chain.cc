@@ -2,6 +2,7 @@
 // ratio is the price of the sandbox), and to the loop without NFs. Frames of 64 bytes, ring to ring, TCP in both
 // directions, flows in random order (harness/traffic.h). First it is shown that the native NFs do the same work: the
 // same frames sent, the same drops, the same flow states.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,7 +22,11 @@ struct ChainCase {
   const char* name;
   std::vector<std::string> nfs;
 
-  bool translates() const { return nfs.back() == "nat44"; }
+  bool Has(const char* nf) const { return std::find(nfs.begin(), nfs.end(), nf) != nfs.end(); }
+  // Its packets, of so many flows.
+  Traffic TrafficOf(uint32_t flows) const {
+    return {.flows = flows, .translated = Has("nat44"), .balanced = Has("load_balancer")};
+  }
 };
 
 const std::vector<ChainCase> kCases = {
@@ -30,7 +35,9 @@ const std::vector<ChainCase> kCases = {
     {"http_parser", {"http_parser"}},
     {"nat44", {"nat44"}},
     {"monitor, firewall, http", {"flow_monitor", "firewall", "http_parser"}},
+    {"load_balancer", {"load_balancer"}},
     {"firewall, nat44", {"firewall", "nat44"}},
+    {"firewall, nat44, load_balancer", {"firewall", "nat44", "load_balancer"}},
 };
 
 using NativeNfs = std::vector<std::unique_ptr<NativeNf>>;
@@ -60,8 +67,10 @@ std::string CaseName(const ChainCase& chain, uint32_t flows) {
 // good ones.
 void CheckSameWork(Engine& engine, const ChainCase& chain) {
   for (uint8_t protocol : {uint8_t{6}, uint8_t{17}}) {
-    const Traffic traffic = {
-        .flows = 1024, .protocol = protocol, .translated = chain.translates(), .blocked_every = 16, .odd_every = 19};
+    Traffic traffic = chain.TrafficOf(1024);
+    traffic.protocol = protocol;
+    traffic.blocked_every = 16;
+    traffic.odd_every = 19;
     const auto specs = ShippedChain(engine, chain.nfs, traffic.flows);
     const auto native = NativeChain(chain.nfs, traffic.flows);
     const auto copying = Copying(native, specs);
@@ -85,7 +94,7 @@ class Bench {
     const auto specs = ShippedChain(engine_, chain.nfs, flows);
     const auto native_nfs = NativeChain(chain.nfs, flows);
     const auto copying_nfs = Copying(native_nfs, specs);
-    const Traffic traffic = {.flows = flows, .translated = chain.translates()};
+    const Traffic traffic = chain.TrafficOf(flows);
     RingRun empty(engine_, {.chain = {}, .traffic = {.flows = flows}});
     RingRun native(engine_, {.chain = specs, .native = Pointers(native_nfs), .traffic = traffic});
     RingRun copying(engine_, {.chain = specs, .native = Pointers(copying_nfs), .traffic = traffic});

@@ -51,7 +51,7 @@ describe("a goal", () => {
   });
 
   it("stands beside another one of the same row", () => {
-    const row = { ...ROW, name: "chain", case: "firewall, nat44, 64k flows", metric: "packet", median: 99, ratio: 1.3 };
+    const row = { ...ROW, name: "chain", case: "firewall, nat44, load_balancer, 64k flows", metric: "packet", median: 99, ratio: 1.3 };
     expect(goalOf(row)).toBe("≤ 1.25 ×: missed; ≤ 100: met");
     expect(goalOf({ ...row, ratio: null })).toBe("≤ 1.25 ×: missed; ≤ 100: met");
   });

@@ -117,4 +117,35 @@ std::vector<uint8_t> Nat44Config(uint32_t flows) {
 
 uint32_t Nat44Leases(uint32_t flows) { return static_cast<uint32_t>(Nat44Addresses(flows).size()) * kPortsPerAddress; }
 
+std::vector<BalancedService> BalancedServices() {
+  std::vector<BalancedService> services;
+  uint32_t number = 0;
+  for (uint8_t protocol : {uint8_t{6}, uint8_t{17}}) {
+    BalancedService service = {.addresses = {}, .protocol = protocol, .port = 80, .backends = {}};
+    if (protocol == 17) service.port = 53;
+    for (uint32_t i = 0; i < kServiceAddresses; ++i) service.addresses.push_back(kServerNet + 1 + i);
+    for (uint32_t i = 0; i < 32; ++i) {
+      service.backends.push_back({.address = kServerNet + 0xff01 + i,
+                                  .port = static_cast<uint16_t>(protocol == 6 ? 8080 : 53),
+                                  .weight = i % 16 == 5 ? 0 : 1 + i % 3,
+                                  .number = ++number});
+    }
+    services.push_back(service);
+  }
+  return services;
+}
+
+std::vector<uint8_t> LoadBalancerConfig() {
+  Json services = Json::array();
+  for (const BalancedService& service : BalancedServices()) {
+    Json addresses = Json::array(), backends = Json::array();
+    for (uint32_t address : service.addresses) addresses.push_back(Address(address));
+    for (const Backend& backend : service.backends) {
+      backends.push_back(Json::array({Address(backend.address), backend.port, backend.weight, nullptr}));
+    }
+    services.push_back(Json::array({addresses, service.protocol == 6 ? "tcp" : "udp", service.port, backends}));
+  }
+  return Json::to_msgpack(Json::array({services, nullptr, kBalancerSlots, nullptr}));
+}
+
 }  // namespace nf

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/maglev.h"
+
 namespace nf {
 
 inline constexpr uint32_t kServerNet = 0xc6120000;   // 198.18.0.0/16
@@ -31,5 +33,17 @@ std::vector<uint8_t> FirewallConfig(const std::vector<FirewallRule>& rules);
 std::vector<uint8_t> Nat44Config(uint32_t flows);
 std::vector<uint32_t> Nat44Addresses(uint32_t flows);
 uint32_t Nat44Leases(uint32_t flows);
+
+// HTTP and DNS of eight addresses, on 32 backends of unequal weights; two of them get nothing.
+struct BalancedService {
+  std::vector<uint32_t> addresses;
+  uint8_t protocol;
+  uint16_t port;
+  std::vector<Backend> backends;
+};
+inline constexpr uint32_t kServiceAddresses = 8;  // The first of kServerNet, from 198.18.0.1.
+inline constexpr uint32_t kBalancerSlots = 4093;
+std::vector<BalancedService> BalancedServices();
+std::vector<uint8_t> LoadBalancerConfig();
 
 }  // namespace nf

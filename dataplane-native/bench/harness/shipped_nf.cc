@@ -103,6 +103,8 @@ std::vector<NfSpec> ShippedChain(Engine& engine, const std::vector<std::string>&
       chain.push_back(ShippedNf(engine, name, FirewallConfig(FirewallRules(kFirewallRules))));
     } else if (name == "nat44") {
       chain.push_back(ShippedNf(engine, name, Nat44Config(flows), Nat44Leases(flows)));
+    } else if (name == "load_balancer") {
+      chain.push_back(ShippedNf(engine, name, LoadBalancerConfig()));
     } else {
       chain.push_back(ShippedNf(engine, name));
     }

@@ -17,7 +17,7 @@ NfSpec ShippedNf(Engine& engine, const std::string& name, const std::vector<uint
                  uint32_t lease_size = 0);
 
 // By name, with configurations that fit the traffic of so many flows: nat44 gets its addresses and leases, the firewall
-// 1,000 rules.
+// 1,000 rules, the load balancer two services.
 inline constexpr uint32_t kFirewallRules = 1000;
 std::vector<NfSpec> ShippedChain(Engine& engine, const std::vector<std::string>& names, uint32_t flows);
 

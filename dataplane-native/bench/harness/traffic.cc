@@ -68,6 +68,11 @@ TrafficSource::TrafficSource(const Traffic& traffic)
                      : traffic.replies     ? kUdpSteps
                                            : 1),
       flow_bits_(static_cast<uint32_t>(std::countr_zero(traffic.flows))) {
+  for (const BalancedService& service : BalancedServices()) {
+    if (traffic.balanced && service.protocol == traffic.protocol) {
+      backends_ = std::make_unique<MaglevTable>(service.backends, kBalancerSlots);
+    }
+  }
   NF_CHECK(std::has_single_bit(traffic.flows), "flows of a benchmark are a power of 2");
 }
 
@@ -157,9 +162,20 @@ void TrafficSource::Write(const Packet& packet, rte_mbuf* mbuf) const {
   const uint32_t n = packet.flow;
   const bool is_tcp = traffic_.protocol == 6;
   const bool is_blocked = traffic_.blocked_every != 0 && n % traffic_.blocked_every == traffic_.blocked_every - 1;
-  const Endpoint server = {(is_blocked ? kBlockedNet : kServerNet) + (n * 40503u >> 3 & 0xffff),
-                           static_cast<uint16_t>(is_tcp ? 80 : 53)};
+  Endpoint server = {(is_blocked ? kBlockedNet : kServerNet) + (n * 40503u >> 3 & 0xffff),
+                     static_cast<uint16_t>(is_tcp ? 80 : 53)};
   Endpoint client = {0x0a000001u + n / 8, static_cast<uint16_t>(20000 + n % 8 * 4001)};
+  if (traffic_.balanced && !is_blocked) {
+    server.address = kServerNet + 1 + (n * 40503u >> 3) % kServiceAddresses;
+    if (packet.side == 1) {
+      const Backend& backend = backends_->For({.client = client.address,
+                                               .service = server.address,
+                                               .client_port = client.port,
+                                               .service_port = server.port,
+                                               .protocol = traffic_.protocol});
+      server = {backend.address, backend.port};
+    }
+  }
   if (packet.side == 1 && traffic_.translated) {
     client = {kOutsideNet + n / kPortsPerAddress, static_cast<uint16_t>(1024 + n % kPortsPerAddress)};
   }

@@ -12,6 +12,9 @@
 #include <rte_mbuf.h>
 
 #include <cstdint>
+#include <memory>
+
+#include "harness/maglev.h"
 
 namespace nf {
 
@@ -27,6 +30,8 @@ struct Traffic {
   bool replies = true;   // Every second packet of a flow comes from the server; else none does.
   // The server answers the outside address and port that nat44 gives (with Nat44Config, flows opened in their order).
   bool translated = false;
+  // Clients use the services of BalancedServices(), and the backend that load_balancer chooses answers.
+  bool balanced = false;
   uint32_t blocked_every = 0;  // Every so many flows go where the firewall's rules drop; 0: none.
   uint32_t odd_every = 0;      // Every so many packets are wrong: out of the window, without flags, no UDP checksum.
 };
@@ -60,6 +65,7 @@ class TrafficSource {
   void Write(const Packet& packet, rte_mbuf* mbuf) const;
 
   Traffic traffic_;
+  std::unique_ptr<MaglevTable> backends_;  // With balanced.
   uint32_t opening_steps_;
   uint32_t flow_bits_;
   uint64_t next_ = 0;

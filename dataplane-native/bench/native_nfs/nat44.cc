@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "harness/configs.h"
+#include "native_nfs/checksum_delta.h"
 #include "native_nfs/native_nfs.h"
 #include "native_nfs/tcp_view.h"
 
@@ -20,34 +21,6 @@ struct Mapping {
   uint32_t outside_address;
 };
 static_assert(sizeof(Mapping) == 32);
-
-uint32_t Folded(uint32_t sum) {
-  sum = (sum & 0xffff) + (sum >> 16);
-  return (sum & 0xffff) + (sum >> 16);
-}
-uint32_t Delta(uint32_t from, uint32_t to) {
-  return Folded((~from & 0xffff) + (~from >> 16) + (to & 0xffff) + (to >> 16));
-}
-uint16_t Load16(const uint8_t* at) {
-  uint16_t value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-void Store16(uint8_t* at, uint32_t value) {
-  const auto word = static_cast<uint16_t>(value);
-  std::memcpy(at, &word, sizeof word);
-}
-void AddDelta(uint8_t* at, uint32_t delta) {
-  const uint32_t sum = (Load16(at) ^ 0xffffu) + delta;
-  Store16(at, ~(sum + (sum >> 16)));
-}
-void AddUdpDelta(uint8_t* at, uint32_t delta) {
-  const uint32_t before = Load16(at);
-  if (before == 0) return;
-  const uint32_t sum = (before ^ 0xffff) + delta;
-  const uint32_t after = ~(sum + (sum >> 16)) & 0xffff;
-  Store16(at, after == 0 ? 0xffff : after);
-}
 
 class Nat44 : public NativeNf {
  public:

@@ -13,6 +13,8 @@ std::vector<std::unique_ptr<NativeNf>> NativeChain(const std::vector<std::string
       chain.push_back(NativeFirewall());
     } else if (name == "http_parser") {
       chain.push_back(NativeHttpParser());
+    } else if (name == "load_balancer") {
+      chain.push_back(NativeLoadBalancer());
     } else {
       Must(name == "nat44", "there is no native NF of this name");
       chain.push_back(NativeNat44(flows));

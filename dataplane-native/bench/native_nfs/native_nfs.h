@@ -19,6 +19,9 @@ std::unique_ptr<NativeNf> NativeHttpParser();
 // With the addresses of Nat44Config(flows).
 std::unique_ptr<NativeNf> NativeNat44(uint32_t flows);
 
+// With BalancedServices().
+std::unique_ptr<NativeNf> NativeLoadBalancer();
+
 // By name, configured as ShippedChain does.
 std::vector<std::unique_ptr<NativeNf>> NativeChain(const std::vector<std::string>& names, uint32_t flows);
 
