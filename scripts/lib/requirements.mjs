@@ -24,6 +24,8 @@ export const DEBIAN_PACKAGES = [
   { name: "tcpdump", for: "test", probe: "tcpdump" },
   { name: "iperf3", for: "test", probe: "iperf3" },
   { name: "iputils-ping", for: "test", probe: "ping" },
+  { name: "nftables", for: "test", probe: "nft" },
+  { name: "conntrack", for: "test", probe: "conntrack" },
   { name: "procps", for: "live", probe: "sysctl" },
   { name: "iproute2", for: "live", probe: "ip" },
   { name: "ethtool", for: "live", probe: "ethtool" },
