@@ -99,6 +99,9 @@ export interface AbiModel {
   limit(name: string): number;
 }
 
+/** The file's value as it is, without the checks. */
+export const parseAbi = (json: unknown): Abi => abiFile.parse(json);
+
 /** Reads and checks nf_abi.json; throws an Error whose message lists everything that is wrong. */
 export function loadAbi(path: string | URL): AbiModel {
   return checkAbi(JSON.parse(readFileSync(path, "utf8")));
@@ -106,7 +109,7 @@ export function loadAbi(path: string | URL): AbiModel {
 
 /** The checks of `loadAbi` on a parsed value. */
 export function checkAbi(json: unknown): AbiModel {
-  const abi = abiFile.parse(json);
+  const abi = parseAbi(json);
   const problems: string[] = [];
   const unique = (what: string, values: readonly (string | number)[]) => {
     const seen = new Set<string | number>();
