@@ -3,7 +3,8 @@
  * so that a second operation from the same runtime shows up in it too.
  */
 import { operationText } from "../result/runtimes_text.ts";
-import { count, duration, si } from "../result/text.ts";
+import type { RuntimeJson } from "../result/runtimes_result.ts";
+import { count, duration, plural, si } from "../result/text.ts";
 import { ControlClient, findHost } from "../rpc/client.ts";
 import type { Params, Result } from "../rpc/protocol.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -34,7 +35,7 @@ export async function runOperation<M extends "migrate" | "drain">(
   const interrupted = (): never => {
     progress?.close();
     output.note("The host goes on with it; 'nfactor runtimes' shows how far it is.");
-    process.exit(130);
+    process.exit(EXIT.interrupted);
   };
   process.once("SIGINT", interrupted);
   try {
@@ -47,6 +48,13 @@ export async function runOperation<M extends "migrate" | "drain">(
     progress?.close();
     client.close();
   }
+}
+
+/** `movedBefore` is the source's count when it began. */
+export function progressLine({ runtime, moved_out, under_way, flows }: RuntimeJson, movedBefore: number, ms: number): string {
+  const moved = moved_out - movedBefore;
+  const rate = si(moved / (ms / 1000)).trimEnd();
+  return `${plural(moved, "flow")} moved, ${count(under_way)} under way, ${count(flows)} left in runtime ${runtime}, ${rate} flows/s, ${duration(ms * 1e6)}`;
 }
 
 /** One line that is written over on a terminal, a line every ten seconds otherwise; nothing in the first half second. */
@@ -94,9 +102,7 @@ class Progress {
     // What goes wrong here goes wrong for the operation as well, which says so.
     const status = await this.#read().catch(() => undefined);
     if (this.#closed || !status) return;
-    const ms = performance.now() - this.#startMs;
-    const moved = status.moved_out - this.#movedBefore;
-    const line = `${count(moved)} flows moved, ${count(status.under_way)} under way, ${count(status.flows)} in runtime ${this.#source}, ${si(moved / (ms / 1000)).trimEnd()} flows/s, ${duration(ms * 1e6)}`;
+    const line = progressLine(status, this.#movedBefore, performance.now() - this.#startMs);
     this.#output.write(this.#terminal ? `\r\x1b[K${line}` : `${line}\n`);
     this.#shown = true;
     this.#later();

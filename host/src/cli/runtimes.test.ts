@@ -5,6 +5,8 @@ import { LiveRuntimes } from "../control/live_runtimes.ts";
 import { TenantInMemory } from "../control/testing.ts";
 import { ControlServer, type Handlers } from "../rpc/server.ts";
 import { prepareSocketPath } from "../rpc/socket_path.ts";
+import { runtimeJson } from "../result/runtimes_result.ts";
+import { progressLine } from "./operation.ts";
 import { drainResultSchema, errorResultSchema, migrateResultSchema, runtimesRemoveResultSchema, runtimesResultSchema } from "./results.ts";
 import { Cli, finished } from "./testing.ts";
 
@@ -97,6 +99,11 @@ test("Ctrl-C during a drain ends the command, and the host goes on with it", asy
   expect(tenant.flowsBy).toEqual({ 2: 2, 3: 1 });
 });
 
+test("while it lasts: how far it is, and how fast", () => {
+  const status = { ...runtimeJson(tenant.addon.runtimes(1)[1]!), moved_out: 1500, under_way: 1000, flows: 2500 };
+  expect(progressLine(status, 500, 2000)).toBe("1,000 flows moved, 1,000 under way, 2,500 left in runtime 1, 500 flows/s, 2.0 s");
+});
+
 test("remove: refused with flows; with --force not without --yes when nobody can be asked", async () => {
   expect((await cli.run("runtimes", "remove", "1")).stderr).toContain("error[runtime.not_empty]: runtime 1 has 3 flows");
   expect(await cli.run("runtimes", "remove", "1", "--force")).toMatchObject({ code: 2, stdout: "" });
@@ -130,7 +137,7 @@ test.each([
   ["migrate --from 1 --to 2 --count many", "error[usage]: --count: 'many' is not a number in its range."],
   ["migrate --from one --to 2 --all", "error[usage]: 'one' is no number of a runtime."],
   ["migrate --from 1 --all", "error[usage]: required option '--to <runtime>' not specified."],
-  ["migrate --from 1 --to 2 --flow what", "error[usage]: flows: 'what' is not understood."],
+  ["migrate --from 1 --to 2 --flow what", "error[usage]: --flow: 'what' is not understood."],
   ["drain", "error[usage]: missing required argument 'runtime'."],
   ["drain 1 --to 2,,3", "error[usage]: '' is no number of a runtime."],
   ["drain 1 --to 1", "error[runtime.same]: runtime 1 is source and target."],

@@ -120,7 +120,7 @@ test("what cannot be is refused before anything is changed, and says what can", 
   expect(await refusal(() => migrate(1, 2, { match: [["tcp"], [":99"]] }))).toBe(
     "error[runtime.no_flow]: of the 3 flows of runtime 1 none matches 'tcp' or ':99'.\n  'nfactor flows --runtime 1' lists them.",
   );
-  expect(await refusal(() => migrate(1, 2, { match: [["nonsense"]] }))).toContain("error[usage]: flows: 'nonsense' is not understood.");
+  expect(await refusal(() => migrate(1, 2, { match: [["nonsense"]] }))).toContain("error[usage]: --flow: 'nonsense' is not understood.");
   expect(tenant.calls).toEqual([]);
 });
 

@@ -98,7 +98,7 @@ export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap"> {
 
   /** Ids of the runtime's flows that match at least one of the lists of words. Throws NfError runtime.no_flow when there are none. */
   async #chosen(runtime: number, lists: readonly string[][]): Promise<bigint[]> {
-    const matches = lists.map((words) => parseFlowMatch(words));
+    const matches = lists.map((words) => parseFlowMatch(words, "--flow"));
     const states = this.#options.chain.map(({ nf }) => nf);
     const ids = new Set<bigint>();
     let seen = 0;

@@ -17,16 +17,16 @@ export type FlowMatch = (flow: FlowJson) => boolean;
 const PROTOCOL = /^(tcp|udp|icmp|icmpv6|sctp|udplite|ip\d{1,3})$/;
 const FIELD = /^([a-z][a-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)(!=|<=|>=|=|<|>)(.*)$/s;
 
-/** Throws NfError (usage) at the first word that is none of the above. */
-export function parseFlowMatch(words: readonly string[]): FlowMatch {
+/** Throws NfError (usage) at the first word that is none of the above; its message begins with `what`. */
+export function parseFlowMatch(words: readonly string[], what = "flows"): FlowMatch {
   const tests = words
     .flatMap((text) => text.split(/\s+/))
     .filter((word) => word !== "")
-    .map(parseWord);
+    .map((word) => parseWord(word, what));
   return (flow) => tests.every((test) => test(flow));
 }
 
-function parseWord(word: string): FlowMatch {
+function parseWord(word: string, what: string): FlowMatch {
   if (PROTOCOL.test(word)) return (flow) => flow.key.protocol === word;
   const field = FIELD.exec(word);
   if (field) return fieldTest(field[1]!, field[2]!, field[3]!, field[4]!);
@@ -41,7 +41,7 @@ function parseWord(word: string): FlowMatch {
     const inside = address === undefined ? () => true : prefixTest(address);
     return ({ key }) => [key.initiator, key.responder].some((end) => end.port === port && inside(end.address));
   }
-  throw new NfError("usage", `flows: '${word}' is not understood`, {
+  throw new NfError("usage", `${what}: '${word}' is not understood`, {
     allowed: "a protocol (tcp), an address or prefix (10.0.0.0/8), a port (:80), address:port, or a state field (firewall.tag=1)",
   });
 }

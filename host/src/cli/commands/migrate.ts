@@ -58,7 +58,7 @@ function wanted({ count, all, flow }: MigrateCommandOptions): Params<"migrate">[
   const match = flow.map((text) => text.split(/\s+/).filter((word) => word !== ""));
   for (const words of match) {
     if (words.length === 0) throw new NfError("usage", "--flow: a match without words would be every flow", { fix: "Use --all for that." });
-    parseFlowMatch(words);
+    parseFlowMatch(words, "--flow");
   }
   return { match };
 }
