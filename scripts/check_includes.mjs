@@ -17,7 +17,7 @@ const BELOW = {
   wasm: ["base"],
   flow: ["base", "packet"],
   chain: ["base", "packet", "port", "wasm", "flow"],
-  runtime: ["base", "packet", "port", "wasm", "flow", "chain"],
+  runtime: ["base", "packet", "port", "wasm", "flow", "chain", "proto"],
   nfactord: ["base", "packet", "port", "wasm", "flow", "chain", "runtime"],
   addon: ["base", "packet", "port", "wasm", "flow", "chain", "runtime"],
 };

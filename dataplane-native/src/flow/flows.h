@@ -42,6 +42,7 @@ class Flows {
   FlowActor& actor(uint32_t flow) { return actors_[flow]; }
   const FlowActor& actor(uint32_t flow) const { return actors_[flow]; }
   FlowTable& table() { return *table_; }
+  const FlowTable& table() const { return *table_; }
   uint32_t flows_max() const { return options_.flows_max; }
   uint32_t open() const { return open_; }
   uint64_t opened() const { return opened_; }

@@ -164,6 +164,7 @@ class RuntimeMachine {
   void DropAllHeld();
 
   const Actor& actor(uint32_t index) const { return actors_[index]; }
+  void Prefetch(uint32_t index) const { __builtin_prefetch(&actors_[index], 1); }
   uint32_t handle(uint32_t index) const { return MakeHandle(actors_[index].generation, index); }
   uint32_t actor_of_entry(uint32_t entry) const { return views_[entry].actor; }
   uint32_t actors_used() const { return used_; }

@@ -134,9 +134,12 @@ class VswitchMachine {
     return ref.incarnation != 0 && ref.id < members_.size() && members_[ref.id].incarnation == ref.incarnation;
   }
   bool alive(uint16_t id) const { return id < members_.size() && members_[id].incarnation != 0; }
+  void SetAccepting(uint16_t id, bool on) { members_[id].draining = !on; }
   // Whether new flows may be placed there.
   bool accepts(uint16_t id) const { return alive(id) && !members_[id].draining; }
   const RouteEntry& entry(uint32_t index) const { return entries_[index]; }
+  // Where an entry of any number would lie, to prefetch it.
+  const RouteEntry& entry_slot(uint32_t index) const { return entries_.data()[index < entries_.size() ? index : 0]; }
   // The end: nothing is held any more.
   void DropAllHeld();
 

@@ -67,8 +67,7 @@ class ChainWorker : public LcoreTask {
   // Flows end.
   void EndFlows();
 
-  // Also those of removed commands.
-  uint64_t DropsThatASwapCouldCause() const;
+  bool commands_waiting() const { return commands_.Front() != nullptr; }
 
   std::unique_ptr<Chain> chain_;
   std::unique_ptr<Flows> flows_;
@@ -86,6 +85,7 @@ class ChainWorker : public LcoreTask {
   void Flip(Command& command);
   void FinishSwap(Command& command);
   void Publish();
+  uint64_t DropsThatASwapCouldCause() const;
 
   std::unique_ptr<SpareKeeper> keeper_;
   uint64_t last_tick_ns_ = 0;  // Of the NFs' tick.

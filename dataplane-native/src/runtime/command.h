@@ -19,6 +19,7 @@ struct Command {
     kFindFlows,
     // Of runtimes behind a vswitch, and of the vswitch.
     kMember,     // Somebody joins or leaves.
+    kExclude,    // The vswitch places no new flows there (incarnation 0), or does again.
     kMove,       // Flows, whichever.
     kMoveThese,  // Those at `places`, if they still have these `numbers`.
     kDrain,

@@ -9,8 +9,6 @@ namespace {
 
 using abi::DropReason;
 
-constexpr uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
-
 bool HasFlowKey(PacketKind kind) { return kind == PacketKind::kFlow || kind == PacketKind::kIcmpError; }
 
 }  // namespace
@@ -18,6 +16,7 @@ bool HasFlowKey(PacketKind kind) { return kind == PacketKind::kFlow || kind == P
 PacketPath::PacketPath(const Surroundings& surroundings)
     : chain_(*surroundings.chain),
       flows_(*surroundings.flows),
+      joiner_(chain_, flows_),
       fragments_(*surroundings.fragments),
       output_(*surroundings.output),
       counters_(*surroundings.counters),
@@ -65,34 +64,15 @@ void PacketPath::Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns) {
   }
 }
 
-bool PacketPath::MakeWay(uint32_t flow, uint32_t direction) {
-  const uint32_t other = direction ^ 1;
-  if (flow != kNoFlow && (flows_.actor(flow).pending >> other & 1) != 0) {
-    chain_.Run(other);
-    return true;
-  }
-  if (chain_.is_full(direction)) [[unlikely]] {
-    chain_.Run(direction);
-    return true;
-  }
-  return false;
-}
-
 // The flow that the packet is to join, once the calls that must run before it have run; its flow may be gone then, or
 // its key another flow's.
 FlowMatch PacketPath::FindFlow(const ParsedPacket& parsed, uint64_t hash) {
   for (;;) {
     const FlowMatch match = flows_.table().Find(parsed.key, hash);
-    if (MakeWay(match.flow, match.found() ? match.direction : 0)) continue;
-    if (!match.found() || flows_.actor(match.flow).phase != FlowPhase::kClosing) [[likely]]
+    if (joiner_.MakeWay(match.flow, match.found() ? match.direction : 0)) continue;
+    // When it is opened again, the flow ends with what it has in hand, and this packet begins a new one.
+    if (!match.found() || !joiner_.Reopens(match.flow, parsed)) [[likely]]
       return match;
-    if ((parsed.tcp_flags & (kSyn | kAck)) != kSyn) return match;
-    // The connection is opened again: the flow ends with what it has in hand, and this packet begins a new one.
-    if (flows_.actor(match.flow).pending != 0) {
-      chain_.Run(match.direction);
-    } else {
-      chain_.Close(match.flow, abi::CloseReason::kFinished);
-    }
   }
 }
 
@@ -114,33 +94,9 @@ void PacketPath::ProcessFlowPacket(rte_mbuf* mbuf, PacketMeta* meta, uint64_t ha
       return;
     }
   }
-  Join(mbuf, meta, match.flow, match.direction);
+  joiner_.Join(mbuf, meta, match.flow, match.direction, now_ns_);
   if ((parsed.flags & abi::kPacketFlagFragment) != 0) [[unlikely]]
     ReleaseFragments(*meta, match.flow);
-}
-
-void PacketPath::Join(rte_mbuf* mbuf, PacketMeta* meta, uint32_t flow, uint32_t direction) {
-  FlowActor& actor = flows_.actor(flow);
-  meta->flow = flow;
-  meta->direction = static_cast<uint8_t>(direction);
-  meta->sequence = actor.sequence();
-  ++actor.packets[direction];
-  actor.bytes[direction] += meta->wire_length;
-  actor.last_seen_ns = now_ns_;
-  if (actor.phase != FlowPhase::kNone && meta->parsed.kind == PacketKind::kFlow) {
-    MovePhase(actor, flow, meta->parsed.tcp_flags, direction);
-  }
-  chain_.Add(mbuf);
-}
-
-void PacketPath::MovePhase(FlowActor& actor, uint32_t flow, uint8_t tcp_flags, uint32_t direction) {
-  if (actor.phase == FlowPhase::kOpen && (tcp_flags & (kFin | kRst)) == 0) [[likely]]
-    return;
-  const FlowPhase before = actor.phase;
-  if ((tcp_flags & kFin) != 0) actor.fin_seen |= static_cast<uint8_t>(1u << direction);
-  if (actor.phase == FlowPhase::kOpening && direction == 1 && (tcp_flags & kRst) == 0) actor.phase = FlowPhase::kOpen;
-  if ((tcp_flags & kRst) != 0 || actor.fin_seen == 3) actor.phase = FlowPhase::kClosing;
-  if (actor.phase != before) flows_.Rearm(flow);
 }
 
 void PacketPath::ReleaseFragments(const PacketMeta& first, uint32_t flow) {
@@ -174,8 +130,8 @@ void PacketPath::AddFragment(rte_mbuf* mbuf, PacketMeta* meta, const FragmentFlo
       counters_.Drop(mbuf, DropReason::kFragmentNoFlow);
       return;
     }
-  } while (MakeWay(of.flow, of.direction));
-  Join(mbuf, meta, of.flow, of.direction);
+  } while (joiner_.MakeWay(of.flow, of.direction));
+  joiner_.Join(mbuf, meta, of.flow, of.direction, now_ns_);
 }
 
 void PacketPath::ProcessNonIp(rte_mbuf* mbuf, PacketMeta* meta) {

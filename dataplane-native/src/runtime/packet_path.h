@@ -12,6 +12,7 @@
 #include "chain/poll_output.h"
 #include "flow/flows.h"
 #include "flow/fragment_table.h"
+#include "runtime/flow_joiner.h"
 #include "runtime/runtime_spec.h"
 
 namespace nf {
@@ -38,13 +39,10 @@ class PacketPath {
   void AddFragment(rte_mbuf* mbuf, PacketMeta* meta, const FragmentFlow& flow);
   void ReleaseFragments(const PacketMeta& first, uint32_t flow);
   void ProcessNonIp(rte_mbuf* mbuf, PacketMeta* meta);
-  // True when a call had to run before a packet of this flow and direction can join: then the flow may be gone.
-  bool MakeWay(uint32_t flow, uint32_t direction);
-  void Join(rte_mbuf* mbuf, PacketMeta* meta, uint32_t flow, uint32_t direction);
-  void MovePhase(FlowActor& actor, uint32_t flow, uint8_t tcp_flags, uint32_t direction);
 
   Chain& chain_;
   Flows& flows_;
+  FlowJoiner joiner_;
   FragmentTable& fragments_;
   PollOutput& output_;
   PacketCounters& counters_;

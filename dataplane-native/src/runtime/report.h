@@ -52,7 +52,7 @@ struct SwapReport {
 };
 
 struct FlowSnapshot {
-  FlowKey key;  // As the initiator sends.
+  FlowKey key;           // As the initiator sends.
   uint64_t flow_id = 0;  // Stays with the flow when it moves.
   uint16_t runtime = 0;  // That has it; 0 in direct mode.
   uint64_t packets[2] = {};

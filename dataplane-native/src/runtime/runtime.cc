@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "runtime/lcore.h"
+#include "runtime/snapshot.h"
 #include "runtime/worker.h"
 
 namespace nf {
@@ -24,7 +25,6 @@ struct Runtime::Parts {
   void Perform(Command& command);
   bool is_running() const { return started && !lcore->ended(); }
   CountersSnapshot Counters() const;
-  std::optional<Error> CheckBooks() const;
 };
 
 namespace {
@@ -33,65 +33,18 @@ namespace {
 // call in front of waiting packets: some 8 us.
 constexpr std::chrono::microseconds kLook{50};
 
-// The drops of one NF by name, added to `dropped`.
-void AddDrops(const ChainNf& nf, std::map<std::string, uint64_t>* dropped) {
-  const NfSpec& spec = nf.spec();
-  for (size_t i = 0; i < std::size(nf.dropped); ++i) {
-    const uint64_t count = nf.dropped[i].value();
-    if (count == 0) continue;
-    std::string reason = "drop";
-    if (i != 0) {
-      const auto number = static_cast<uint8_t>(i + 127);
-      const auto name = spec.drop_reasons.find(number);
-      reason = name != spec.drop_reasons.end() ? name->second : "reason_" + std::to_string(number);
-    }
-    (*dropped)[spec.entry + "." + reason] += count;
-  }
-}
-
 }  // namespace
 
 CountersSnapshot Runtime::Parts::Counters() const {
-  const PacketCounters& counters = worker->counters();
   CountersSnapshot snapshot;
   snapshot.now_ns = worker->now_ns();
-  snapshot.received = counters.received.value();
-  snapshot.received_bytes = counters.received_bytes.value();
-  snapshot.sent = counters.sent.value();
-  snapshot.sent_bytes = counters.sent_bytes.value();
-  snapshot.emitted = counters.emitted.value();
-  snapshot.held = counters.held.value();
-  for (uint32_t i = 0; i < abi::kDropReasonCount; ++i) {
-    const uint64_t count = counters.dropped[i].value();
-    if (count != 0) snapshot.dropped[abi::DropReasonName(static_cast<abi::DropReason>(i))] = count;
-  }
+  AddTraffic(worker->counters(), &snapshot);
+  AddFates(worker->counters(), &snapshot);
   snapshot.flows_open = worker->flows_open();
   snapshot.flows_opened = worker->flows_opened();
-  snapshot.flows_ended = worker->chain().flows_ended();
   snapshot.events_lost = worker->events().lost();
-  for (uint32_t i = 0; i < worker->chain().size(); ++i) {
-    const ChainNf& nf = worker->chain().nf(i);
-    AddDrops(nf, &snapshot.dropped);
-    NfCounters of_nf{.entry = nf.spec().entry,
-                     .version = nf.spec().version,
-                     .faults = nf.faults_total.value(),
-                     .quarantined = nf.is_quarantined(),
-                     .counters = {}};
-    for (uint32_t j = 0; j < nf.spec().counters.size(); ++j) of_nf.counters[nf.spec().counters[j]] = nf.counter(j);
-    snapshot.nfs.push_back(std::move(of_nf));
-  }
+  AddChain(worker->chain(), &snapshot);
   return snapshot;
-}
-
-std::optional<Error> Runtime::Parts::CheckBooks() const {
-  const CountersSnapshot counters = Counters();
-  uint64_t dropped = 0;
-  for (const auto& [name, count] : counters.dropped) dropped += count;
-  if (counters.received + counters.emitted == counters.sent + dropped + counters.held) return std::nullopt;
-  return Error{ErrorCode::kInternal, "the books do not balance: " + std::to_string(counters.received) +
-                                         " received and " + std::to_string(counters.emitted) + " emitted, but " +
-                                         std::to_string(counters.sent) + " sent, " + std::to_string(dropped) +
-                                         " dropped and " + std::to_string(counters.held) + " held"};
 }
 
 Runtime::Runtime(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -128,10 +81,7 @@ bool Runtime::ended() const { return parts_->lcore->ended(); }
 RunReport Runtime::Wait() {
   if (parts_->started) parts_->lcore->WaitUntilEnded();
   RunReport report{.counters = counters(), .error = parts_->worker->failure()};
-  if (!report.error && parts_->options.check_books) {
-    std::lock_guard lock(parts_->names);
-    report.error = parts_->CheckBooks();
-  }
+  if (!report.error && parts_->options.check_books) report.error = CheckBooks(report.counters);
   return report;
 }
 
@@ -203,8 +153,8 @@ Expected<SwapReport> Runtime::Swap(const std::string& entry, const NfSpec& spec)
 Expected<FlowsPage> Runtime::Flows(uint32_t cursor, uint32_t limit, uint16_t runtime) {
   Parts& parts = *parts_;
   if (runtime != 0) {
-    return Fail(ErrorCode::kRuntimeDirect,
-                "there is no runtime " + std::to_string(runtime) + ": the chain runs in direct mode, without a vswitch");
+    return Fail(ErrorCode::kRuntimeDirect, "there is no runtime " + std::to_string(runtime) +
+                                               ": the chain runs in direct mode, without a vswitch");
   }
   const Chain& chain = parts.worker->chain();
   const uint32_t flows_max = parts.worker->flows().flows_max();

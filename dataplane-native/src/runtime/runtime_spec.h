@@ -11,6 +11,8 @@
 #include "chain/nf_spec.h"
 #include "flow/idle_times.h"
 
+struct rte_mempool;
+
 namespace nf {
 
 struct CaptureInput {
@@ -24,8 +26,8 @@ struct AfPacketInput {
 // Ports that the caller made, which outlive the runtime: ring to ring, for benchmarks and tests.
 struct FabricInput {
   class Port* client = nullptr;
-  class Port* server = nullptr;        // May be the same.
-  struct rte_mempool* pool = nullptr;  // Of the packets; frames that NFs emit come from it.
+  class Port* server = nullptr;  // May be the same.
+  rte_mempool* pool = nullptr;   // Of the packets; frames that NFs emit come from it.
   // Time is that of the packets, the run ends with the port's end, and nothing is lost to haste, as from a capture
   // file.
   bool is_capture = false;
@@ -53,7 +55,7 @@ struct RuntimeSpec {
   IdleMs idle_ms;
   uint64_t seed = 0;
   std::vector<NfSpec> chain;
-  uint32_t keep_ended_flows = 0;  // Events of ended flows that the ring keeps at once; 0: none are made.
+  uint32_t keep_ended_flows = 0;           // Events of ended flows that the ring keeps at once; 0: none are made.
   std::optional<SwitchingSpec> switching;  // For a Tenant; a Runtime has none.
 };
 

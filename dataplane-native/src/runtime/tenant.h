@@ -14,10 +14,13 @@
 namespace nf {
 
 class Engine;
+class NativeNf;
+struct Command;
 
 struct TenantOptions {
-  std::vector<int> cpus;    // To pin lcore i to; missing or -1: not pinned.
-  bool check_books = true;  // At the end the sum over all parts balances, or RunReport::error says internal.
+  std::vector<int> cpus;          // To pin lcore i to; missing or -1: not pinned.
+  std::vector<NativeNf*> native;  // By position in the chain; benchmarks only.
+  bool check_books = true;        // At the end the sum over all parts balances, or RunReport::error says internal.
 };
 
 class Tenant final : public ChainHost {
@@ -61,6 +64,7 @@ class Tenant final : public ChainHost {
 
  private:
   struct Parts;
+  Expected<OperationReport> Operate(uint16_t from, std::span<const uint16_t> to, Command& command);
   explicit Tenant(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };

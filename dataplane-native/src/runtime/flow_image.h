@@ -1,0 +1,28 @@
+// A flow as it goes from one runtime to another: its actor, how its responder answers, leases, timers, and the slots of
+// the NFs that have opened it. Times are those of one machine.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "chain/chain.h"
+#include "flow/flows.h"
+#include "proto/messages.h"
+#include "runtime/runtime_spec.h"
+
+namespace nf {
+
+// The longest image that a flow of this chain can have.
+uint32_t FlowImageBytesMax(std::span<const NfSpec> chain);
+
+// What two runtimes must have in common: the same NFs in the same places, and the same layout of each state.
+proto::Digests FlowImageDigests(std::span<const NfSpec> chain);
+
+// The flow, for which no call is pending, or that there is none at this place. Bytes written, 0 if `out` is too small.
+uint32_t WriteFlowImage(const Chain& chain, const Flows& flows, uint32_t flow, std::span<uint8_t> out);
+
+// Makes the flow at a free place what the image says. False, and nothing changed, when it is not an image that
+// WriteFlowImage would have written for this chain.
+bool ReadFlowImage(Chain& chain, Flows& flows, uint32_t flow, std::span<const uint8_t> image);
+
+}  // namespace nf

@@ -1,0 +1,110 @@
+#include "runtime/member_mail.h"
+
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <string>
+
+#include "runtime/lcore.h"
+
+namespace nf {
+namespace {
+
+constexpr uint32_t kRingFrames = 1024;
+constexpr uint32_t kTakeMax = 64;           // Frames in a turn.
+constexpr uint64_t kPollEveryNs = 100'000;  // For what has to be sent again.
+
+}  // namespace
+
+MemberMail::MemberMail(uint16_t own, rte_mempool* pool, const proto::ChannelConfig& config)
+    : own_(own), endpoint_(own, kMembersMax, config), pool_(pool) {}
+
+Expected<std::unique_ptr<MemberMail>> MemberMail::Create(uint16_t own, rte_mempool* pool, uint32_t state_bytes) {
+  proto::ChannelConfig config;
+  config.max_message_bytes = std::max(config.max_message_bytes, state_bytes + 1024);
+  std::unique_ptr<MemberMail> mail(new MemberMail(own, pool, config));
+  static std::atomic<uint32_t> number = 0;
+  const std::string name = "nf_mail_" + std::to_string(number++);
+  mail->ring_ = rte_ring_create(name.c_str(), kRingFrames, SOCKET_ID_ANY, RING_F_SC_DEQ);
+  if (mail->ring_ == nullptr) {
+    return Fail(ErrorCode::kEalMemory, std::string("no ring for messages could be made: ") + rte_strerror(rte_errno));
+  }
+  return mail;
+}
+
+MemberMail::~MemberMail() {
+  if (ring_ == nullptr) return;
+  rte_mbuf* mbuf;
+  while (rte_ring_sc_dequeue(ring_, reinterpret_cast<void**>(&mbuf)) == 0) rte_pktmbuf_free(mbuf);
+  rte_ring_free(ring_);
+}
+
+void MemberMail::SetPeer(uint16_t id, uint32_t incarnation, MemberMail* mail) {
+  peers_[id] = incarnation != 0 ? mail : nullptr;
+  endpoint_.SetPeer(id, incarnation);
+}
+
+bool MemberMail::Say(uint16_t peer, proto::MessageType type, std::span<const uint8_t> record,
+                     std::span<const uint8_t> tail) {
+  is_dirty_ = true;
+  return endpoint_.Say(peer, type, record, tail);
+}
+
+uint32_t MemberMail::Take(uint64_t now_ns, MailHandler* handler) {
+  std::array<rte_mbuf*, kTakeMax> frames;
+  const uint32_t count = rte_ring_sc_dequeue_burst(ring_, reinterpret_cast<void**>(frames.data()), kTakeMax, nullptr);
+  if (count == 0) return 0;
+  is_dirty_ = true;  // Acknowledgements.
+  handler_ = handler;
+  for (uint32_t i = 0; i < count; ++i) {
+    const std::span<const uint8_t> frame(rte_pktmbuf_mtod(frames[i], const uint8_t*), frames[i]->data_len);
+    proto::FrameHeader header;
+    if (frame.size() >= sizeof header) {
+      std::memcpy(&header, frame.data(), sizeof header);
+      endpoint_.Receive(header.source, frame, now_ns, this);
+    } else {
+      refused_.Add();
+    }
+    rte_pktmbuf_free(frames[i]);
+  }
+  return count;
+}
+
+void MemberMail::OnMessage(uint16_t peer, std::span<const uint8_t> bytes) {
+  const auto message = proto::DecodeMessage(bytes);
+  if (!message) {
+    refused_.Add();
+    return;
+  }
+  handler_->OnMail(peer, *message);
+}
+
+void MemberMail::Send(uint64_t now_ns) {
+  if (!is_dirty_ && now_ns - polled_ns_ < kPollEveryNs) return;
+  polled_ns_ = now_ns;
+  is_dirty_ = false;
+  endpoint_.Poll(now_ns, this);
+  for (; wrote_to_ != 0; wrote_to_ &= wrote_to_ - 1) {
+    const MemberMail* peer = peers_[static_cast<size_t>(std::countr_zero(wrote_to_))];
+    if (peer != nullptr && peer->lcore_ != nullptr && peer->lcore_ != lcore_) peer->lcore_->WakeIfSleeping();
+  }
+}
+
+// What finds no room is lost, which the channel is made for.
+void MemberMail::SendFrame(uint16_t peer, std::span<const uint8_t> frame) {
+  MemberMail* to = peers_[peer];
+  if (to == nullptr) return;
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
+  if (mbuf == nullptr) return;
+  std::memcpy(rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size())), frame.data(), frame.size());
+  if (rte_ring_mp_enqueue(to->ring_, mbuf) != 0) {
+    rte_pktmbuf_free(mbuf);
+    return;
+  }
+  wrote_to_ |= 1u << peer;
+}
+
+}  // namespace nf

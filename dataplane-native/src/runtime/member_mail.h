@@ -1,0 +1,76 @@
+// A member's messages inside one process: its end of all reliable channels, over a ring of mbufs that others fill.
+// Frames have a pool of their own, so that packets can't starve them. Used by the member's lcore.
+#pragma once
+
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "base/counter.h"
+#include "base/result.h"
+#include "proto/endpoint.h"
+#include "runtime/runtime_spec.h"
+
+namespace nf {
+
+class Lcore;
+
+inline constexpr uint16_t kMembersMax = kRuntimesMax + 1;  // With the vswitch.
+
+class MailHandler {
+ public:
+  virtual void OnMail(uint16_t peer, proto::Message message) = 0;
+
+ protected:
+  ~MailHandler() = default;
+};
+
+class MemberMail final : public proto::MessageSink, private proto::FrameSink, private proto::MessageHandler {
+ public:
+  // `state_bytes`: the longest state of a flow that moves. EAL must be up. Errors: eal.memory.
+  static Expected<std::unique_ptr<MemberMail>> Create(uint16_t own, rte_mempool* pool, uint32_t state_bytes);
+  ~MemberMail();
+
+  // ---- Control threads, before anything else.
+  void set_lcore(Lcore* lcore) { lcore_ = lcore; }
+  void set_incarnation(uint32_t incarnation) { endpoint_.SetOwnIncarnation(incarnation); }
+  Lcore* lcore() const { return lcore_; }
+
+  // ---- The member's lcore.
+  // How to reach a peer from now on; incarnation 0: not any more.
+  void SetPeer(uint16_t id, uint32_t incarnation, MemberMail* mail);
+  bool Say(uint16_t peer, proto::MessageType type, std::span<const uint8_t> record,
+           std::span<const uint8_t> tail) override;
+  using proto::MessageSink::Say;
+  // Hands what has come to `handler`. Frames taken.
+  uint32_t Take(uint64_t now_ns, MailHandler* handler);
+  // Ends the turn: what was said leaves.
+  void Send(uint64_t now_ns);
+  bool is_idle() const { return !is_dirty_ && endpoint_.idle(); }
+
+  // ---- Any lcore.
+  bool has_mail() const { return rte_ring_empty(ring_) == 0; }
+  uint64_t refused() const { return refused_.value(); }
+
+ private:
+  MemberMail(uint16_t own, rte_mempool* pool, const proto::ChannelConfig& config);
+  void SendFrame(uint16_t peer, std::span<const uint8_t> frame) override;
+  void OnMessage(uint16_t peer, std::span<const uint8_t> message) override;
+
+  uint16_t own_;
+  proto::Endpoint endpoint_;
+  rte_mempool* pool_;
+  rte_ring* ring_ = nullptr;  // Owned, with the frames in it. Many write, the member reads.
+  Lcore* lcore_ = nullptr;
+  std::array<MemberMail*, kMembersMax> peers_{};
+  uint32_t wrote_to_ = 0;  // Bit: peers whose lcores may have to wake up.
+  bool is_dirty_ = false;  // Something is to leave.
+  uint64_t polled_ns_ = 0;
+  MailHandler* handler_ = nullptr;
+  Counter refused_;  // Frames and messages that could not be read.
+};
+
+}  // namespace nf

@@ -1,0 +1,51 @@
+#include "runtime/runtime_link.h"
+
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+
+#include <cstring>
+#include <string>
+
+#include "runtime/transit.h"
+
+namespace nf {
+namespace {
+
+rte_ring* MakeRing() {
+  static std::atomic<uint32_t> number = 0;
+  const std::string name = "nf_link_" + std::to_string(number++);
+  return rte_ring_create(name.c_str(), RuntimeLink::kRingPackets, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+}  // namespace
+
+Expected<std::unique_ptr<RuntimeLink>> RuntimeLink::Create(rte_mempool* markers) {
+  std::unique_ptr<RuntimeLink> link(new RuntimeLink);
+  link->markers = markers;
+  link->down = MakeRing();
+  link->up = MakeRing();
+  if (link->down == nullptr || link->up == nullptr) {
+    return Fail(ErrorCode::kEalMemory, std::string("no rings for a runtime could be made: ") + rte_strerror(rte_errno));
+  }
+  return link;
+}
+
+RuntimeLink::~RuntimeLink() {
+  for (rte_ring* ring : {down, up}) {
+    if (ring == nullptr) continue;
+    rte_mbuf* mbuf;
+    while (rte_ring_sc_dequeue(ring, reinterpret_cast<void**>(&mbuf)) == 0) rte_pktmbuf_free(mbuf);
+    rte_ring_free(ring);
+  }
+}
+
+void RuntimeLink::SendMarker(RingQueue* queue, const proto::Marker& marker) const {
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(markers);
+  if (mbuf == nullptr) return;
+  const proto::MarkerDatagram datagram = proto::EncodeMarker(marker);
+  std::memcpy(rte_pktmbuf_append(mbuf, sizeof datagram), &datagram, sizeof datagram);
+  Transit::Of(mbuf).is_marker = 1;
+  if (queue->Put(&mbuf, 1) == 0) rte_pktmbuf_free(mbuf);
+}
+
+}  // namespace nf

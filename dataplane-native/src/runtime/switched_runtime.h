@@ -1,0 +1,121 @@
+// A runtime behind a vswitch: takes stamped packets of the flows that it owns, and gives and takes flows
+// (docs/protocol.md). What happens to a packet in its chain is the same as in direct mode.
+//
+// The protocol's actor and the flow are two things in one place: when a flow ends for the chain, its actor stays and
+// asks the vswitch to agree; a packet that comes before that opens a new flow in it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/counter.h"
+#include "flow/lease_table.h"
+#include "proto/runtime_machine.h"
+#include "runtime/chain_worker.h"
+#include "runtime/flow_joiner.h"
+#include "runtime/member_mail.h"
+#include "runtime/runtime_link.h"
+
+namespace nf {
+
+class Uplink;
+
+// A move or a drain, which the control thread that asked for it waits for.
+struct Operation {
+  proto::OperationResult result;
+  bool is_cut_short = false;  // The run has ended before.
+  std::atomic<bool> done{false};
+};
+
+class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, private MailHandler {
+ public:
+  struct Surroundings {
+    uint16_t id;
+    uint32_t incarnation;
+    uint32_t entries;  // Of the vswitch.
+    bool is_capture;   // Time is that of the packets.
+    RuntimeLink* link;
+    MemberMail* mail;
+    const LeaseTable* leases;
+    rte_mempool* pool;  // Of packets.
+    std::vector<NativeNf*> native;
+  };
+  static Expected<std::unique_ptr<SwitchedRuntime>> Create(Engine& engine, const RuntimeSpec& spec,
+                                                           const Surroundings& surroundings);
+  ~SwitchedRuntime() override;
+
+  static constexpr uint32_t kOperationsMax = 16;
+
+  // ---- The lcore.
+  bool has_work() const override;
+  void End() override;
+  int sleep_ms_max() const override;
+
+  // ---- Any thread.
+  uint16_t id() const { return machine_.config().id; }
+  bool draining() const { return draining_shown_.value() != 0; }
+  uint64_t moved_in() const { return moved_in_shown_.value(); }
+  uint64_t moved_out() const { return moved_out_shown_.value(); }
+  uint32_t migrations() const { return static_cast<uint32_t>(migrations_shown_.value()); }
+  // Actors in use: flows, flows to come, and flows that have ended but for the vswitch's word.
+  uint32_t actors_used() const { return static_cast<uint32_t>(actors_shown_.value()); }
+
+ private:
+  SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& surroundings);
+
+  // ChainWorker.
+  uint32_t Round() override;
+  bool Serve(Command& command) override;
+  bool IsShown(uint32_t flow) const override { return machine_.actor(flow).state != proto::ActorState::kFinal; }
+
+  // proto::RuntimeHost.
+  void StartFresh(uint32_t actor, const FlowKey& key, bool state_lost) override;
+  void ProcessHeld(uint32_t actor, proto::PacketRef packet, const proto::PacketHeader& header) override;
+  void DropHeld(proto::PacketRef packet, const proto::PacketHeader& header, proto::PacketDrop reason) override;
+  uint32_t WriteState(uint32_t actor, std::span<uint8_t> out) override;
+  bool InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) override;
+  void Resume(uint32_t actor) override;
+  void FreeState(uint32_t actor) override;
+  void SendMarker(const proto::Marker& marker) override;
+  void OperationEnded(uint32_t operation, const proto::OperationResult& result) override;
+
+  void OnMail(uint16_t peer, proto::Message message) override;
+
+  uint32_t RoundLive();
+  uint32_t RoundCapture();
+  // What the others said, what is due, and the end of the poll.
+  uint32_t Finish(uint32_t taken, uint64_t mono_ns);
+  void Take(rte_mbuf** packets, uint32_t count, uint64_t mono_ns);
+  void TakePacket(rte_mbuf* mbuf, uint64_t mono_ns);
+  void TakeMarker(rte_mbuf* mbuf, uint64_t mono_ns);
+  void Process(uint32_t actor, rte_mbuf* mbuf, const proto::PacketHeader& header);
+  bool Open(uint32_t actor, rte_mbuf* mbuf, const proto::PacketHeader& header);
+  void EndOnConflict(const proto::Marker& marker);
+  void SettleActors(uint64_t mono_ns);
+  void Begin(Command& command);
+  void Publish();
+
+  RuntimeLink& link_;
+  MemberMail& mail_;
+  const LeaseTable& leases_;
+  proto::RuntimeMachine machine_;
+  std::unique_ptr<Uplink> uplink_;
+  std::optional<FlowJoiner> joiner_;
+  uint64_t idle_tick_ = 0;
+  uint64_t machine_ns_ = 0;  // When its time last passed.
+  uint64_t poll_ = 0;        // From a capture: the one that is worked on.
+  // Actors that this poll opened: the vswitch is told of those that caused no output.
+  std::vector<uint32_t> opened_;
+
+  std::array<Operation*, kOperationsMax> operations_{};
+  uint32_t operations_count_ = 0;
+  std::array<std::vector<uint32_t>, kOperationsMax> chosen_;  // Of moves of chosen flows.
+
+  uint64_t load_begin_tsc_ = 0, load_busy_tsc_ = 0;
+  Counter draining_shown_, moved_in_shown_, moved_out_shown_, migrations_shown_, actors_shown_;
+};
+
+}  // namespace nf

@@ -1,0 +1,100 @@
+// What the protocol asks of flows, and the end of the run.
+#include <algorithm>
+
+#include "runtime/flow_image.h"
+#include "runtime/switched_runtime.h"
+#include "runtime/transit.h"
+#include "runtime/uplink.h"
+
+namespace nf {
+
+using abi::CloseReason;
+using abi::DropReason;
+
+// The flow itself is opened by its packet.
+void SwitchedRuntime::StartFresh(uint32_t actor, const FlowKey&, bool) {
+  if (opened_.size() < opened_.capacity()) opened_.push_back(actor);
+}
+
+void SwitchedRuntime::ProcessHeld(uint32_t actor, proto::PacketRef packet, const proto::PacketHeader& header) {
+  counters_.held.Set(counters_.held.value() - 1);
+  Process(actor, reinterpret_cast<rte_mbuf*>(packet), header);
+}
+
+void SwitchedRuntime::DropHeld(proto::PacketRef packet, const proto::PacketHeader&, proto::PacketDrop reason) {
+  counters_.held.Set(counters_.held.value() - 1);
+  const bool is_stale = reason == proto::PacketDrop::kStaleEpoch || reason == proto::PacketDrop::kLate;
+  counters_.Drop(reinterpret_cast<rte_mbuf*>(packet), is_stale ? DropReason::kStalePacket : DropReason::kMoveAbandoned);
+}
+
+uint32_t SwitchedRuntime::WriteState(uint32_t actor, std::span<uint8_t> out) {
+  if (flows_->actor(actor).pending != 0) chain_->RunPending();
+  const uint32_t bytes = WriteFlowImage(*chain_, *flows_, actor, out);
+  if (flows_->actor(actor).number != 0) flows_->Suspend(actor);
+  return bytes;
+}
+
+bool SwitchedRuntime::InstallState(uint32_t actor, const FlowKey&, std::span<const uint8_t> state) {
+  if (!ReadFlowImage(*chain_, *flows_, actor, state)) return false;
+  if (flows_->actor(actor).number == 0) flows_->NoteFreed(actor);  // It had ended before it came.
+  return true;
+}
+
+void SwitchedRuntime::Resume(uint32_t actor) {
+  if (flows_->actor(actor).number != 0) flows_->Resume(actor);
+}
+
+void SwitchedRuntime::FreeState(uint32_t actor) {
+  if (flows_->actor(actor).number == 0) return;
+  if (machine_.actor(actor).state == proto::ActorState::kFinal) return flows_->Depart(actor);
+  // The vswitch has given the flow up, or to somebody else, without asking.
+  chain_->RunPending();
+  if (flows_->actor(actor).number != 0) chain_->Close(actor, CloseReason::kShutdown);
+}
+
+void SwitchedRuntime::SendMarker(const proto::Marker& marker) { uplink_->SendMarker(marker); }
+
+void SwitchedRuntime::OperationEnded(uint32_t id, const proto::OperationResult& result) {
+  Operation* operation = operations_[id];
+  operations_[id] = nullptr;
+  --operations_count_;
+  operation->result = result;
+  operation->done.store(true, std::memory_order_release);
+}
+
+// The flow's return key is another flow's.
+void SwitchedRuntime::EndOnConflict(const proto::Marker& marker) {
+  if (marker.id.entry >= machine_.config().entries) return;
+  const uint32_t actor = machine_.actor_of_entry(marker.id.entry);
+  if (actor == proto::kNone || machine_.actor(actor).epoch != marker.id.epoch) return;
+  if (machine_.actor(actor).state != proto::ActorState::kActive || flows_->actor(actor).number == 0) return;
+  chain_->Close(actor, CloseReason::kAliasConflict);
+}
+
+void SwitchedRuntime::End() {
+  rte_mbuf* mbuf;
+  while (rte_ring_sc_dequeue(link_.down, reinterpret_cast<void**>(&mbuf)) == 0) {
+    if (Transit::Of(mbuf).is_marker != 0)
+      rte_pktmbuf_free(mbuf);
+    else
+      counters_.Drop(mbuf, DropReason::kShutdown);
+  }
+  machine_.DropAllHeld();
+  for (uint32_t actor = 0; actor < flows_->flows_max(); ++actor) {
+    // It lives where its state was sent to.
+    if (machine_.actor(actor).state == proto::ActorState::kFinal && flows_->actor(actor).number != 0)
+      flows_->Depart(actor);
+  }
+  EndFlows();
+  uplink_->DropBacklog();
+  for (Operation*& operation : operations_) {
+    if (operation == nullptr) continue;
+    operation->is_cut_short = true;
+    operation->done.store(true, std::memory_order_release);
+    operation = nullptr;
+  }
+  operations_count_ = 0;
+  Publish();
+}
+
+}  // namespace nf

@@ -1,0 +1,81 @@
+// What a Tenant consists of. Three locks, taken in this order: `membership` for what lasts (runtimes that come and go,
+// swaps, listings), `control` for one command, `names` for looking.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "runtime/lcore.h"
+#include "runtime/member_mail.h"
+#include "runtime/runtime_link.h"
+#include "runtime/switched_runtime.h"
+#include "runtime/tenant.h"
+#include "runtime/vswitch.h"
+
+namespace nf {
+
+inline constexpr uint32_t kMigrationsMax = 4000;
+inline constexpr uint32_t kFlowsOfTenantMax = (1u << 24) - 2;  // Handles have 24 bits for the place.
+
+struct Tenant::Parts {
+  struct Member {
+    uint32_t incarnation;
+    uint32_t lcore;
+    std::unique_ptr<MemberMail> mail;
+    std::unique_ptr<RuntimeLink> link;
+    std::unique_ptr<SwitchedRuntime> runtime;
+  };
+  enum Stop : int { kRun, kDrain, kNow };
+
+  Parts(Engine& of_engine, const RuntimeSpec& of_spec, const TenantOptions& of_options)
+      : engine(of_engine), spec(of_spec), options(of_options) {}
+  ~Parts();
+
+  // tenant_control.cc. Callers hold `membership`, or are alone.
+  Expected<uint16_t> Add();
+  void Remove(Member* member);
+  void Tell(Member& member, uint16_t id, uint32_t incarnation, MemberMail* mail);
+  void TellVswitch(Member& member, uint32_t incarnation);
+  Member* Find(uint16_t id);
+  Error Unknown(uint16_t id);
+  Expected<uint32_t> EntryOf(const std::string& entry);
+
+  // tenant.cc
+  void Perform(Lcore& lcore, CommandRing& ring, Command& command, const std::function<void(Command&)>& execute);
+  void Perform(Member& member, Command& command);
+  void PerformInVswitch(Command& command);
+  bool IsQuiet();
+  void Watch();
+  CountersSnapshot Counters() const;
+
+  Engine& engine;
+  RuntimeSpec spec;  // With the versions that run now.
+  TenantOptions options;
+  rte_mempool* frames = nullptr;   // Of messages.
+  rte_mempool* markers = nullptr;  // Of markers.
+  std::unique_ptr<MemberMail> vswitch_mail;
+  std::unique_ptr<Vswitch> vswitch;
+  std::vector<std::unique_ptr<Member>> members;
+  std::vector<std::unique_ptr<Lcore>> lcores;
+  std::vector<uint32_t> tasks_of;  // By lcore.
+  uint32_t last_incarnation = 0;
+
+  std::mutex membership, control, names;
+  std::atomic<int> stop{kRun};
+  std::atomic<bool> started{false}, ended{false};
+  std::mutex end_mutex;
+  std::condition_variable at_end;
+  std::thread watcher;
+
+  // Of runtimes that are no more.
+  CountersSnapshot of_ended;
+  std::vector<Event> events_of_ended;
+  uint64_t ended_received = 0, ended_sent = 0;
+};
+
+}  // namespace nf

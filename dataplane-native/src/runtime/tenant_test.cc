@@ -1,0 +1,211 @@
+// Several runtimes behind one vswitch, with their threads: flows move while packets go on, and nothing is lost.
+#include "runtime/tenant.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "runtime/test_tenant.h"
+
+namespace nf::test {
+namespace {
+
+uint16_t PortOf(const FlowSnapshot& flow) { return flow.key.source_port; }
+
+TEST(TenantTest, NewFlowsAreDealtOverTheRuntimesAndComeOutInOrder) {
+  TenantWires wires(3);
+  wires.AddNf({.name = "a"});
+  wires.AddNf({.name = "b"});
+  wires.Start();
+  NumberedFlows traffic(&wires, 30);
+  for (int round = 0; round < 20; ++round) {
+    traffic.SendRound();
+    ASSERT_TRUE(Eventually([&] { return traffic.AllBack(); })) << traffic.received() << " of " << traffic.sent();
+  }
+  EXPECT_EQ(traffic.out_of_order(), 0u);
+  for (uint16_t runtime : {1, 2, 3}) EXPECT_EQ(wires.status(runtime).flows_open, 10u);
+  EXPECT_EQ(wires.status(0).flows_open, 30u);
+  const auto flows = wires.flows();
+  ASSERT_EQ(flows.size(), 30u);
+  for (const FlowSnapshot& flow : flows) {
+    const uint32_t packets = traffic.of_flow(static_cast<uint16_t>(PortOf(flow) - 1000));
+    EXPECT_EQ(Word(flow.states[0], 0), packets);
+    EXPECT_EQ(Word(flow.states[1], 0), packets);
+  }
+  EXPECT_EQ(wires.flows(2).size(), 10u);
+  const CountersSnapshot counters = wires.Stop();
+  EXPECT_EQ(counters.received, traffic.sent());
+  EXPECT_EQ(counters.sent, traffic.sent());
+  EXPECT_TRUE(counters.dropped.empty());
+  EXPECT_EQ(counters.flows_ended, 30u);
+  EXPECT_EQ(counters.nfs.at(0).counters.at("closes"), 30u);
+}
+
+// All flows, round and round, while their packets are on the way.
+void MoveEverythingUnderTraffic(uint16_t lcores) {
+  constexpr uint16_t kFlows = 60;
+  constexpr uint16_t kRuntimes = 3;
+  TenantWires wires(kRuntimes, lcores);
+  wires.AddNf({.name = "a"});
+  wires.AddNf({.name = "b", .timer = true});
+  Tenant& tenant = wires.Start();
+  NumberedFlows traffic(&wires, kFlows);
+  std::atomic<bool> stop{false};
+  uint64_t moved = 0;
+  std::thread mover([&] {
+    std::minstd_rand random(7);
+    while (!stop) {
+      const auto from = static_cast<uint16_t>(1 + random() % kRuntimes);
+      const auto to = static_cast<uint16_t>(1 + (from + random() % (kRuntimes - 1)) % kRuntimes);
+      const auto report = tenant.Migrate(from, to, 1 + random() % kFlows);
+      if (report) moved += report->moved;
+    }
+  });
+  for (int round = 0; round < 300; ++round) {
+    traffic.SendRound();
+    traffic.Collect();
+    if (round % 8 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  stop = true;
+  mover.join();
+  EXPECT_TRUE(Eventually([&] { return traffic.AllBack(); })) << traffic.received() << " of " << traffic.sent();
+  EXPECT_EQ(traffic.out_of_order(), 0u);
+  EXPECT_GT(moved, 0u);
+  const auto flows = wires.flows();
+  EXPECT_EQ(flows.size(), kFlows);
+  for (const FlowSnapshot& flow : flows) {
+    const uint32_t packets = traffic.of_flow(static_cast<uint16_t>(PortOf(flow) - 1000));
+    EXPECT_EQ(Word(flow.states[0], 0), packets);
+    EXPECT_EQ(Word(flow.states[0], 4), 1u) << "a flow that moved was opened again";
+    EXPECT_EQ(flow.packets[0] + flow.packets[1], packets);
+  }
+  const CountersSnapshot counters = wires.Stop();
+  EXPECT_EQ(counters.received, traffic.sent());
+  EXPECT_EQ(counters.sent, traffic.sent());
+  for (const auto& [reason, count] : counters.dropped) ADD_FAILURE() << count << " dropped: " << reason;
+  EXPECT_EQ(counters.flows_opened, kFlows);
+  EXPECT_EQ(counters.flows_ended, kFlows);
+}
+
+TEST(TenantTest, NothingIsLostOrReorderedWhileEverythingMovesOnOneLcore) { MoveEverythingUnderTraffic(1); }
+TEST(TenantTest, NothingIsLostOrReorderedWhileEverythingMovesOnFourLcores) { MoveEverythingUnderTraffic(4); }
+
+TEST(TenantTest, ADrainedRuntimeTakesNoNewFlowsAndGoesAway) {
+  TenantWires wires(2);
+  wires.AddNf({.name = "a"});
+  Tenant& tenant = wires.Start();
+  NumberedFlows traffic(&wires, 40);
+  traffic.SendRound();
+  ASSERT_TRUE(Eventually([&] { return traffic.AllBack(); }));
+  ASSERT_TRUE(Eventually([&] { return wires.status(1).flows_open == 20; }));
+
+  const auto refused = tenant.RemoveRuntime(1, false);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kRuntimeNotEmpty);
+
+  const auto drained = tenant.Drain(1, {});
+  ASSERT_TRUE(drained.has_value()) << drained.error().message;
+  EXPECT_EQ(drained->moved, 20u);
+  EXPECT_TRUE(drained->drained);
+  EXPECT_TRUE(Eventually([&] { return wires.status(2).flows_open == 40 && wires.status(1).flows_open == 0; }));
+  EXPECT_TRUE(wires.status(1).draining);
+
+  NumberedFlows more(&wires, 0);
+  for (uint16_t port = 5000; port < 5010; ++port) ASSERT_TRUE(wires.Send(UdpFrame(port, Payload({{}}) + Be32(0)), 0));
+  EXPECT_TRUE(Eventually([&] { return wires.status(2).flows_open == 50; }));
+  EXPECT_EQ(wires.status(1).flows_open, 0u);
+
+  ASSERT_TRUE(tenant.RemoveRuntime(1, false).has_value());
+  EXPECT_EQ(tenant.Runtimes().size(), 2u);
+  const auto added = tenant.AddRuntime();
+  ASSERT_TRUE(added.has_value());
+  EXPECT_EQ(*added, 1);
+  const auto back = tenant.Migrate(2, 1, 30);
+  ASSERT_TRUE(back.has_value());
+  EXPECT_EQ(back->moved, 30u);
+  wires.Receive(0), wires.Receive(1);
+  EXPECT_EQ(wires.Stop().flows_ended, 50u);
+}
+
+TEST(TenantTest, ARuntimeRemovedByForceEndsItsFlowsAndTheirPacketsOpenNewOnes) {
+  TenantWires wires(2);
+  wires.AddNf({.name = "a"});
+  Tenant& tenant = wires.Start();
+  for (uint16_t port = 1000; port < 1010; ++port) ASSERT_TRUE(wires.Send(UdpFrame(port, Payload({{}})), 0));
+  ASSERT_TRUE(Eventually([&] { return wires.status(1).flows_open == 5 && wires.status(2).flows_open == 5; }));
+  ASSERT_TRUE(tenant.RemoveRuntime(2, true).has_value());
+  for (uint16_t port = 1000; port < 1010; ++port) ASSERT_TRUE(wires.Send(UdpFrame(port, Payload({{}})), 0));
+  EXPECT_TRUE(Eventually([&] { return wires.status(1).flows_open == 10; }));
+  const CountersSnapshot counters = wires.Stop();
+  EXPECT_EQ(counters.flows_opened, 15u);
+  EXPECT_EQ(counters.flows_ended, 15u);
+  EXPECT_EQ(counters.sent, 20u);
+}
+
+TEST(TenantTest, ChosenFlowsMoveAndKeepTheirIds) {
+  TenantWires wires(2);
+  wires.AddNf({.name = "a"});
+  Tenant& tenant = wires.Start();
+  NumberedFlows traffic(&wires, 20);
+  traffic.SendRound();
+  ASSERT_TRUE(Eventually([&] { return traffic.AllBack(); }));
+  const auto before = wires.flows(1);
+  ASSERT_EQ(before.size(), 10u);
+  const std::vector<uint64_t> ids = {before[3].flow_id, before[7].flow_id, 424242};
+  const auto report = tenant.MigrateFlows(1, 2, ids);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->moved, 2u);
+  EXPECT_EQ(report->failed, 1u);
+  EXPECT_EQ(report->reason, "no_flow");
+  uint32_t found = 0;
+  for (const FlowSnapshot& flow : wires.flows(2)) {
+    for (size_t i : {3, 7}) {
+      if (flow.flow_id != before[i].flow_id) continue;
+      EXPECT_EQ(flow.key, before[i].key);
+      EXPECT_EQ(flow.states, before[i].states);
+      ++found;
+    }
+  }
+  EXPECT_EQ(found, 2u);
+  wires.Stop();
+}
+
+TEST(TenantTest, CommandsThatCannotBeSayWhy) {
+  TenantWires wires(2);
+  wires.AddNf({.name = "a"});
+  Tenant& tenant = wires.Make();
+  EXPECT_EQ(tenant.Migrate(1, 2, 1).error().code, ErrorCode::kRuntimeEnded);
+  ASSERT_TRUE(tenant.Start().has_value());
+  EXPECT_EQ(tenant.Migrate(1, 1, 1).error().code, ErrorCode::kRuntimeSame);
+  EXPECT_EQ(tenant.Migrate(1, 7, 1).error().code, ErrorCode::kRuntimeUnknown);
+  EXPECT_EQ(tenant.Migrate(7, 1, 1).error().message, "there is no runtime 7; there are 1, 2");
+  EXPECT_EQ(tenant.Drain(3, {}).error().code, ErrorCode::kRuntimeUnknown);
+  EXPECT_EQ(tenant.RemoveRuntime(9, true).error().code, ErrorCode::kRuntimeUnknown);
+  ASSERT_TRUE(tenant.RemoveRuntime(2, false).has_value());
+  EXPECT_EQ(tenant.RemoveRuntime(1, true).error().code, ErrorCode::kRuntimeLast);
+  EXPECT_EQ(tenant.Drain(1, {}).error().code, ErrorCode::kRuntimeLast);
+  for (uint16_t id = 2; id <= kRuntimesMax; ++id) ASSERT_TRUE(tenant.AddRuntime().has_value());
+  EXPECT_EQ(tenant.AddRuntime().error().code, ErrorCode::kRuntimeLimit);
+  wires.Stop();
+  EXPECT_EQ(tenant.Migrate(1, 2, 1).error().code, ErrorCode::kRuntimeEnded);
+  EXPECT_EQ(tenant.AddRuntime().error().code, ErrorCode::kRuntimeEnded);
+}
+
+TEST(TenantTest, FlowsThatExpireOrAreClosedLeaveTheVswitchToo) {
+  TenantWires wires(2);
+  wires.AddNf({.name = "a"});
+  wires.spec.idle_ms.udp = 20;
+  wires.Start();
+  for (uint16_t port = 1000; port < 1020; ++port) ASSERT_TRUE(wires.Send(UdpFrame(port, Payload({{}})), 0));
+  ASSERT_TRUE(Eventually([&] { return wires.Receive(1).size() > 0; }));
+  EXPECT_TRUE(Eventually([&] { return wires.status(0).flows_open == 0; }));
+  const Answer closes{.flags = abi::kResultFlagCloseFlow};
+  for (uint16_t port = 1000; port < 1020; ++port) ASSERT_TRUE(wires.Send(UdpFrame(port, Payload({closes})), 0));
+  EXPECT_TRUE(Eventually([&] { return wires.tenant().counters().flows_ended == 40; }));
+  EXPECT_TRUE(Eventually([&] { return wires.status(0).flows_open == 0; }));
+  const CountersSnapshot counters = wires.Stop();
+  EXPECT_EQ(counters.sent, 40u);
+}
+
+}  // namespace
+}  // namespace nf::test

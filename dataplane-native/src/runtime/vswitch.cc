@@ -1,0 +1,308 @@
+// Turns, and what comes back from the runtimes. What comes in is in vswitch_input.cc.
+#include "runtime/vswitch.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/monotonic.h"
+#include "runtime/lcore.h"
+#include "runtime/transit.h"
+
+namespace nf {
+namespace {
+
+using abi::DropReason;
+
+constexpr uint64_t kMachineEveryNs = 20'000;  // So often the protocol's time passes.
+constexpr uint64_t kMissedEveryNs = 1'000'000'000;
+constexpr uint64_t kLoadEveryNs = 500'000;
+constexpr uint32_t kHeldPackets = 4096;
+constexpr uint32_t kOutputsPerTurn = 64;  // From one runtime.
+constexpr int kSleepMs = 10, kSleepWithoutFlowsMs = 50;
+
+proto::VswitchConfig MachineConfig(const RuntimeSpec& spec) {
+  return {.entries = spec.flows_max, .members = kMembersMax, .held_packets = kHeldPackets};
+}
+
+std::vector<uint32_t> LeaseSizes(const RuntimeSpec& spec) {
+  std::vector<uint32_t> sizes;
+  for (const NfSpec& nf : spec.chain) sizes.push_back(nf.rights.lease ? nf.lease_size : 0);
+  return sizes;
+}
+
+DropReason ReasonOf(proto::GateDrop reason) {
+  switch (reason) {
+    case proto::GateDrop::kFenced:
+      return DropReason::kFencedOutput;
+    case proto::GateDrop::kNoHoldRoom:
+      return DropReason::kMoveBufferFull;
+    case proto::GateDrop::kOwnerChanged:
+      return DropReason::kMoveAbandoned;
+    default:
+      return DropReason::kStaleOutput;
+  }
+}
+
+rte_mbuf* MbufOf(proto::PacketRef packet) { return reinterpret_cast<rte_mbuf*>(packet); }
+
+}  // namespace
+
+Vswitch::Vswitch(const RuntimeSpec& spec, MemberMail* mail)
+    : non_ip_(spec.non_ip),
+      mail_(*mail),
+      machine_(MachineConfig(spec), mail, this),
+      leases_(LeaseSizes(spec), spec.flows_max),
+      info_(spec.flows_max),
+      placing_(spec.switching->placement) {
+  present_.reserve(kMembersMax);
+}
+
+Expected<std::unique_ptr<Vswitch>> Vswitch::Create(const RuntimeSpec& spec, MemberMail* mail) {
+  std::unique_ptr<Vswitch> vswitch(new Vswitch(spec, mail));
+  if (auto built = vswitch->Build(spec); !built) return std::unexpected(built.error());
+  return vswitch;
+}
+
+Expected<void> Vswitch::Build(const RuntimeSpec& spec) {
+  const bool may_edit = std::ranges::any_of(spec.chain, [](const NfSpec& nf) { return nf.rights.edit != Edit::kNone; });
+  auto table = FlowTable::Create({.flows_max = spec.flows_max,
+                                  .with_aliases = may_edit,
+                                  .keys = &machine_.entry(0).key,
+                                  .key_stride = sizeof(proto::RouteEntry)});
+  if (!table) return std::unexpected(table.error());
+  table_.emplace(std::move(*table));
+  auto fragments = FragmentTable::Create();
+  if (!fragments) return std::unexpected(fragments.error());
+  fragments_.emplace(std::move(*fragments));
+  auto inputs = Inputs::Open(spec);
+  if (!inputs) return std::unexpected(inputs.error());
+  inputs_ = std::move(*inputs);
+  wait_fds_ = inputs_.wait_fds();
+  if (inputs_.is_capture)
+    output_.emplace(inputs_.client, inputs_.server, &counters_);
+  else
+    queues_.emplace(inputs_.client, inputs_.server, &counters_);
+  return {};
+}
+
+Vswitch::~Vswitch() {
+  for (rte_mbuf* mbuf : ahead_.TakeRest()) rte_pktmbuf_free(mbuf);
+  if (fragments_) fragments_->Drain([](rte_mbuf* mbuf) { rte_pktmbuf_free(mbuf); });
+}
+
+bool Vswitch::has_work() const {
+  return mail_.has_mail() || commands_.Front() != nullptr ||
+         std::ranges::any_of(present_, [this](uint16_t id) { return rte_ring_empty(runtimes_[id].link->up) == 0; });
+}
+
+int Vswitch::sleep_ms_max() const {
+  if (inputs_.is_capture || !mail_.is_idle() || wait_fds_.empty()) return 1;
+  return machine_.entries_used() != 0 ? kSleepMs : kSleepWithoutFlowsMs;
+}
+
+uint32_t Vswitch::Turn() {
+  if (Command* command = commands_.Front(); command != nullptr) [[unlikely]] {
+    Serve(*command);
+    commands_.Pop();
+    command->done.store(true, std::memory_order_release);
+  }
+  const uint64_t mono = MonotonicNs();
+  for (uint16_t id : present_) runtimes_[id].queue->Flush();
+  uint32_t work = TakeOutputs(mono);
+  work += mail_.Take(mono, this);
+  work += TakeInputs(mono);
+  if (mono - machine_ns_ >= kMachineEveryNs) {
+    machine_ns_ = mono;
+    machine_.Turn(mono);
+    Publish(mono);
+  }
+  if (queues_) queues_->Flush();
+  mail_.Send(mono);
+  WakeRuntimes();
+  return work;
+}
+
+void Vswitch::Serve(Command& command) {
+  if (command.kind == Command::Kind::kExclude) return machine_.SetAccepting(command.member, command.incarnation != 0);
+  Runtime& runtime = runtimes_[command.member];
+  mail_.SetPeer(command.member, command.incarnation, command.mail);
+  if (command.incarnation != 0) {
+    runtime.link = command.link;
+    runtime.queue = std::make_unique<RingQueue>(command.link->down);
+    present_.push_back(command.member);
+    machine_.MemberUp(command.member, command.incarnation);
+    return;
+  }
+  machine_.MemberDown(command.member);
+  const uint64_t mono = MonotonicNs();
+  rte_mbuf* mbuf;
+  while (rte_ring_sc_dequeue(runtime.link->up, reinterpret_cast<void**>(&mbuf)) == 0)
+    TakeOutput(command.member, mbuf, mono);
+  DropAll(runtime);
+  std::erase(present_, command.member);
+  runtime.link = nullptr;
+  runtime.queue.reset();
+}
+
+uint32_t Vswitch::TakeOutputs(uint64_t mono_ns) {
+  uint32_t work = 0;
+  std::array<rte_mbuf*, kOutputsPerTurn> packets;
+  for (uint16_t id : present_) {
+    const uint32_t count = rte_ring_sc_dequeue_burst(runtimes_[id].link->up, reinterpret_cast<void**>(packets.data()),
+                                                     kOutputsPerTurn, nullptr);
+    for (uint32_t i = 0; i < count; ++i) {
+      const Transit& transit = Transit::Of(packets[i]);
+      if (transit.is_marker == 0) __builtin_prefetch(&machine_.entry_slot(transit.header.stamp.entry));
+    }
+    for (uint32_t i = 0; i < count; ++i) TakeOutput(id, packets[i], mono_ns);
+    work += count;
+  }
+  return work;
+}
+
+void Vswitch::TakeOutput(uint16_t runtime, rte_mbuf* mbuf, uint64_t mono_ns) {
+  const Transit& transit = Transit::Of(mbuf);
+  if (transit.is_marker != 0) [[unlikely]] {
+    const auto marker = proto::DecodeMarker({rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len});
+    rte_pktmbuf_free(mbuf);
+    if (marker) machine_.OnMarker(runtime, *marker, mono_ns);
+    return;
+  }
+  const proto::PacketHeader header = transit.header;
+  proto::GateDrop why{};
+  switch (machine_.OnOutput(runtime, reinterpret_cast<proto::PacketRef>(mbuf), header, &why)) {
+    case proto::GateVerdict::kRelease:
+      Emit(mbuf, header);
+      return;
+    case proto::GateVerdict::kHeld:
+      counters_.held.Add();
+      return;
+    case proto::GateVerdict::kDropped:
+      counters_.Drop(mbuf, ReasonOf(why));
+      return;
+  }
+}
+
+void Vswitch::Emit(rte_mbuf* mbuf, const proto::PacketHeader& header) {
+  if ((header.flags & proto::kLearn) != 0) [[unlikely]] {
+    if (!Learn(mbuf, header)) return;
+  }
+  if (info_[header.stamp.entry].in_conflict) [[unlikely]] {
+    counters_.Drop(mbuf, DropReason::kAliasConflict);
+    return;
+  }
+  if (queues_) {
+    queues_->Put(mbuf);
+  } else {
+    MetaOf(mbuf)->poll_index = kNoPollIndex;
+    output_->Put(mbuf);
+  }
+}
+
+// The responder answers with the tuple of this packet reversed: from now on such packets find the flow.
+bool Vswitch::Learn(rte_mbuf* mbuf, const proto::PacketHeader& header) {
+  const uint32_t index = header.stamp.entry;
+  const proto::RouteEntry& entry = machine_.entry(index);
+  const FlowKey answer = MetaOf(mbuf)->parsed.key.Reversed();
+  if (const FlowKey* known = table_->AliasOf(index); known != nullptr) {
+    if (*known == answer) return true;
+    table_->ClearAlias(index);
+  }
+  info_[index].in_conflict = !table_->SetAlias(index, answer);
+  if (!info_[index].in_conflict) return true;
+  SendMarker(entry.owner.id,
+             proto::MakeMarker(proto::MarkerType::kAliasConflict, {index, entry.epoch, 0}, entry.next_sequence - 1));
+  counters_.Drop(mbuf, DropReason::kAliasConflict);
+  return false;
+}
+
+void Vswitch::Release(proto::PacketRef packet, const proto::PacketHeader& header) {
+  counters_.held.Set(counters_.held.value() - 1);
+  Emit(MbufOf(packet), header);
+}
+
+void Vswitch::DropHeld(proto::PacketRef packet, const proto::PacketHeader&, proto::GateDrop reason) {
+  counters_.held.Set(counters_.held.value() - 1);
+  counters_.Drop(MbufOf(packet), ReasonOf(reason));
+}
+
+void Vswitch::SendMarker(uint16_t id, const proto::Marker& marker) {
+  Runtime& runtime = runtimes_[id];
+  if (runtime.link == nullptr) return;
+  FlushStaged(runtime);  // The marker says something about what was stamped before.
+  runtime.link->SendMarker(runtime.queue.get(), marker);
+}
+
+void Vswitch::EntryRemoved(uint32_t entry, bool) {
+  table_->Erase(entry);
+  leases_.Return(entry, now_ns_);
+  info_[entry] = {};
+}
+
+void Vswitch::OnMail(uint16_t peer, proto::Message message) { machine_.OnMessage(peer, message, MonotonicNs()); }
+
+void Vswitch::WakeRuntimes() {
+  for (uint16_t id : present_) {
+    Runtime& runtime = runtimes_[id];
+    if (runtime.queue->TakeWrote() && runtime.link->runtime_lcore != mail_.lcore())
+      runtime.link->runtime_lcore->WakeIfSleeping();
+  }
+}
+
+void Vswitch::Publish(uint64_t mono_ns) {
+  now_shown_.Set(now_ns_);
+  entries_shown_.Set(machine_.entries_used());
+  stamped_shown_.Set(machine_.counters().stamped);
+  outputs_shown_.Set(machine_.counters().outputs);
+  gate_shown_.Set(machine_.held());
+  closed_shown_.Set(is_closed_);
+  for (uint16_t id : present_) {
+    const Runtime& runtime = runtimes_[id];
+    const uint64_t load = runtime.link->load_permille.load(std::memory_order_relaxed);
+    const uint64_t flows = runtime.link->flows.load(std::memory_order_relaxed);
+    // Work that waits says most, then how busy it is; flows decide between idle ones.
+    placing_.SetLoad(id, uint64_t{runtime.queue->queued()} * 4096 + load * 64 + flows * 64 / info_.size());
+  }
+  if (mono_ns - missed_ns_ >= kMissedEveryNs) {
+    missed_ns_ = mono_ns;
+    missed_.Set(inputs_.missed());
+  }
+}
+
+// What is on its way to the runtime or from it.
+void Vswitch::DropAll(Runtime& runtime) {
+  const auto drop = [this](rte_mbuf* mbuf) {
+    if (Transit::Of(mbuf).is_marker != 0)
+      rte_pktmbuf_free(mbuf);
+    else
+      counters_.Drop(mbuf, DropReason::kShutdown);
+  };
+  for (uint32_t i = 0; i < runtime.staged_count; ++i) drop(runtime.staged[i]);
+  runtime.staged_count = 0;
+  while (rte_mbuf* waiting = runtime.queue->TakeBack()) drop(waiting);
+  rte_mbuf* mbuf;
+  while (rte_ring_sc_dequeue(runtime.link->up, reinterpret_cast<void**>(&mbuf)) == 0) drop(mbuf);
+}
+
+void Vswitch::End() {
+  for (rte_mbuf* mbuf : ahead_.TakeRest()) {
+    counters_.received.Add();
+    counters_.received_bytes.Add(MetaOf(mbuf)->wire_length);
+    counters_.Drop(mbuf, DropReason::kShutdown);
+  }
+  for (uint16_t id : present_) DropAll(runtimes_[id]);
+  machine_.DropAllHeld();
+  fragments_->Drain([this](rte_mbuf* mbuf) {
+    counters_.held.Set(counters_.held.value() - 1);
+    counters_.Drop(mbuf, DropReason::kShutdown);
+  });
+  if (queues_)
+    queues_->Flush();
+  else
+    output_->Flush();
+  is_closed_ = true;
+  Publish(MonotonicNs());
+  failure_ = inputs_.Finish();
+}
+
+}  // namespace nf
