@@ -91,6 +91,13 @@ describe("from the servers' side", () => {
   });
 });
 
+test("a backend with the service's address on another port: only that port answers", async () => {
+  const nf = await loadNf(HERE, { services: [{ ...DNS, backends: [{ address: "198.51.100.1", port: 5353 }] }] });
+  expect(outOf(nf, udp("10.0.0.1:5 > 198.51.100.1:53"))).toBe("udp 10.0.0.1:5 > 198.51.100.1:5353");
+  expect(tupleText(nf.sendOne(udp("198.51.100.1:5353 > 10.0.0.1:5"), SERVER).frame)).toBe("udp 198.51.100.1:53 > 10.0.0.1:5");
+  expect(String(nf.sendOne(udp("198.51.100.1:53 > 10.0.0.1:5"), SERVER))).toBe("DROP unsolicited");
+});
+
 test("behind nat44 two clients' flows to one backend stay apart, and the backend is chosen by the clients' own addresses", async () => {
   const backends = Array.from({ length: 6 }, (_, i) => ({ address: `10.9.0.${i + 1}` }));
   const balancer = { folder: HERE, config: { services: [{ ...DNS, backends }] } };

@@ -1,7 +1,7 @@
 // How flows are spread: even or by weight, the same on every instance, and with few changes when the set of backends changes.
 import { describe, expect, test } from "vitest";
 import { Random } from "@nfactor/sdk/test";
-import { type BackendConfig, backendsOf, choices, clients, countBy, service } from "./testing/choices.ts";
+import { type BackendConfig, VIP, backendsOf, choices, clients, countBy, service } from "./testing/choices.ts";
 
 const FLOWS = 2500;
 const config = (backends: BackendConfig[], rest: object = {}) => ({ services: [service(backends)], ...rest });
@@ -78,6 +78,16 @@ describe.each([1, 2])("seed %i", (seed) => {
     const [heaviest, last] = [backends[0]!, backends[9]!];
     expect(moved(before, await choices(config(backends.slice(1)), flows), nameOf(heaviest))).toBeLessThan(0.08);
     expect(moved(before, await choices(config(backends.slice(0, 9)), flows), nameOf(last))).toBeLessThan(0.08);
+  });
+
+  test("flows of one client are spread too, and clients with one port", async () => {
+    const backends = backendsOf(5);
+    const ofOne = Array.from({ length: FLOWS }, (_, i) => `10.0.${seed}.1:${1024 + i} > ${VIP}:53`);
+    const ofMany = Array.from({ length: FLOWS }, (_, i) => `10.${seed}.${i >> 8}.${i & 255}:1024 > ${VIP}:53`);
+    for (const flows of [ofOne, ofMany]) {
+      const counts = countBy(await choices(config(backends), flows));
+      for (const backend of backends) expect(Math.abs((counts.get(nameOf(backend)) ?? 0) - FLOWS / 5), nameOf(backend)).toBeLessThan(tolerance(1 / 5));
+    }
   });
 
   test("another hash seed deals otherwise, as evenly", async () => {

@@ -123,17 +123,23 @@ describe("checksums", () => {
 });
 
 describe("ICMP errors", () => {
-  test.each([
-    ["from the servers' side about the service's own address", 1],
-    ["from the client's side for another address", 0],
-  ])("%s are dropped", async (_, side) => {
-    const nf = await loadNf(HERE, config(80, 8080));
-    const sent = udp("10.0.0.1:5000 > 198.51.100.1:80");
+  test.each([4, 6] as const)("IPv%i: about or for another address than the binding's are dropped", async (family) => {
+    const nf = await loadNf(HERE, config(80, 0));
+    const { vip, backend, router, nearRouter } = FAMILIES[family];
+    const client = { address: family === 4 ? "10.0.0.1" : "fd77::1", port: 5000 };
+    const path = (from: End, to: End): string => `${endText(from)} > ${endText(to)}`;
+    const sent = udp(path(client, { address: vip, port: 80 }));
     nf.sendOne(sent);
-    const delivered = nf.sendOne(udp("10.9.8.7:8080 > 10.0.0.1:5000"), SERVER).frame;
-    const error = side === 1 ? icmpError(sent, { from: "203.0.113.9" }) : icmpError(delivered, { from: "10.0.0.254" });
-    if (side === 0) error[33]! ^= 1; // last byte of the outer destination
-    expect(String(nf.sendOne(error, { port: side === 1 ? "server" : "client" }))).toBe("DROP unsolicited");
+    // From the servers' side, about what only the client's side has seen.
+    expect(outcome(nf, icmpError(sent, { from: router }), "server")).toBe("DROP unsolicited");
+    // From the client's side, but not sent to the service.
+    const delivered = nf.sendOne(udp(path({ address: backend, port: 80 }, client)), SERVER).frame;
+    const error = icmpError(delivered, { from: nearRouter });
+    const lastOfDestination = family === 4 ? 33 : 53;
+    error[lastOfDestination]! ^= 1;
+    expect(outcome(nf, error, "client")).toBe("DROP unsolicited");
+    error[lastOfDestination]! ^= 1;
+    expect(outcome(nf, error, "client")).toBe(hex(icmpError(udp(path({ address: backend, port: 80 }, client)), { from: nearRouter })));
   });
 
   test("about a flow that is bound to nothing pass untouched", async () => {
