@@ -14,13 +14,15 @@ constexpr uint32_t kUnsolicited = 130;
 enum Mode : uint8_t { kPass, kBound };
 
 struct Binding {
-  uint64_t address[4];  // Service and backend, two each; of IPv4 the lower half of the first.
+  uint32_t address[2];
   uint16_t port[2], address_delta[2], l4_delta[2];
-  uint32_t backend_address;
-  uint16_t backend_port, backend, service;
   uint8_t mode, checksum_at;
+  uint16_t backend_port;
+  uint32_t backend_address;
+  uint16_t backend, service;
+  uint64_t address6[4];  // Of IPv6.
 };
-static_assert(sizeof(Binding) == 56);
+static_assert(sizeof(Binding) == 64);
 
 class LoadBalancer : public NativeNf {
  public:
@@ -69,7 +71,7 @@ class LoadBalancer : public NativeNf {
     const uint32_t a = __builtin_bswap32(service), b = __builtin_bswap32(backend.address);
     const uint32_t p = __builtin_bswap16(key.destination_port), q = __builtin_bswap16(backend.port);
     s.address[0] = a;
-    s.address[2] = b;
+    s.address[1] = b;
     s.port[0] = static_cast<uint16_t>(p);
     s.port[1] = static_cast<uint16_t>(q);
     s.address_delta[0] = static_cast<uint16_t>(Delta(a, b));
@@ -94,9 +96,8 @@ class LoadBalancer : public NativeNf {
     const bool has_ports = (parsed.flags & abi::kPacketFlagLaterFragment) == 0;
     uint32_t shown;
     std::memcpy(&shown, address, sizeof shown);
-    if (shown != s.address[d << 1] || (has_ports && Load16(port) != s.port[d])) return false;
-    const auto written = static_cast<uint32_t>(s.address[o << 1]);
-    std::memcpy(address, &written, sizeof written);
+    if (shown != s.address[d] || (has_ports && Load16(port) != s.port[d])) return false;
+    std::memcpy(address, &s.address[o], sizeof s.address[o]);
     AddDelta(ip + 10, s.address_delta[d]);
     if (has_ports) {
       Store16(port, s.port[o]);

@@ -8,27 +8,34 @@ const TCP: u32 = 6;
 const TCP_CHECKSUM: u32 = 16;
 const UDP_CHECKSUM: u32 = 6;
 
-function addressDelta(from: u64, to: u64): u32 {
+function delta64(from: u64, to: u64): u32 {
   return checksumDeltas(checksumDelta(<u32>from, <u32>to), checksumDelta(<u32>(from >> 32), <u32>(to >> 32)));
+}
+
+function bindAddresses4(s: Binding, service: u32, backend: u32): void {
+  s.address[0] = service;
+  s.address[1] = backend;
+  s.addressDelta[0] = <u16>checksumDelta(service, backend);
+  s.addressDelta[1] = <u16>checksumDelta(backend, service);
+}
+
+function bindAddresses6(s: Binding, serviceHigh: u64, serviceLow: u64, backendHigh: u64, backendLow: u64): void {
+  s.address6[0] = serviceHigh;
+  s.address6[1] = serviceLow;
+  s.address6[2] = backendHigh;
+  s.address6[3] = backendLow;
+  s.addressDelta[0] = <u16>checksumDeltas(delta64(serviceHigh, backendHigh), delta64(serviceLow, backendLow));
+  s.addressDelta[1] = <u16>checksumDeltas(delta64(backendHigh, serviceHigh), delta64(backendLow, serviceLow));
 }
 
 /** Fills the binding of a flow to this backend. */
 export function bind(s: Binding, f: Flow, backend: Member): void {
-  const v4 = f.ipVersion == 4;
-  const a = v4 ? <u64>bswap<u32>(<u32>f.responderLow) : bswap<u64>(f.responderHigh);
-  const b = v4 ? <u64>bswap<u32>(<u32>backend.low) : bswap<u64>(backend.high);
-  const a2 = v4 ? 0 : bswap<u64>(f.responderLow);
-  const b2 = v4 ? 0 : bswap<u64>(backend.low);
+  if (f.ipVersion == 4) bindAddresses4(s, bswap<u32>(<u32>f.responderLow), bswap<u32>(<u32>backend.low));
+  else bindAddresses6(s, bswap<u64>(f.responderHigh), bswap<u64>(f.responderLow), bswap<u64>(backend.high), bswap<u64>(backend.low));
   const p = <u32>bswap<u16>(<u16>f.responderPort);
   const q = <u32>bswap<u16>(<u16>backend.port);
-  s.address[0] = a;
-  s.address[1] = a2;
-  s.address[2] = b;
-  s.address[3] = b2;
   s.port[0] = <u16>p;
   s.port[1] = <u16>q;
-  s.addressDelta[0] = <u16>checksumDeltas(addressDelta(a, b), addressDelta(a2, b2));
-  s.addressDelta[1] = <u16>checksumDeltas(addressDelta(b, a), addressDelta(b2, a2));
   s.l4Delta[0] = <u16>checksumDeltas(<u32>s.addressDelta[0], checksumDelta(p, q));
   s.l4Delta[1] = <u16>checksumDeltas(<u32>s.addressDelta[1], checksumDelta(q, p));
   s.checksumAt = <u8>(f.protocol == TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
@@ -48,14 +55,14 @@ export function translate(p: Packet, s: Binding, d: u32): bool {
   if (hasPorts && <u32>load<u16>(l4 + <usize>(o << 1)) != s.port[d]) return false;
   if (ipv4 !== null) {
     const address = ip + 12 + <usize>(o << 2);
-    if (load<u32>(address) != <u32>s.address[d << 1]) return false;
-    store<u32>(address, <u32>s.address[o << 1]);
+    if (load<u32>(address) != s.address[d]) return false;
+    store<u32>(address, s.address[o]);
     addDeltaAt(ip + 10, s.addressDelta[d]);
   } else {
     const address = ip + 8 + <usize>(o << 4);
-    if (load<u64>(address) != s.address[d << 1] || load<u64>(address, 8) != s.address[(d << 1) + 1]) return false;
-    store<u64>(address, s.address[o << 1]);
-    store<u64>(address, s.address[(o << 1) + 1], 8);
+    if (load<u64>(address) != s.address6[d << 1] || load<u64>(address, 8) != s.address6[(d << 1) + 1]) return false;
+    store<u64>(address, s.address6[o << 1]);
+    store<u64>(address, s.address6[(o << 1) + 1], 8);
   }
   if (hasPorts) {
     store<u16>(l4 + <usize>(o << 1), <u16>s.port[o]);
@@ -99,8 +106,8 @@ function error4(p: Packet, s: Binding, d: u32): bool {
   const ip = p.ipv4();
   const inner = p.innerIpv4();
   if (ip === null || inner === null) return false;
-  const from = bswap<u32>(<u32>s.address[d << 1]);
-  const to = bswap<u32>(<u32>s.address[(d ^ 1) << 1]);
+  const from = bswap<u32>(s.address[d]);
+  const to = bswap<u32>(s.address[d ^ 1]);
   if (d == 1) {
     if (inner.dst != from) return false;
     inner.dst = to;
@@ -117,11 +124,11 @@ function error6(p: Packet, s: Binding, d: u32): bool {
   const ip = p.ipv6();
   const inner = p.innerIpv6();
   if (ip === null || inner === null) return false;
-  const fromHigh = bswap<u64>(s.address[d << 1]);
-  const fromLow = bswap<u64>(s.address[(d << 1) + 1]);
+  const fromHigh = bswap<u64>(s.address6[d << 1]);
+  const fromLow = bswap<u64>(s.address6[(d << 1) + 1]);
   const o = d ^ 1;
-  const toHigh = bswap<u64>(s.address[o << 1]);
-  const toLow = bswap<u64>(s.address[(o << 1) + 1]);
+  const toHigh = bswap<u64>(s.address6[o << 1]);
+  const toLow = bswap<u64>(s.address6[(o << 1) + 1]);
   if (d == 1) {
     if (inner.dstHigh != fromHigh || inner.dstLow != fromLow) return false;
     inner.dstHigh = toHigh;
