@@ -25,10 +25,10 @@ export class Address {
   }
 }
 
-/** False, with nothing of use in `to`, if the text is no address. */
-export function parseAddress(text: string, to: Address): bool {
-  if (text.includes(":")) return parseIpv6(text, to);
-  const v4 = parseIpv4(text, 0);
+/** The text up to `end`. False, with nothing of use in `to`, if that is no address. Allocates nothing. */
+export function parseAddress(text: string, to: Address, end: i32 = text.length): bool {
+  if (text.includes(":")) return parseIpv6(text, end, to);
+  const v4 = parseIpv4(text, 0, end);
   if (v4 < 0) return false;
   to.family = 4;
   to.high = 0;
@@ -36,21 +36,21 @@ export function parseAddress(text: string, to: Address): bool {
   return true;
 }
 
-/** What stands from `at` to the end as a.b.c.d, or -1. */
-function parseIpv4(text: string, at: i32): i64 {
+/** What stands from `at` to `end` as a.b.c.d, or -1. */
+function parseIpv4(text: string, at: i32, end: i32): i64 {
   let value: i64 = 0;
   for (let part = 0; part < 4; part++) {
-    if (part > 0 && (at >= text.length || text.charCodeAt(at++) != DOT)) return -1;
+    if (part > 0 && (at >= end || text.charCodeAt(at++) != DOT)) return -1;
     const start = at;
     let byte = 0;
-    while (at < text.length && at - start < 3 && text.charCodeAt(at) >= 48 && text.charCodeAt(at) <= 57) byte = byte * 10 + text.charCodeAt(at++) - 48;
+    while (at < end && at - start < 3 && text.charCodeAt(at) >= 48 && text.charCodeAt(at) <= 57) byte = byte * 10 + text.charCodeAt(at++) - 48;
     if (at == start || byte > 255 || (at - start > 1 && text.charCodeAt(start) == 48)) return -1; // 010 would be octal elsewhere
     value = (value << 8) | (<i64>byte);
   }
-  return at == text.length ? value : -1;
+  return at == end ? value : -1;
 }
 
-function parseIpv6(text: string, to: Address): bool {
+function parseIpv6(text: string, end: i32, to: Address): bool {
   // The words so far, the last in the lowest bits; at "::" those before it move to front, and words begin anew.
   let high: u64 = 0;
   let low: u64 = 0;
@@ -63,9 +63,9 @@ function parseIpv6(text: string, to: Address): bool {
     gap = 0;
     at = 2;
   }
-  while (at < text.length) {
-    if (isDotted(text, at)) {
-      const v4 = parseIpv4(text, at);
+  while (at < end) {
+    if (isDotted(text, at, end)) {
+      const v4 = parseIpv4(text, at, end);
       if (v4 < 0 || count > 6) return false;
       high = (high << 32) | (low >> 32);
       low = (low << 32) | (<u64>v4);
@@ -74,13 +74,13 @@ function parseIpv6(text: string, to: Address): bool {
     }
     const start = at;
     let word: u64 = 0;
-    for (let digit = 0; at < text.length && at - start < 4 && (digit = hexDigit(text.charCodeAt(at))) >= 0; at++) word = (word << 4) | (<u64>digit);
+    for (let digit = 0; at < end && at - start < 4 && (digit = hexDigit(text.charCodeAt(at))) >= 0; at++) word = (word << 4) | (<u64>digit);
     if (at == start || count == 8) return false;
     high = (high << 16) | (low >> 48);
     low = (low << 16) | word;
     count++;
-    if (at == text.length) break;
-    if (text.charCodeAt(at++) != COLON || at == text.length) return false;
+    if (at == end) break;
+    if (text.charCodeAt(at++) != COLON || at == end) return false;
     if (text.charCodeAt(at) != COLON) continue;
     if (gap >= 0) return false;
     gap = count;
@@ -103,9 +103,9 @@ function parseIpv6(text: string, to: Address): bool {
 }
 
 /** True when the text goes on with a number and a dot. */
-function isDotted(text: string, at: i32): bool {
-  while (at < text.length && text.charCodeAt(at) >= 48 && text.charCodeAt(at) <= 57) at++;
-  return at < text.length && text.charCodeAt(at) == DOT;
+function isDotted(text: string, at: i32, end: i32): bool {
+  while (at < end && text.charCodeAt(at) >= 48 && text.charCodeAt(at) <= 57) at++;
+  return at < end && text.charCodeAt(at) == DOT;
 }
 
 function hexDigit(c: i32): i32 {

@@ -38,18 +38,4 @@ export class Text {
     }
     return this.at == start || value > <i64>most ? -1 : <i32>value;
   }
-  /** Up to four hex digits; -1 if there are none or more. */
-  hex(): i32 {
-    const start = this.at;
-    let value: i32 = 0;
-    while (true) {
-      const c = this.next;
-      const digit = c >= 48 && c <= 57 ? c - 48 : c >= 97 && c <= 102 ? c - 87 : c >= 65 && c <= 70 ? c - 55 : -1;
-      if (digit < 0) break;
-      if (this.at - start == 4) return -1;
-      value = (value << 4) | digit;
-      this.at += 1;
-    }
-    return this.at == start ? -1 : value;
-  }
 }

@@ -2,11 +2,10 @@
 //
 // Lease n stands for address n / 64,512 in the order of the configuration, and port 1,024 + n % 64,512 of it. A lease is offered to
 // one flow at a time, whatever its protocol, so a mapping needs no table here.
-import { configError } from "@nfactor/sdk";
+import { Address, configError, parseAddress } from "@nfactor/sdk";
 
 export const FIRST_PORT: u32 = 1024;
 export const PORTS: u32 = 64_512;
-const DOT: i32 = 46;
 /** More would be 67 million mappings. */
 const ADDRESSES_MAX: i32 = 1024;
 
@@ -48,17 +47,19 @@ export function setPool(addresses: string[]): u32 {
   }
   inOrder = new StaticArray<u32>(count);
   sorted = new StaticArray<u32>(count);
+  const parsed = new Address();
   let errors: u32 = 0;
   for (let i = 0; i < count && errors < 8; i++) {
-    const address = read(addresses[i]);
-    const why = address < 0 ? "this is no IPv4 address" : reserved(<u32>address);
-    if (why != "" || !insert(i, <u32>address)) {
+    const isIpv4 = parseAddress(addresses[i], parsed) && parsed.family == 4;
+    const address = <u32>parsed.low;
+    const why = isIpv4 ? reserved(address) : "this is no IPv4 address";
+    if (why != "" || !insert(i, address)) {
       errors++;
       const text = addresses[i];
       const shown = text.length > 40 ? text.substring(0, 40) + "..." : text;
       configError("addresses[" + i.toString() + "]", "config.prefix", "'" + shown + "': " + (why != "" ? why : "this address is in the list before"));
     }
-    inOrder[i] = <u32>address;
+    inOrder[i] = address;
   }
   return errors;
 }
@@ -71,21 +72,6 @@ function insert(i: i32, address: u32): bool {
   for (let k = i; k > to; k--) sorted[k] = sorted[k - 1];
   sorted[to] = address;
   return true;
-}
-
-/** a.b.c.d in host order, or -1. */
-function read(text: string): i64 {
-  let value: i64 = 0;
-  let at = 0;
-  for (let part = 0; part < 4; part++) {
-    if (part > 0 && (at >= text.length || text.charCodeAt(at++) != DOT)) return -1;
-    const start = at;
-    let byte = 0;
-    while (at < text.length && at - start < 3 && text.charCodeAt(at) >= 48 && text.charCodeAt(at) <= 57) byte = byte * 10 + text.charCodeAt(at++) - 48;
-    if (at == start || byte > 255 || (at - start > 1 && text.charCodeAt(start) == 48)) return -1; // 010 would be octal elsewhere
-    value = (value << 8) | (<i64>byte);
-  }
-  return at == text.length ? value : -1;
 }
 
 /** Why an address can be nobody's source address; empty if it can. */
