@@ -12,7 +12,7 @@ const BELOW = {
   base: [],
   packet: ["base"],
   proto: ["base", "packet"],
-  sim: ["base", "packet", "proto"],
+  sim: ["base", "packet", "flow", "proto"],
   port: ["base", "packet"],
   wasm: ["base"],
   flow: ["base", "packet"],

@@ -11,7 +11,10 @@ namespace nf {
 
 class Leases {
  public:
-  explicit Leases(uint32_t size) : size_(size), available_(size), ring_(new Free[size]) {
+  static constexpr uint64_t kRestNs = uint64_t{abi::kLeaseQuarantineMs} * 1'000'000;
+
+  explicit Leases(uint32_t size, uint64_t rest_ns = kRestNs)
+      : size_(size), available_(size), rest_ns_(rest_ns), ring_(new Free[size]) {
     for (uint32_t i = 0; i < size; ++i) ring_[i] = {.rested_ns = 0, .index = i};
   }
 
@@ -27,7 +30,7 @@ class Leases {
   // `lease` is what Take gave; 0 is nothing.
   void Return(uint32_t lease, uint64_t now_ns) {
     if (lease == 0) return;
-    ring_[tail_] = {.rested_ns = now_ns + uint64_t{abi::kLeaseQuarantineMs} * 1'000'000, .index = lease - 1};
+    ring_[tail_] = {.rested_ns = now_ns + rest_ns_, .index = lease - 1};
     tail_ = Next(tail_);
     ++available_;
   }
@@ -43,6 +46,7 @@ class Leases {
 
   uint32_t size_;
   uint32_t available_;
+  uint64_t rest_ns_;
   uint32_t head_ = 0;
   uint32_t tail_ = 0;
   std::unique_ptr<Free[]> ring_;

@@ -36,7 +36,10 @@ namespace nf::proto {
   X(kChannelSequence, "channel_sequence")            \
   X(kChannelRetransmit, "channel_retransmit")        \
   X(kChannelIncarnation, "channel_incarnation")      \
-  X(kChannelChecksum, "channel_checksum")
+  X(kChannelChecksum, "channel_checksum")            \
+  X(kLeaseQuarantine, "lease_quarantine")            \
+  X(kAliasBeforeRelease, "alias_before_release")     \
+  X(kAliasRepeat, "alias_repeat")
 
 enum class Protection : uint8_t {
 #define X(enumerator, name) enumerator,

@@ -18,9 +18,14 @@ void World::CheckStep() {
 // I1 and I6: of the runtimes that V takes for alive, at most one may process packets of a flow with a stamp of V's.
 void World::CheckOwners() {
   const proto::VswitchMachine& v = vswitch_->machine();
+  uint64_t leased = 0;
   for (uint32_t entry = 0; entry < kEntries; ++entry) {
     const proto::RouteEntry& e = v.entry(entry);
     if (!e.used) continue;
+    if (const uint32_t tuple = vswitch_->tuples().tuple_of(entry); vswitch_->tuples().is_leased(tuple)) {
+      if ((leased >> tuple & 1) != 0) model_.Violate(Text("lease %u is held by two entries", tuple));
+      leased |= uint64_t{1} << tuple;
+    }
     int owners = 0;
     for (uint16_t id = 1; id < members_; ++id) {
       if (runtimes_[id] == nullptr || !v.Alive({.id = id, .incarnation = incarnations_[id]})) continue;

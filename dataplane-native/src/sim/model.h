@@ -20,8 +20,10 @@ struct PacketRecord {
   uint8_t direction = 0;
   bool must_leave = false;
   bool processed = false;
-  uint64_t order = 0;   // In which V stamped, of all packets; 0: V had no place for it.
-  uint32_t copies = 0;  // On links, in queues, held.
+  uint64_t order = 0;     // In which V stamped, of all packets; 0: V had no place for it.
+  uint32_t tuple = 0;     // By which it comes, if it is an answer.
+  uint32_t instance = 0;  // Then: the life of the flow that it answers.
+  uint32_t copies = 0;    // On links, in queues, held.
   uint32_t output = kNone;
 };
 
@@ -33,7 +35,9 @@ struct OutputRecord {
   uint16_t runtime = 0;
   uint32_t incarnation = 0;
   uint32_t copies = 0;
+  uint32_t tuple = 0;  // By which it is answered; 0: by the flow's key.
   bool released = false;
+  bool in_conflict = false;  // It didn't leave, since its answers are another flow's.
 };
 
 struct StateRecord {
@@ -67,9 +71,15 @@ class Model {
   uint32_t NewState(uint32_t parent, uint32_t flow, uint64_t order);
   uint32_t NewRoot(uint32_t flow, bool lost_before);
   uint32_t NewOutput(uint32_t flow, uint32_t packet, uint32_t state, uint16_t runtime, uint32_t incarnation);
+  void AnsweredBy(uint32_t output, uint32_t tuple) { outputs_[output].tuple = tuple; }
   void Released(uint32_t output);
+  void InConflict(uint32_t output) { outputs_[output].in_conflict = true; }
+  uint32_t NewAnswer(uint32_t output);
+  // The answer has found this flow, which may lawfully have what another had before.
+  void Readdress(uint32_t packet, uint32_t flow) { packets_[packet].flow = flow; }
   // V began a life of the flow (again).
   void NewInstance(uint32_t flow) { ++flows_[flow].instance; }
+  uint32_t instance(uint32_t flow) const { return flows_[flow].instance; }
 
   void CopyPacket(uint32_t packet) { ++packets_[packet].copies; }
   void CopyOutput(uint32_t output) { ++outputs_[output].copies; }

@@ -85,6 +85,10 @@ Scenario MakeScenario(uint64_t seed) {
     scenario.actions.push_back(action);
   }
   std::ranges::stable_sort(scenario.actions, {}, &Action::time_ns);
+  c.aliases = random.Chance(0.5);
+  c.leases = static_cast<uint32_t>(random.Between(1, 2 * c.flows));
+  c.answered = 0.5;
+  c.answer_max_ns = random.Between(2'000, 300'000);
   return scenario;
 }
 
@@ -125,6 +129,8 @@ std::string Describe(const Conditions& c) {
   return Text("%u runtimes, %u flows, %s%s%s%s", c.runtimes, c.flows, c.strict ? "nothing may be lost" : "members die",
               c.tight ? ", little room" : "", c.mixed_layouts ? ", two layouts" : "",
               c.restless > 0 ? ", flows move on at once" : "") +
+         (c.aliases ? Text(", %u leases, answers within %.1f us", c.leases, static_cast<double>(c.answer_max_ns) / 1000)
+                    : "") +
          "\n  data: " + link(c.data) + "\n  messages: " + link(c.messages);
 }
 

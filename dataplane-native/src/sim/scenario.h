@@ -34,6 +34,11 @@ struct Conditions {
   uint64_t turn_min_ns = 5'000;
   uint64_t turn_max_ns = 40'000;
   uint32_t migrations_at_once = 8;
+  // NFs change what responders see of a flow: V leases values, and learns by what the answers come.
+  bool aliases = false;
+  uint32_t leases = 1;
+  double answered = 0;  // How often an output is.
+  uint64_t answer_max_ns = 100'000;
   uint64_t end_ns = 20'000'000;
 };
 

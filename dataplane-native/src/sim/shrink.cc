@@ -21,6 +21,7 @@ class Shrinker {
     Milder([](Conditions* c) { c->messages.damage = 0; });
     Milder([](Conditions* c) { c->messages.keeps_order = true; });
     Milder([](Conditions* c) { c->tight = false; });
+    Milder([](Conditions* c) { c->aliases = false; });
     DropActions();
     return best_;
   }

@@ -23,6 +23,8 @@ struct WireState {
   uint32_t flow;
   uint32_t state;
   uint32_t layout;
+  uint32_t tuple;
+  uint32_t taught;
   uint32_t filling;  // Bytes behind, each the flow's number.
 };
 
@@ -52,7 +54,8 @@ SimRuntime::SimRuntime(World* world, uint16_t id, uint32_t incarnation)
       layout_(world->conditions().mixed_layouts && id == world->conditions().runtimes ? 2 : 1),
       endpoint_(id, static_cast<uint16_t>(world->conditions().runtimes + 1), SimChannel()),
       machine_(SimConfig(world->conditions(), id, layout_), &endpoint_, this),
-      state_of_(machine_.config().actors, kNone) {
+      state_of_(machine_.config().actors, kNone),
+      tuple_of_(machine_.config().actors) {
   endpoint_.SetOwnIncarnation(incarnation);
 }
 
@@ -92,7 +95,10 @@ void SimRuntime::TakeData() {
     const DataItem item = data_.front();
     if (item.marker) {
       const auto marker = proto::DecodeMarker({reinterpret_cast<const uint8_t*>(&item.datagram), sizeof item.datagram});
-      if (marker) machine_.OnMarker(*marker, world_->now_ns());
+      if (marker && marker->type == proto::MarkerType::kAliasConflict)
+        OnConflict(*marker);
+      else if (marker)
+        machine_.OnMarker(*marker, world_->now_ns());
       continue;
     }
     const PacketRecord& packet = model.packet(item.number);
@@ -101,6 +107,7 @@ void SimRuntime::TakeData() {
     const proto::PacketOutcome outcome = machine_.OnPacket(item.number, item.header, key, world_->now_ns());
     switch (outcome.verdict) {
       case PacketVerdict::kProcess:
+        if ((item.header.flags & proto::kByAlias) != 0) tuple_of_[outcome.actor].taught = true;
         Process(outcome.actor, item.number);
         break;
       case PacketVerdict::kHeld:
@@ -129,18 +136,32 @@ void SimRuntime::Process(uint32_t actor, uint32_t number) {
   model.PacketDone(number);
   const bool first = model.state(state_of_[actor]).parent == kNone;
   state_of_[actor] = model.NewState(state_of_[actor], packet.flow, packet.order);
-  const uint64_t dice = packet.must_leave ? 50 : world_->random().Below(100);
+  const uint64_t dice = world_->loud() ? 50 : world_->random().Below(100);
   if (dice >= 10) Emit(actor, number);
   if (dice >= 95) Emit(actor, number);
   if (dice < 10 && first) machine_.ReportOpened(actor);
 }
 
 void SimRuntime::Emit(uint32_t actor, uint32_t packet) {
-  const auto header = machine_.NextOutput(actor);
+  auto header = machine_.NextOutput(actor);
   if (!header) return;
-  const uint32_t number = world_->model().NewOutput(flow_of(actor), packet, state_of_[actor], id_, incarnation_);
-  world_->model().CopyOutput(number);
+  Model& model = world_->model();
+  const uint32_t number = model.NewOutput(flow_of(actor), packet, state_of_[actor], id_, incarnation_);
+  model.CopyOutput(number);
+  Tuple& tuple = tuple_of_[actor];
+  if (tuple.number != 0 && packet != kNone && model.packet(packet).direction == 0) {
+    model.AnsweredBy(number, tuple.number);
+    // Output can be lost or dropped: V has learnt when an answer comes by it.
+    if (!tuple.taught) header->flags |= proto::kLearn;
+    if (!proto::InForce(proto::Protection::kAliasRepeat)) tuple.taught = true;
+  }
   world_->SendData(id_, proto::kVswitch, {.number = number, .header = *header});
+}
+
+void SimRuntime::OnConflict(const proto::Marker& marker) {
+  const uint32_t actor = machine_.actor_of_entry(marker.id.entry);
+  if (actor == kNone || machine_.actor(actor).epoch != marker.id.epoch) return;
+  if (machine_.actor(actor).state == ActorState::kActive) tuple_of_[actor].conflict = true;
 }
 
 void SimRuntime::Live() {
@@ -154,7 +175,7 @@ void SimRuntime::Live() {
       state_of_[i] = world_->model().NewState(state_of_[i], flow_of(i), world_->model().state(state_of_[i]).order);
       Emit(i, kNone);
     }
-    const bool over = world_->ended(flow_of(i)) || (!world_->calm() && random.Chance(0.002));
+    const bool over = world_->ended(flow_of(i)) || tuple_of_[i].conflict || (!world_->calm() && random.Chance(0.002));
     if (state == ActorState::kActive && over) machine_.Close(i, world_->now_ns());
   }
 }
@@ -227,15 +248,17 @@ bool SimRuntime::idle() const {
 }
 
 void SimRuntime::StartFresh(uint32_t actor, const FlowKey& key, bool state_lost) {
+  tuple_of_[actor] = {.number = world_->vswitch().tuples().tuple_of(machine_.actor(actor).entry)};
   state_of_[actor] = world_->model().NewRoot(key.source_port - 1u, state_lost);
   if (world_->logs())
     world_->Log(
         Text("runtime %u starts flow %u afresh%s", id_, key.source_port - 1u, state_lost ? ", its state is lost" : ""));
 }
 
-void SimRuntime::ProcessHeld(uint32_t actor, proto::PacketRef packet, const PacketHeader&) {
+void SimRuntime::ProcessHeld(uint32_t actor, proto::PacketRef packet, const PacketHeader& header) {
   const auto number = static_cast<uint32_t>(packet);
   inside_.erase(inside_.find(number));
+  if ((header.flags & proto::kByAlias) != 0) tuple_of_[actor].taught = true;
   Process(actor, number);
 }
 
@@ -255,7 +278,12 @@ void SimRuntime::DropHeld(proto::PacketRef packet, const PacketHeader& header, P
 
 uint32_t SimRuntime::WriteState(uint32_t actor, std::span<uint8_t> out) {
   const uint32_t flow = flow_of(actor);
-  const WireState wire{.flow = flow, .state = state_of_[actor], .layout = layout_, .filling = flow * 150};
+  const WireState wire{.flow = flow,
+                       .state = state_of_[actor],
+                       .layout = layout_,
+                       .tuple = tuple_of_[actor].number,
+                       .taught = tuple_of_[actor].taught,
+                       .filling = flow * 150};
   std::memcpy(out.data(), &wire, sizeof wire);
   std::memset(out.data() + sizeof wire, static_cast<int>(flow), wire.filling);
   return static_cast<uint32_t>(sizeof wire + wire.filling);
@@ -272,10 +300,16 @@ bool SimRuntime::InstallState(uint32_t actor, const FlowKey& key, std::span<cons
                      std::ranges::all_of(filling, [&](uint8_t byte) { return byte == static_cast<uint8_t>(flow); });
   if (!whole || wire.flow != flow) model.Violate(Text("runtime %u was given a damaged state of flow %u", id_, flow));
   if (wire.layout != layout_) model.Violate(Text("runtime %u was given a state of another layout", id_));
+  const uint32_t entry = machine_.actor(actor).entry;
+  const proto::RouteEntry& e = world_->vswitch().machine().entry(entry);
+  const bool is_this_move = e.used && e.switched && e.previous_epoch == machine_.actor(actor).came_epoch;
+  if (is_this_move && wire.tuple != world_->vswitch().tuples().tuple_of(entry))
+    model.Violate(Text("flow %u has come to runtime %u with what belongs to another", flow, id_));
   state_of_[actor] = wire.state;
+  tuple_of_[actor] = {.number = wire.tuple, .taught = wire.taught != 0};
   if (world_->logs()) world_->Log(Text("runtime %u installs flow %u", id_, flow));
   if (!world_->calm() && world_->random().Chance(world_->conditions().restless)) sent_on_.push_back(flow);
-  world_->Installed(machine_.actor(actor).entry, machine_.actor(actor).came_epoch);
+  world_->Installed(entry, machine_.actor(actor).came_epoch);
   return true;
 }
 

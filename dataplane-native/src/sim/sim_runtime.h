@@ -51,6 +51,7 @@ class SimRuntime final : public proto::RuntimeHost, public proto::MessageHandler
   void Obey(const Action& action);
   void Process(uint32_t actor, uint32_t packet);
   void Emit(uint32_t actor, uint32_t packet);
+  void OnConflict(const proto::Marker& marker);
   void Live();  // What NFs do by themselves: timers, ends of flows.
   bool IsOwner(uint32_t actor);
 
@@ -64,7 +65,14 @@ class SimRuntime final : public proto::RuntimeHost, public proto::MessageHandler
   uint32_t layout_;
   proto::Endpoint endpoint_;
   proto::RuntimeMachine machine_;
+  // What the NF keeps of a flow besides its state.
+  struct Tuple {
+    uint32_t number = 0;    // By which the flow is answered; 0: by its key.
+    bool taught = false;    // V need not be told any more.
+    bool conflict = false;  // V says that it is another flow's.
+  };
   std::vector<uint32_t> state_of_;  // By actor.
+  std::vector<Tuple> tuple_of_;     // By actor.
   std::multiset<uint32_t> inside_;  // Packets held.
   std::set<uint32_t> operations_;
   uint32_t operation_count_ = 0;

@@ -37,7 +37,8 @@ SimVswitch::SimVswitch(World* world)
     : world_(world),
       endpoint_(proto::kVswitch, static_cast<uint16_t>(world->conditions().runtimes + 1), SimChannel()),
       machine_(SimConfig(world->conditions()), &endpoint_, this),
-      entry_of_(world->conditions().flows, kNone) {
+      entry_of_(world->conditions().flows, kNone),
+      tuples_(world->conditions(), kEntries) {
   endpoint_.SetOwnIncarnation(kVswitchIncarnation);
 }
 
@@ -65,7 +66,34 @@ void SimVswitch::Forward(uint32_t number) {
       return model.PacketDone(number);
     }
     model.NewInstance(packet.flow);
+    tuples_.Opened(entry, packet.flow, world_->calm(), world_->now_ns());
   }
+  Stamp(number, entry, 0);
+}
+
+// A packet that comes by what V has learnt.
+void SimVswitch::Answer(uint32_t number) {
+  Model& model = world_->model();
+  const PacketRecord& packet = model.packet(number);
+  const uint32_t entry = tuples_.entry_of(packet.tuple);
+  const bool same_life = entry_of_[packet.flow] != kNone && model.instance(packet.flow) == packet.instance;
+  if (entry == kNone) {
+    if (same_life) model.Violate(Text("an answer to flow %u finds no flow", packet.flow));
+    ++model.counters.dropped;
+    return model.PacketDone(number);
+  }
+  const uint32_t flow = machine_.entry(entry).key.source_port - 1u;
+  // Only what is leased rests before another flow has it.
+  if (tuples_.is_leased(packet.tuple) && (flow != packet.flow || !same_life))
+    model.Violate(Text("an answer to flow %u comes to %s", packet.flow,
+                       flow != packet.flow ? Text("flow %u", flow).c_str() : "another life of it"));
+  model.Readdress(number, flow);
+  Stamp(number, entry, proto::kByAlias);
+}
+
+void SimVswitch::Stamp(uint32_t number, uint32_t entry, uint8_t flags) {
+  Model& model = world_->model();
+  const PacketRecord& packet = model.packet(number);
   uint16_t runtime = 0;
   DataItem item{.number = number};
   while (machine_.StampPacket(entry, packet.direction, world_->now_ns(), &runtime, &item.header) ==
@@ -76,6 +104,7 @@ void SimVswitch::Forward(uint32_t number) {
       return model.PacketDone(number);
     }
   }
+  item.header.flags |= flags;
   model.Stamped(number);
   if (world_->logs())
     world_->Log(Text("V stamps packet %u of flow %u for runtime %u: entry %u epoch %x sequence %d", number, packet.flow,
@@ -84,7 +113,10 @@ void SimVswitch::Forward(uint32_t number) {
 }
 
 void SimVswitch::TakeOutside() {
-  for (; !outside_.empty(); outside_.pop_front()) Forward(outside_.front());
+  for (; !outside_.empty(); outside_.pop_front()) {
+    const uint32_t packet = outside_.front();
+    world_->model().packet(packet).tuple != 0 ? Answer(packet) : Forward(packet);
+  }
 }
 
 void SimVswitch::TakeData() {
@@ -140,6 +172,7 @@ bool SimVswitch::Turn() {
     TakeOutside();
   }
   machine_.Turn(world_->now_ns());
+  tuples_.Turn();
   endpoint_.Poll(world_->now_ns(), this);
   return busy;
 }
@@ -148,17 +181,31 @@ bool SimVswitch::idle() const {
   return outside_.empty() && data_.empty() && frames_.empty() && endpoint_.idle() && machine_.held() == 0;
 }
 
-void SimVswitch::Release(proto::PacketRef packet, const PacketHeader&) {
+void SimVswitch::Release(proto::PacketRef packet, const PacketHeader& header) {
   const auto number = static_cast<uint32_t>(packet);
   Model& model = world_->model();
   const OutputRecord& output = model.output(number);
+  const uint32_t entry = header.stamp.entry;
+  if (!machine_.Alive({.id = output.runtime, .incarnation = output.incarnation}))
+    model.Violate(Text("output %u of runtime %u left, which is dead to V", number, output.runtime));
+  if (output.tuple != 0 && output.tuple != tuples_.tuple_of(entry))
+    model.Violate(Text("output %u of flow %u left with what belongs to another flow", number, output.flow));
+  if ((header.flags & proto::kLearn) != 0 && !tuples_.Learn(entry)) {
+    const proto::RouteEntry& e = machine_.entry(entry);
+    SendMarker(e.owner.id,
+               proto::MakeMarker(proto::MarkerType::kAliasConflict, {entry, e.epoch, 0}, e.next_sequence - 1));
+  }
+  model.OutputDone(number);
+  if (tuples_.in_conflict(entry)) {
+    if (world_->logs()) world_->Log(Text("V drops output %u of flow %u: alias conflict", number, output.flow));
+    ++model.counters.dropped;
+    return model.InConflict(number);
+  }
   if (world_->logs())
     world_->Log(
         Text("V lets output %u of flow %u (packet %d) out", number, output.flow, static_cast<int32_t>(output.packet)));
-  if (!machine_.Alive({.id = output.runtime, .incarnation = output.incarnation}))
-    model.Violate(Text("output %u of runtime %u left, which is dead to V", number, output.runtime));
   model.Released(number);
-  model.OutputDone(number);
+  if (output.tuple != 0) world_->MayAnswer(number);
 }
 
 void SimVswitch::DropHeld(proto::PacketRef packet, const PacketHeader&, GateDrop reason) {
@@ -187,6 +234,7 @@ void SimVswitch::EntryRemoved(uint32_t entry, bool state_lost) {
     world_->Log(Text("V removes flow %u%s", static_cast<uint32_t>(flow - entry_of_.begin()),
                      state_lost ? ", its state is lost" : ""));
   *flow = kNone;
+  tuples_.Removed(entry, world_->now_ns());
 }
 
 void SimVswitch::OnMessage(uint16_t peer, std::span<const uint8_t> bytes) {

@@ -7,6 +7,7 @@
 
 #include "proto/endpoint.h"
 #include "proto/vswitch_machine.h"
+#include "sim/tuple_book.h"
 #include "sim/world.h"
 
 namespace nf::sim {
@@ -29,6 +30,7 @@ class SimVswitch final : public proto::VswitchHost, public proto::MessageHandler
   const proto::VswitchMachine& machine() const { return machine_; }
   const proto::Endpoint& endpoint() const { return endpoint_; }
   uint32_t entry_of(uint32_t flow) const { return entry_of_[flow]; }
+  const TupleBook& tuples() const { return tuples_; }
   bool idle() const;
 
   void Release(proto::PacketRef packet, const proto::PacketHeader& header) override;
@@ -43,6 +45,8 @@ class SimVswitch final : public proto::VswitchHost, public proto::MessageHandler
   void TakeData();
   void TakeFrames();
   void Forward(uint32_t packet);
+  void Answer(uint32_t packet);
+  void Stamp(uint32_t packet, uint32_t entry, uint8_t flags);
   uint16_t Place();
 
   struct Data {
@@ -57,6 +61,7 @@ class SimVswitch final : public proto::VswitchHost, public proto::MessageHandler
   proto::Endpoint endpoint_;
   proto::VswitchMachine machine_;
   std::vector<uint32_t> entry_of_;  // By flow.
+  TupleBook tuples_;
   std::deque<uint32_t> outside_;
   std::deque<Data> data_;
   std::deque<Frame> frames_;

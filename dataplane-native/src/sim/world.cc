@@ -95,6 +95,14 @@ void World::SendFrame(uint16_t from, uint16_t to, std::span<const uint8_t> frame
   }
 }
 
+void World::MayAnswer(uint32_t output) {
+  if (!random_.Chance(scenario_.conditions.answered)) return;
+  const uint32_t packet = model_.NewAnswer(output);
+  model_.CopyPacket(packet);
+  const uint64_t at_ns = now_ns_ + random_.Between(500, scenario_.conditions.answer_max_ns);
+  Post(at_ns, {.kind = EventKind::kAnswer, .packet = packet});
+}
+
 // The supervisor's word reaches everybody some time; to each in the order in which it was said.
 void World::Announce(uint16_t member, uint32_t incarnation, uint16_t besides) {
   for (uint16_t id = 0; id < members_; ++id) {
@@ -162,6 +170,8 @@ void World::Act(const Action& action) {
       paused_until_ns_[action.a] = now_ns_ + action.b;
       return TakeForDead(static_cast<uint16_t>(action.a));
     case ActionKind::kPause:
+      // Pauses of V don't join: leases rest longer than one of them.
+      if (action.a == kVswitch && now_ns_ < paused_until_ns_[kVswitch] + 2 * scenario_.conditions.turn_max_ns) return;
       paused_until_ns_[action.a] = now_ns_ + action.b;
       return;
     case ActionKind::kCut:
@@ -194,6 +204,8 @@ void World::Step(Event* event) {
       return Turn(to);
     case EventKind::kAction:
       return Act(event->action);
+    case EventKind::kAnswer:
+      return vswitch_->ArriveFromOutside(event->packet);
     case EventKind::kRestart:
       return Restart(to);
     case EventKind::kMembership:
@@ -244,7 +256,7 @@ bool World::AtRest() {
 
 bool World::Empty() {
   const auto empty = [](const auto& runtime) { return runtime->machine().actors_used() == 0; };
-  return AtRest() && vswitch_->machine().entries_used() == 0 &&
+  return AtRest() && vswitch_->machine().entries_used() == 0 && vswitch_->tuples().empty() &&
          std::all_of(runtimes_.begin() + 1, runtimes_.end(), empty);
 }
 
@@ -259,6 +271,14 @@ void World::Ending() {
   for (uint16_t id = 1; id < members_ && model_.violation().empty(); ++id)
     runtimes_[id]->Arrive(Action{.kind = ActionKind::kUndrain, .a = id});
   RunUntil(now_ns_ + 500'000);
+  loud_ = true;
+  if (scenario_.conditions.aliases) {
+    // A flow whose answers are another's ends with its next packet at the latest.
+    for (uint32_t flow = 0; flow < scenario_.conditions.flows; ++flow) Act({.kind = ActionKind::kPacket, .a = flow});
+    RunUntil(now_ns_ + 1'500'000);  // There and back, on the slowest of links.
+    if (!RunUntilDone(kBound, [&] { return AtRest() && !vswitch_->tuples().any_in_conflict(); }))
+      model_.Violate("a flow whose answers are another's never ended");
+  }
   checking_ = true;
   for (uint32_t i = 0; i < 2; ++i) {
     for (uint32_t flow = 0; flow < scenario_.conditions.flows; ++flow)

@@ -59,8 +59,12 @@ class World {
   void Log(std::string line);
   void SendData(uint16_t from, uint16_t to, const DataItem& item);
   void SendFrame(uint16_t from, uint16_t to, std::span<const uint8_t> frame);
+  // Somebody outside may answer what has just left.
+  void MayAnswer(uint32_t output);
   bool ended(uint32_t flow) const { return flow_ended_[flow]; }
   bool calm() const { return calm_; }
+  // Every packet causes output.
+  bool loud() const { return loud_; }
   SimVswitch& vswitch() { return *vswitch_; }
   SimRuntime* runtime(uint16_t id) { return runtimes_[id].get(); }
   uint16_t runtimes() const { return scenario_.conditions.runtimes; }
@@ -76,7 +80,7 @@ class World {
   bool installed(uint32_t entry, uint32_t epoch) const { return installed_.contains({entry, epoch}); }
 
  private:
-  enum class EventKind : uint8_t { kTurn, kData, kFrame, kMembership, kAction, kRestart };
+  enum class EventKind : uint8_t { kTurn, kData, kFrame, kMembership, kAction, kRestart, kAnswer };
   struct Event {
     uint64_t time_ns = 0;
     uint64_t order = 0;
@@ -88,6 +92,7 @@ class World {
     std::vector<uint8_t> frame;
     Membership membership;
     Action action;
+    uint32_t packet = kNone;
   };
   struct Link {
     uint64_t last_ns = 0;
@@ -141,7 +146,8 @@ class World {
   std::unique_ptr<SimVswitch> vswitch_;
   std::vector<std::unique_ptr<SimRuntime>> runtimes_;
   int64_t operations_ = 0;
-  bool calm_ = false;      // No more faults.
+  bool calm_ = false;  // No more faults.
+  bool loud_ = false;
   bool checking_ = false;  // Everything must work.
   std::vector<std::string> log_;
 };
