@@ -35,6 +35,12 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Register<&Dataplane::Swap>(exports, "swap");
   Register<&Dataplane::Flows>(exports, "flows");
   Register<&Dataplane::DrainEvents>(exports, "drainEvents");
+  Register<&Dataplane::Runtimes>(exports, "runtimes");
+  Register<&Dataplane::AddRuntime>(exports, "addRuntime");
+  Register<&Dataplane::RemoveRuntime>(exports, "removeRuntime");
+  Register<&Dataplane::Migrate>(exports, "migrate");
+  Register<&Dataplane::Drain>(exports, "drain");
+  Register<&Dataplane::Undrain>(exports, "undrain");
   return exports;
 }
 

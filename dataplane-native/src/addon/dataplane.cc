@@ -1,6 +1,7 @@
 #include "addon/dataplane.h"
 
 #include <chrono>
+#include <cmath>
 #include <thread>
 
 #include "addon/fields.h"
@@ -9,6 +10,7 @@
 #include "nf_abi.h"
 #include "port/dpdk_version.h"
 #include "port/eal.h"
+#include "runtime/runtime.h"
 
 namespace nf {
 namespace {
@@ -16,6 +18,14 @@ namespace {
 Napi::Object ObjectArgument(const Napi::CallbackInfo& info, size_t index) {
   if (!info[index].IsObject()) throw Wrong(info.Env(), "an argument", "an object");
   return info[index].As<Napi::Object>();
+}
+
+uint16_t RuntimeArgument(const Napi::CallbackInfo& info, size_t index) {
+  double number = info[index].IsNumber() ? info[index].As<Napi::Number>().DoubleValue() : -1;
+  if (!(number >= 0 && number <= UINT16_MAX && std::floor(number) == number)) {
+    throw Wrong(info.Env(), "runtime", "a whole number of 16 bits");
+  }
+  return static_cast<uint16_t>(number);
 }
 
 template <typename T>
@@ -70,15 +80,26 @@ Napi::Value Dataplane::CreateRuntime(const Napi::CallbackInfo& info) {
   if (engine_ == nullptr) throw ToError(env, {ErrorCode::kInternal, "start comes before createRuntime"});
   auto spec = std::make_shared<RuntimeSpec>(RuntimeSpecFromJs(ObjectArgument(info, 0)));
   return tasks_.Run(env, [this, spec]() -> Tasks::Deliver {
-    auto made = Runtime::Create(*engine_, *spec);
-    // By a shared pointer, since a function must be copyable.
-    Expected<std::shared_ptr<Runtime>> runtime =
-        made ? Expected<std::shared_ptr<Runtime>>(std::move(*made)) : std::unexpected(made.error());
-    return Tasks::Settle(std::move(runtime), [this](Napi::Env env, std::shared_ptr<Runtime>& runtime) -> Napi::Value {
-      runtimes_[++last_id_] = {std::move(runtime)};
+    return Tasks::Settle(CreateHost(*engine_, *spec), [this](Napi::Env env, Entry& entry) -> Napi::Value {
+      runtimes_[++last_id_] = std::move(entry);
       return Napi::Number::New(env, last_id_);
     });
   });
+}
+
+Expected<Dataplane::Entry> Dataplane::CreateHost(Engine& engine, const RuntimeSpec& spec) {
+  Entry entry;
+  if (spec.switching) {
+    auto made = Tenant::Create(engine, spec);
+    if (!made) return std::unexpected(made.error());
+    entry.tenant = std::move(*made);
+    entry.runtime = entry.tenant;
+  } else {
+    auto made = Runtime::Create(engine, spec);
+    if (!made) return std::unexpected(made.error());
+    entry.runtime = std::move(*made);
+  }
+  return entry;
 }
 
 Dataplane::Entry& Dataplane::Find(const Napi::CallbackInfo& info) {
@@ -88,6 +109,14 @@ Dataplane::Entry& Dataplane::Find(const Napi::CallbackInfo& info) {
                   {ErrorCode::kRuntimeNotFound, "there is no runtime " + static_cast<std::string>(info[0].ToString())});
   }
   return found->second;
+}
+
+std::shared_ptr<Tenant> Dataplane::FindTenant(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Tenant> tenant = Find(info).tenant;
+  if (tenant == nullptr) {
+    throw ToError(info.Env(), {ErrorCode::kRuntimeDirect, "the chain runs in direct mode, without a vswitch"});
+  }
+  return tenant;
 }
 
 Napi::Value Dataplane::StartRuntime(const Napi::CallbackInfo& info) {
@@ -133,8 +162,9 @@ Napi::Value Dataplane::Flows(const Napi::CallbackInfo& info) {
   Napi::Object options = ObjectArgument(info, 1);
   uint32_t cursor = Has(options, "cursor") ? Number(options, "cursor") : 0;
   uint32_t limit = Number(options, "limit");
-  return tasks_.Run(info.Env(), [runtime, cursor, limit]() -> Tasks::Deliver {
-    return Tasks::Settle(runtime->Flows(cursor, limit), Same<FlowsPage>);
+  uint16_t of_runtime = Has(options, "runtime") ? Number16(options, "runtime") : 0;
+  return tasks_.Run(info.Env(), [runtime, cursor, limit, of_runtime]() -> Tasks::Deliver {
+    return Tasks::Settle(runtime->Flows(cursor, limit, of_runtime), Same<FlowsPage>);
   });
 }
 
@@ -149,6 +179,58 @@ Napi::Value Dataplane::DrainEvents(const Napi::CallbackInfo& info) {
     if (events.size() < kOnce) break;
   }
   return made;
+}
+
+Napi::Value Dataplane::Runtimes(const Napi::CallbackInfo& info) {
+  std::vector<RuntimeStatus> all = FindTenant(info)->Runtimes();
+  Napi::Array made = Napi::Array::New(info.Env(), all.size());
+  for (uint32_t i = 0; i < all.size(); ++i) made.Set(i, ToJs(info.Env(), all[i]));
+  return made;
+}
+
+Napi::Value Dataplane::AddRuntime(const Napi::CallbackInfo& info) {
+  return tasks_.Run(info.Env(), [tenant = FindTenant(info)]() -> Tasks::Deliver {
+    return Tasks::Settle(tenant->AddRuntime(), [](Napi::Env env, uint16_t runtime) -> Napi::Value {
+      return Napi::Number::New(env, runtime);
+    });
+  });
+}
+
+Napi::Value Dataplane::RemoveRuntime(const Napi::CallbackInfo& info) {
+  uint16_t runtime = RuntimeArgument(info, 1);
+  bool is_forced = Flag(ObjectArgument(info, 2), "force");
+  return tasks_.Run(info.Env(), [tenant = FindTenant(info), runtime, is_forced]() -> Tasks::Deliver {
+    return Tasks::Settle(tenant->RemoveRuntime(runtime, is_forced));
+  });
+}
+
+Napi::Value Dataplane::Migrate(const Napi::CallbackInfo& info) {
+  auto tenant = FindTenant(info);
+  Napi::Object options = ObjectArgument(info, 1);
+  uint16_t from = Number16(options, "from"), to = Number16(options, "to");
+  if (Has(options, "flowIds")) {
+    return tasks_.Run(info.Env(), [tenant, from, to, ids = BigInts(options, "flowIds")]() -> Tasks::Deliver {
+      return Tasks::Settle(tenant->MigrateFlows(from, to, ids), Same<OperationReport>);
+    });
+  }
+  return tasks_.Run(info.Env(), [tenant, from, to, count = Number(options, "count")]() -> Tasks::Deliver {
+    return Tasks::Settle(tenant->Migrate(from, to, count), Same<OperationReport>);
+  });
+}
+
+Napi::Value Dataplane::Drain(const Napi::CallbackInfo& info) {
+  uint16_t runtime = RuntimeArgument(info, 1);
+  std::vector<uint16_t> to = Numbers16(ObjectArgument(info, 2), "to");
+  return tasks_.Run(info.Env(), [tenant = FindTenant(info), runtime, to]() -> Tasks::Deliver {
+    return Tasks::Settle(tenant->Drain(runtime, to), Same<OperationReport>);
+  });
+}
+
+Napi::Value Dataplane::Undrain(const Napi::CallbackInfo& info) {
+  uint16_t runtime = RuntimeArgument(info, 1);
+  return tasks_.Run(info.Env(), [tenant = FindTenant(info), runtime]() -> Tasks::Deliver {
+    return Tasks::Settle(tenant->Undrain(runtime));
+  });
 }
 
 }  // namespace nf

@@ -7,7 +7,8 @@
 #include <memory>
 
 #include "addon/task.h"
-#include "runtime/runtime.h"
+#include "runtime/chain_host.h"
+#include "runtime/tenant.h"
 #include "wasm/engine.h"
 
 namespace nf {
@@ -30,12 +31,22 @@ class Dataplane {
   Napi::Value Flows(const Napi::CallbackInfo& info);
   Napi::Value DrainEvents(const Napi::CallbackInfo& info);
 
+  Napi::Value Runtimes(const Napi::CallbackInfo& info);
+  Napi::Value AddRuntime(const Napi::CallbackInfo& info);
+  Napi::Value RemoveRuntime(const Napi::CallbackInfo& info);
+  Napi::Value Migrate(const Napi::CallbackInfo& info);
+  Napi::Value Drain(const Napi::CallbackInfo& info);
+  Napi::Value Undrain(const Napi::CallbackInfo& info);
+
  private:
   struct Entry {
-    std::shared_ptr<Runtime> runtime;
+    std::shared_ptr<ChainHost> runtime;
+    std::shared_ptr<Tenant> tenant;  // The same object in switched mode; null in direct mode.
     bool is_started = false;
   };
   Entry& Find(const Napi::CallbackInfo& info);
+  static Expected<Entry> CreateHost(Engine& engine, const RuntimeSpec& spec);
+  std::shared_ptr<Tenant> FindTenant(const Napi::CallbackInfo& info);
   static void End(Entry& entry);
 
   std::unique_ptr<Engine> engine_;

@@ -16,13 +16,49 @@ bool Flag(const Napi::Object& from, const char* field) {
   return value.As<Napi::Boolean>();
 }
 
-uint32_t Number(const Napi::Object& from, const char* field) {
-  Napi::Value value = from.Get(field);
+namespace {
+
+// -1 for what is no whole number from 0 to `most`.
+double Whole(const Napi::Value& value, double most) {
   double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-  if (!(number >= 0 && number <= UINT32_MAX && std::floor(number) == number)) {
-    throw Wrong(from.Env(), field, "a whole number of 32 bits");
-  }
+  return number >= 0 && number <= most && std::floor(number) == number ? number : -1;
+}
+
+}  // namespace
+
+uint32_t Number(const Napi::Object& from, const char* field) {
+  double number = Whole(from.Get(field), UINT32_MAX);
+  if (number < 0) throw Wrong(from.Env(), field, "a whole number of 32 bits");
   return static_cast<uint32_t>(number);
+}
+
+uint16_t Number16(const Napi::Object& from, const char* field) {
+  double number = Whole(from.Get(field), UINT16_MAX);
+  if (number < 0) throw Wrong(from.Env(), field, "a whole number of 16 bits");
+  return static_cast<uint16_t>(number);
+}
+
+std::vector<uint16_t> Numbers16(const Napi::Object& from, const char* field) {
+  Napi::Array list = List(from, field);
+  std::vector<uint16_t> numbers;
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    double number = Whole(list[i], UINT16_MAX);
+    if (number < 0) throw Wrong(from.Env(), field, "whole numbers of 16 bits");
+    numbers.push_back(static_cast<uint16_t>(number));
+  }
+  return numbers;
+}
+
+std::vector<uint64_t> BigInts(const Napi::Object& from, const char* field) {
+  Napi::Array list = List(from, field);
+  std::vector<uint64_t> numbers;
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    Napi::Value value = list[i];
+    bool is_whole = false;
+    if (value.IsBigInt()) numbers.push_back(value.As<Napi::BigInt>().Uint64Value(&is_whole));
+    if (!is_whole) throw Wrong(from.Env(), field, "bigints of 64 bits");
+  }
+  return numbers;
 }
 
 std::string Text(const Napi::Object& from, const char* field) {

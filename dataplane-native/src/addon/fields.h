@@ -18,7 +18,10 @@ Napi::TypeError Wrong(Napi::Env env, const char* field, const char* wanted);
 bool Has(const Napi::Object& from, const char* field);
 bool Flag(const Napi::Object& from, const char* field);
 uint32_t Number(const Napi::Object& from, const char* field);
+uint16_t Number16(const Napi::Object& from, const char* field);
 std::string Text(const Napi::Object& from, const char* field);
+std::vector<uint16_t> Numbers16(const Napi::Object& from, const char* field);
+std::vector<uint64_t> BigInts(const Napi::Object& from, const char* field);
 std::vector<std::string> Texts(const Napi::Object& from, const char* field);
 std::vector<uint8_t> Bytes(const Napi::Object& from, const char* field);  // A Uint8Array, copied.
 Napi::Object Child(const Napi::Object& from, const char* field);

@@ -66,6 +66,7 @@ Napi::Value ToJs(Napi::Env env, const FlowSnapshot& flow) {
   Napi::Object made = Napi::Object::New(env);
   SetKey(made, flow.key);
   made.Set("flowId", Napi::BigInt::New(env, flow.flow_id));
+  made.Set("runtime", flow.runtime);
   made.Set("packets", Pair(env, flow.packets));
   made.Set("bytes", Pair(env, flow.bytes));
   made.Set("startNs", Napi::BigInt::New(env, flow.start_ns));

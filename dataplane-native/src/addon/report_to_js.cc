@@ -67,4 +67,32 @@ Napi::Value ToJs(Napi::Env env, const SwapReport& report) {
   return made;
 }
 
+Napi::Value ToJs(Napi::Env env, const RuntimeStatus& status) {
+  Napi::Object made = Napi::Object::New(env);
+  made.Set("runtime", status.runtime);
+  made.Set("lcore", status.lcore);
+  made.Set("draining", status.draining);
+  made.Set("flowsOpen", status.flows_open);
+  made.Set("received", Big(env, status.received));
+  made.Set("sent", Big(env, status.sent));
+  made.Set("dropped", Big(env, status.dropped));
+  made.Set("held", Big(env, status.held));
+  made.Set("movedIn", Big(env, status.moved_in));
+  made.Set("movedOut", Big(env, status.moved_out));
+  made.Set("migrations", status.migrations);
+  made.Set("busyNs", Big(env, status.busy_ns));
+  made.Set("queued", status.queued);
+  return made;
+}
+
+Napi::Value ToJs(Napi::Env env, const OperationReport& report) {
+  Napi::Object made = Napi::Object::New(env);
+  made.Set("moved", report.moved);
+  made.Set("failed", report.failed);
+  made.Set("reason", report.reason);
+  made.Set("drained", report.drained);
+  made.Set("durationNs", Big(env, report.duration_ns));
+  return made;
+}
+
 }  // namespace nf

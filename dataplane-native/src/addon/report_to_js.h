@@ -10,6 +10,8 @@ namespace nf {
 Napi::Value ToJs(Napi::Env env, const CountersSnapshot& counters);
 Napi::Value ToJs(Napi::Env env, const RunReport& report);
 Napi::Value ToJs(Napi::Env env, const SwapReport& report);
+Napi::Value ToJs(Napi::Env env, const RuntimeStatus& status);
+Napi::Value ToJs(Napi::Env env, const OperationReport& report);
 Napi::Value ToJs(Napi::Env env, const FlowKey& key);
 Napi::Value ToJs(Napi::Env env, const FlowSnapshot& flow);
 Napi::Value ToJs(Napi::Env env, const FlowsPage& page);

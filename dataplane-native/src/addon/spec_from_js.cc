@@ -52,6 +52,16 @@ std::variant<CaptureInput, AfPacketInput, FabricInput> InputFromJs(const Napi::O
   return CaptureInput{Text(from, "in"), Has(from, "out") ? Text(from, "out") : "", Texts(from, "clientCidrs")};
 }
 
+SwitchingSpec SwitchingFromJs(const Napi::Object& from) {
+  SwitchingSpec switching;
+  switching.runtimes = Number16(from, "runtimes");
+  switching.lcores = Number16(from, "lcores");
+  switching.placement = OneOf<Placement>(
+      from, "placement", {{"round_robin", Placement::kRoundRobin}, {"least_loaded", Placement::kLeastLoaded}});
+  switching.migrations = Number(from, "migrations");
+  return switching;
+}
+
 uint64_t SeedFromJs(const Napi::Object& from) {
   std::string text = Text(from, "seed");
   uint64_t seed = 0;
@@ -100,6 +110,7 @@ RuntimeSpec RuntimeSpecFromJs(const Napi::Object& from) {
     spec.chain.push_back(NfSpecFromJs(nf.As<Napi::Object>()));
   }
   spec.keep_ended_flows = Number(from, "keepEndedFlows");
+  if (Has(from, "switching")) spec.switching = SwitchingFromJs(Child(from, "switching"));
   return spec;
 }
 

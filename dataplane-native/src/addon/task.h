@@ -39,6 +39,13 @@ class Tasks {
       return convert(env, **shared);
     };
   }
+  // The same for what has no value: resolves with undefined.
+  static Deliver Settle(Expected<void> done) {
+    return [done = std::move(done)](Napi::Env env) -> Napi::Value {
+      OrThrow(env, done);
+      return env.Undefined();
+    };
+  }
 
  private:
   struct Task {
