@@ -31,7 +31,7 @@ export class FlowList {
     return this.#added - Math.min(this.#added, this.#keep.which === "all" ? this.#added : this.#keep.flows);
   }
 
-  /** `make` is only called for a flow that may be kept: to read its states by field is most of the work. */
+  /** Ids are in order of first packets. `make` is only called for a flow that may be kept: to read its states by field is most of the work. */
   add(id: bigint, make: () => FlowJson): void {
     this.#added += 1;
     const keep = this.#keep;

@@ -4,11 +4,16 @@
  * A swap changes the sources that faults point into, so these are looked up by the module's digest.
  */
 import { logLevelName } from "@nfactor/sdk/abi";
-import type { NativeEvent } from "../dataplane/native_types.ts";
+import type { NativeEvent, NativeFlow } from "../dataplane/native_types.ts";
 import { type FaultSource, FaultLog, faultText } from "../result/faults.ts";
 import { type ChainStates, flowJson } from "../result/flow_json.ts";
 import { plural, safeText } from "../result/text.ts";
 import type { FlowList } from "./flow_list.ts";
+
+/** Flows are numbered in order of their first packet by each runtime for itself; those of several are put in order by time. */
+function orderOf({ flowId, runtime, startNs }: NativeFlow): bigint {
+  return runtime === 0 ? flowId : (startNs << 64n) + flowId;
+}
 
 export class RunEvents {
   readonly faults = new FaultLog();
@@ -32,7 +37,7 @@ export class RunEvents {
   take(event: NativeEvent): void {
     switch (event.type) {
       case "flow_ended":
-        this.flows.add(event.flow.flowId, () => flowJson(event.flow, this.#chain));
+        this.flows.add(orderOf(event.flow), () => flowJson(event.flow, this.#chain));
         break;
       case "fault": {
         const source = this.#sources.get(event.digest);
