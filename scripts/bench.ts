@@ -19,6 +19,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   engine: "What do a call, an instance, compilation, a trap and the watchdog cost?",
   swap: "How long do packets wait when an NF is replaced by another version, and does one get lost?",
   flow_table: "Which table finds the flow of a packet: ours or DPDK's rte_hash?",
+  vswitch: "What does a packet cost that goes through a vswitch and its gate, next to a runtime that has the ports itself?",
   messages: "What do reliable messages cost, and how much of a lossy link do they use?",
   memory: "How many flows does a GiB hold?",
 };

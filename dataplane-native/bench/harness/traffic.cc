@@ -17,7 +17,6 @@ constexpr char kRequest[] = "POST / HTTP/1.1\r\nHost: bench\r\nContent-Length: 9
 constexpr char kResponse[] = "HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n";
 constexpr uint32_t kRequestBytes = sizeof kRequest - 1, kResponseBytes = sizeof kResponse - 1;
 constexpr char kBody[] = "body body body body";
-constexpr uint32_t kDatagramBytes = kFrameBytes - 42;
 constexpr uint32_t kTcpSteps = 5, kUdpSteps = 2;
 
 uint64_t Mix(uint64_t x) {
@@ -225,6 +224,11 @@ void TrafficSource::Write(const Packet& packet, rte_mbuf* mbuf) const {
   }
   mbuf->data_len = static_cast<uint16_t>(frame_bytes);
   mbuf->pkt_len = frame_bytes;
+}
+
+void TrafficSource::WriteDatagram(uint32_t flow, uint8_t side, rte_mbuf* mbuf) const {
+  static_assert(kDatagramOffset + kDatagramBytes == kFrameBytes);
+  Write({.flow = flow, .side = side, .payload = kBody, .payload_bytes = kDatagramBytes}, mbuf);
 }
 
 uint8_t TrafficSource::Next(rte_mbuf* mbuf) {

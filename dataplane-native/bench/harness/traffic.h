@@ -47,6 +47,9 @@ class TrafficSource {
 
   // The next packet into an empty mbuf; its side, 0 client, 1 server. First those that open the flows.
   uint8_t Next(rte_mbuf* mbuf);
+  // With protocol 17: a datagram of any flow and side into an empty mbuf, whatever went before.
+  static constexpr uint32_t kDatagramOffset = 42, kDatagramBytes = 18;  // What it carries.
+  void WriteDatagram(uint32_t flow, uint8_t side, rte_mbuf* mbuf) const;
 
  private:
   struct Packet {

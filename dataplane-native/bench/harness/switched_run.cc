@@ -1,0 +1,123 @@
+#include "harness/switched_run.h"
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+
+#include "harness/member_pools.h"
+#include "harness/must.h"
+#include "runtime/flow_image.h"
+#include "runtime/transit.h"
+
+namespace nf {
+namespace {
+
+constexpr uint64_t kQuantumNs = 10'000;  // An lcore's.
+
+}  // namespace
+
+SwitchedRun::SwitchedRun(Engine& engine, const Options& options)
+    : frames_(MessageFramePool()),
+      markers_(MarkerPool()),
+      quantum_(static_cast<int64_t>(rte_get_tsc_hz() * kQuantumNs / 1'000'000'000)) {
+  Transit::Prepare();
+  RuntimeSpec spec;
+  spec.input = FabricInput{.client = options.client, .server = options.server, .pool = options.pool};
+  spec.flows_max = options.flows_max;
+  spec.idle_ms = kIdleNever;
+  spec.chain = options.chain;
+  spec.switching = SwitchingSpec{.runtimes = options.runtimes, .migrations = options.migrations};
+  const uint32_t image_bytes = FlowImageBytesMax(spec.chain);
+  vswitch_mail_ = Must(MemberMail::Create(proto::kVswitch, frames_, image_bytes));
+  vswitch_mail_->set_incarnation(1);
+  vswitch_ = Must(Vswitch::Create(spec, vswitch_mail_.get()));
+  for (uint16_t id = 1; id <= options.runtimes; ++id) {
+    Member member{.mail = Must(MemberMail::Create(id, frames_, image_bytes)),
+                  .link = Must(RuntimeLink::Create(markers_)),
+                  .runtime = nullptr};
+    member.runtime = Must(SwitchedRuntime::Create(engine, spec,
+                                                  {.id = id,
+                                                   .incarnation = id + 1u,
+                                                   .entries = spec.flows_max,
+                                                   .is_capture = false,
+                                                   .link = member.link.get(),
+                                                   .mail = member.mail.get(),
+                                                   .leases = &vswitch_->leases(),
+                                                   .pool = vswitch_->pool(),
+                                                   .native = {}}));
+    member.runtime->events().Abandon();
+    members_.push_back(std::move(member));
+  }
+  Meet();
+}
+
+SwitchedRun::~SwitchedRun() {
+  members_.clear();
+  vswitch_.reset();
+  vswitch_mail_.reset();
+  rte_mempool_free(frames_);
+  rte_mempool_free(markers_);
+}
+
+void SwitchedRun::Meet() {
+  for (Member& member : members_) {
+    Command vswitch{
+        .kind = Command::Kind::kMember, .member = proto::kVswitch, .incarnation = 1, .mail = vswitch_mail_.get()};
+    member.runtime->Execute(vswitch);
+    for (Member& other : members_) {
+      if (&other == &member) continue;
+      const uint16_t id = other.runtime->id();
+      Command peer{.kind = Command::Kind::kMember, .member = id, .incarnation = id + 1u, .mail = other.mail.get()};
+      member.runtime->Execute(peer);
+    }
+  }
+  for (Member& member : members_) {
+    const uint16_t id = member.runtime->id();
+    Command join{.kind = Command::Kind::kMember,
+                 .member = id,
+                 .incarnation = id + 1u,
+                 .mail = member.mail.get(),
+                 .link = member.link.get()};
+    vswitch_->Execute(join);
+  }
+}
+
+// As an lcore does: who took longer than its share waits until the others had as much.
+uint64_t SwitchedRun::Serve(LcoreTask& task, int64_t* deficit) const {
+  const uint64_t begin = rte_rdtsc();
+  uint64_t now = begin;
+  for (*deficit += quantum_; *deficit > 0;) {
+    const uint32_t work = task.Turn();
+    const uint64_t after = rte_rdtsc();
+    *deficit -= static_cast<int64_t>(after - now);
+    now = after;
+    if (work != 0) continue;
+    *deficit = 0;
+    break;
+  }
+  return now - begin;
+}
+
+uint32_t SwitchedRun::Round() {
+  vswitch_cycles_ += Serve(*vswitch_, &vswitch_deficit_);
+  for (Member& member : members_) runtime_cycles_ += Serve(*member.runtime, &member.deficit);
+  const uint64_t sent = vswitch_->counters().sent.value();
+  const auto left = static_cast<uint32_t>(sent - sent_);
+  sent_ = sent;
+  return left;
+}
+
+void SwitchedRun::SetAccepting(uint16_t runtime, bool on) {
+  Command command{.kind = Command::Kind::kExclude, .member = runtime, .incarnation = on ? 1u : 0u};
+  vswitch_->Execute(command);
+}
+
+void SwitchedRun::Move(uint16_t from, uint16_t to, uint32_t flows, Operation* operation) {
+  Command command{.kind = Command::Kind::kMove};
+  command.targets = {to};
+  command.flows_wanted = flows;
+  command.operation = operation;
+  runtime(from).Execute(command);
+  Must(command.operation != nullptr, "a move could not begin");
+}
+
+}  // namespace nf

@@ -1,0 +1,74 @@
+// A vswitch and its runtimes driven by this thread: what a tenant's lcore does, without the thread. Each part gets its
+// turns as an lcore gives them, and its cycles are counted.
+//
+//   Rings rings({.flows = 65536});
+//   SwitchedRun run(*engine, {.chain = …, .runtimes = 2, .client = &rings.port(0), .server = &rings.port(1), …});
+//   double ns = rings.Run(1 << 20, [&] { return run.Round(); });  // Until all packets are out again.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "runtime/member_mail.h"
+#include "runtime/runtime_link.h"
+#include "runtime/switched_runtime.h"
+#include "runtime/vswitch.h"
+#include "wasm/engine.h"
+
+namespace nf {
+
+inline constexpr IdleMs kIdleNever = {.tcp = 3'600'000, .tcp_opening = 3'600'000, .udp = 3'600'000};
+
+class SwitchedRun {
+ public:
+  struct Options {
+    std::vector<NfSpec> chain;
+    uint16_t runtimes = 1;
+    uint32_t flows_max = 65536;  // Of each runtime.
+    uint32_t migrations = 1000;
+    Port* client = nullptr;  // They outlive the run, and so does the pool.
+    Port* server = nullptr;
+    rte_mempool* pool = nullptr;
+  };
+  SwitchedRun(Engine& engine, const Options& options);
+  ~SwitchedRun();
+  SwitchedRun(const SwitchedRun&) = delete;
+  SwitchedRun& operator=(const SwitchedRun&) = delete;
+
+  Vswitch& vswitch() { return *vswitch_; }
+  SwitchedRuntime& runtime(uint16_t id) { return *members_[id - 1u].runtime; }
+
+  // Everybody's share once. Packets that have left since the last call.
+  uint32_t Round();
+  // Of all rounds so far.
+  uint64_t vswitch_cycles() const { return vswitch_cycles_; }
+  uint64_t runtime_cycles() const { return runtime_cycles_; }
+
+  // Whether the vswitch places new flows there.
+  void SetAccepting(uint16_t runtime, bool on);
+  // The runtime begins to move so many flows to `to`.
+  void Move(uint16_t from, uint16_t to, uint32_t flows, Operation* operation);
+
+ private:
+  struct Member {
+    std::unique_ptr<MemberMail> mail;
+    std::unique_ptr<RuntimeLink> link;
+    std::unique_ptr<SwitchedRuntime> runtime;
+    int64_t deficit = 0;
+  };
+  uint64_t Serve(LcoreTask& task, int64_t* deficit) const;
+  void Meet();
+
+  rte_mempool* frames_;
+  rte_mempool* markers_;
+  int64_t quantum_;
+  std::unique_ptr<MemberMail> vswitch_mail_;
+  std::unique_ptr<Vswitch> vswitch_;
+  std::vector<Member> members_;  // Runtimes, from number 1 on.
+  int64_t vswitch_deficit_ = 0;
+  uint64_t sent_ = 0;
+  uint64_t vswitch_cycles_ = 0, runtime_cycles_ = 0;
+};
+
+}  // namespace nf
