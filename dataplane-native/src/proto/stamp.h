@@ -80,6 +80,11 @@ inline MarkerDatagram EncodeMarker(const Marker& marker) {
   return {marker, Crc32c({reinterpret_cast<const uint8_t*>(&marker), sizeof marker})};
 }
 
+inline bool IsSound(const Marker& marker) {
+  return marker.type >= MarkerType::kSwitched && marker.type <= kLastMarkerType &&
+         (marker.zero[0] | marker.zero[1] | marker.zero[2]) == 0;
+}
+
 // Nothing unless it is whole and unharmed.
 inline std::optional<Marker> DecodeMarker(std::span<const uint8_t> bytes) {
   MarkerDatagram datagram;
@@ -87,9 +92,39 @@ inline std::optional<Marker> DecodeMarker(std::span<const uint8_t> bytes) {
   std::memcpy(&datagram, bytes.data(), sizeof datagram);
   const auto& marker = datagram.marker;
   if (datagram.checksum != Crc32c(bytes.first(sizeof marker))) return std::nullopt;
-  if (marker.type < MarkerType::kSwitched || marker.type > kLastMarkerType) return std::nullopt;
-  if (marker.zero[0] | marker.zero[1] | marker.zero[2]) return std::nullopt;
-  return marker;
+  return IsSound(marker) ? std::optional(marker) : std::nullopt;
+}
+
+// Markers that follow each other may share a datagram, under one checksum behind the last.
+inline constexpr size_t kMarkersPerDatagramMax = 50;
+
+// Completes a datagram of `count` markers that lie at its beginning; bytes of it.
+inline size_t SealMarkers(uint8_t* datagram, size_t count) {
+  const size_t bytes = count * sizeof(Marker);
+  const uint32_t checksum = Crc32c({datagram, bytes});
+  std::memcpy(datagram + bytes, &checksum, sizeof checksum);
+  return bytes + sizeof checksum;
+}
+
+// Hands each marker of a datagram to `take`, in order. False, and none, unless all are whole and unharmed.
+template <typename Take>
+bool ForEachMarker(std::span<const uint8_t> datagram, Take&& take) {
+  uint32_t checksum;
+  if (datagram.size() < sizeof(MarkerDatagram)) return false;
+  const size_t bytes = datagram.size() - sizeof checksum;
+  const size_t count = bytes / sizeof(Marker);
+  if (bytes % sizeof(Marker) != 0 || count > kMarkersPerDatagramMax) return false;
+  std::memcpy(&checksum, datagram.data() + bytes, sizeof checksum);
+  if (checksum != Crc32c(datagram.first(bytes))) return false;
+  Marker marker;
+  for (int round = 0; round < 2; ++round) {
+    for (size_t i = 0; i < count; ++i) {
+      std::memcpy(&marker, datagram.data() + i * sizeof marker, sizeof marker);
+      if (round == 0 && !IsSound(marker)) return false;
+      if (round == 1) take(marker);
+    }
+  }
+  return true;
 }
 
 }  // namespace nf::proto

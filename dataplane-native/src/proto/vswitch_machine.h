@@ -23,7 +23,7 @@ struct VswitchConfig {
   uint32_t entries = 1024;
   uint16_t members = 16;         // With V itself.
   uint32_t held_packets = 1024;  // Output that waits for an old owner's, all flows together.
-  uint32_t sweep_entries = 64;   // Looked at in a turn.
+  uint32_t sweep_entries = 64;   // Looked at in a turn, at most.
   uint8_t term = 1;
   uint32_t first_sequence = 0;
   uint64_t drain_ns = 10'000'000;  // So long an old owner's output is waited for.
@@ -198,6 +198,9 @@ class VswitchMachine {
   uint32_t free_ = kNone;
   uint32_t used_ = 0;
   uint32_t sweep_at_ = 0;
+  uint64_t sweep_due_ = 0;  // Entries times ns.
+  uint32_t sweep_urgent_ = 0;
+  uint64_t turned_ns_ = 0;
   VswitchCounters counters_;
 };
 

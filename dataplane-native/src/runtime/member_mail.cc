@@ -14,7 +14,7 @@ namespace nf {
 namespace {
 
 constexpr uint32_t kRingFrames = 1024;
-constexpr uint32_t kTakeMax = 64;           // Frames in a turn.
+constexpr uint32_t kTakeMax = 8;            // Frames in a turn, of up to 60 records each: packets wait meanwhile.
 constexpr uint64_t kPollEveryNs = 100'000;  // For what has to be sent again.
 
 }  // namespace
@@ -59,6 +59,7 @@ uint32_t MemberMail::Take(uint64_t now_ns, MailHandler* handler) {
   if (count == 0) return 0;
   is_dirty_ = true;  // Acknowledgements.
   handler_ = handler;
+  taking_ns_ = now_ns;
   for (uint32_t i = 0; i < count; ++i) {
     const std::span<const uint8_t> frame(rte_pktmbuf_mtod(frames[i], const uint8_t*), frames[i]->data_len);
     proto::FrameHeader header;
@@ -79,7 +80,7 @@ void MemberMail::OnMessage(uint16_t peer, std::span<const uint8_t> bytes) {
     refused_.Add();
     return;
   }
-  handler_->OnMail(peer, *message);
+  handler_->OnMail(peer, *message, taking_ns_);
 }
 
 void MemberMail::Send(uint64_t now_ns) {

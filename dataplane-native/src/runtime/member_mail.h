@@ -22,7 +22,7 @@ inline constexpr uint16_t kMembersMax = kRuntimesMax + 1;  // With the vswitch.
 
 class MailHandler {
  public:
-  virtual void OnMail(uint16_t peer, proto::Message message) = 0;
+  virtual void OnMail(uint16_t peer, proto::Message message, uint64_t mono_ns) = 0;
 
  protected:
   ~MailHandler() = default;
@@ -70,6 +70,7 @@ class MemberMail final : public proto::MessageSink, private proto::FrameSink, pr
   bool is_dirty_ = false;  // Something is to leave.
   uint64_t polled_ns_ = 0;
   MailHandler* handler_ = nullptr;
+  uint64_t taking_ns_ = 0;
   Counter refused_;  // Frames and messages that could not be read.
 };
 

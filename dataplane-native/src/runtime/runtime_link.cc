@@ -3,10 +3,7 @@
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 
-#include <cstring>
 #include <string>
-
-#include "runtime/transit.h"
 
 namespace nf {
 namespace {
@@ -37,15 +34,6 @@ RuntimeLink::~RuntimeLink() {
     while (rte_ring_sc_dequeue(ring, reinterpret_cast<void**>(&mbuf)) == 0) rte_pktmbuf_free(mbuf);
     rte_ring_free(ring);
   }
-}
-
-void RuntimeLink::SendMarker(RingQueue* queue, const proto::Marker& marker) const {
-  rte_mbuf* mbuf = rte_pktmbuf_alloc(markers);
-  if (mbuf == nullptr) return;
-  const proto::MarkerDatagram datagram = proto::EncodeMarker(marker);
-  std::memcpy(rte_pktmbuf_append(mbuf, sizeof datagram), &datagram, sizeof datagram);
-  Transit::Of(mbuf).is_marker = 1;
-  if (queue->Put(&mbuf, 1) == 0) rte_pktmbuf_free(mbuf);
 }
 
 }  // namespace nf

@@ -10,8 +10,6 @@
 #include <memory>
 
 #include "base/result.h"
-#include "proto/stamp.h"
-#include "runtime/ring_queue.h"
 
 namespace nf {
 
@@ -26,9 +24,6 @@ struct RuntimeLink {
   ~RuntimeLink();
   RuntimeLink(const RuntimeLink&) = delete;
   RuntimeLink& operator=(const RuntimeLink&) = delete;
-
-  // Behind what was put into `queue` before. When there is no room it is lost, as datagrams may be.
-  void SendMarker(RingQueue* queue, const proto::Marker& marker) const;
 
   rte_mempool* markers = nullptr;
   rte_ring* down = nullptr;  // From the vswitch.

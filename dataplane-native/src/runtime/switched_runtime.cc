@@ -192,6 +192,7 @@ void SwitchedRuntime::Process(uint32_t actor, rte_mbuf* mbuf, const proto::Packe
     if ((header.flags & proto::kByAlias) != 0 || !joiner_->Reopens(actor, meta->parsed)) [[likely]]
       break;
   }
+  if ((header.flags & proto::kByAlias) != 0) flows_->actor(actor).taught = true;
   joiner_->Join(mbuf, meta, actor, direction, now_ns_);
 }
 
@@ -219,18 +220,20 @@ bool SwitchedRuntime::Open(uint32_t actor, rte_mbuf* mbuf, const proto::PacketHe
 }
 
 void SwitchedRuntime::TakeMarker(rte_mbuf* mbuf, uint64_t mono_ns) {
-  const auto marker = proto::DecodeMarker({rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len});
-  rte_pktmbuf_free(mbuf);
-  if (!marker) return;
-  // All that was stamped before the marker has had its effect, and its output has left.
+  // All that was stamped before the markers has had its effect, and its output has left.
   chain_->RunPending();
   output_->Flush();
-  if (marker->type == proto::MarkerType::kAliasConflict) return EndOnConflict(*marker);
-  machine_.OnMarker(*marker, mono_ns);
+  proto::ForEachMarker({rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len}, [&](const proto::Marker& marker) {
+    if (marker.type == proto::MarkerType::kAliasConflict)
+      EndOnConflict(marker);
+    else
+      machine_.OnMarker(marker, mono_ns);
+  });
+  rte_pktmbuf_free(mbuf);
 }
 
-void SwitchedRuntime::OnMail(uint16_t peer, proto::Message message) {
-  machine_.OnMessage(peer, message, MonotonicNs());
+void SwitchedRuntime::OnMail(uint16_t peer, proto::Message message, uint64_t mono_ns) {
+  machine_.OnMessage(peer, message, mono_ns);
 }
 
 uint32_t SwitchedRuntime::Finish(uint32_t taken, uint64_t mono_ns) {
@@ -241,6 +244,7 @@ uint32_t SwitchedRuntime::Finish(uint32_t taken, uint64_t mono_ns) {
   EndPoll(taken != 0);
   SettleActors(mono_ns);
   mail_.Send(mono_ns);
+  uplink_->Flush();
   Publish();
   return work;
 }

@@ -82,7 +82,7 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   void SendMarker(const proto::Marker& marker) override;
   void OperationEnded(uint32_t operation, const proto::OperationResult& result) override;
 
-  void OnMail(uint16_t peer, proto::Message message) override;
+  void OnMail(uint16_t peer, proto::Message message, uint64_t mono_ns) override;
 
   uint32_t RoundLive();
   uint32_t RoundCapture();

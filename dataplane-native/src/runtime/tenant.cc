@@ -18,7 +18,7 @@ namespace nf {
 namespace {
 
 constexpr uint32_t kFrames = 4095, kFrameBytes = 1536;
-constexpr uint32_t kMarkers = 16383, kMarkerBytes = 64;
+constexpr uint32_t kMarkers = 4095, kMarkerBytes = proto::kMarkersPerDatagramMax * sizeof(proto::Marker) + 4;
 constexpr std::chrono::microseconds kLook{50};
 constexpr std::chrono::milliseconds kWatch{1};
 // A run that is to end waits so long for what is under way.

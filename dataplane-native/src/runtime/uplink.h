@@ -14,7 +14,7 @@ namespace nf {
 class Uplink final : public Port {
  public:
   Uplink(proto::RuntimeMachine* machine, Flows* flows, RuntimeLink* link, PacketCounters* counters, bool teaches)
-      : machine_(*machine), flows_(*flows), link_(*link), queue_(link->up), counters_(*counters), teaches_(teaches) {}
+      : machine_(*machine), flows_(*flows), queue_(link->up, link->markers), counters_(*counters), teaches_(teaches) {}
 
   uint32_t RxBurst(rte_mbuf**, uint32_t) override { return 0; }
   // Takes everything; what nobody owns any more, and what finds no room, drops.
@@ -31,7 +31,7 @@ class Uplink final : public Port {
     return count;
   }
 
-  void SendMarker(const proto::Marker& marker) { link_.SendMarker(&queue_, marker); }
+  void SendMarker(const proto::Marker& marker) { queue_.PutMarker(marker); }
   bool Flush() { return queue_.Flush(); }
   bool is_empty() const { return queue_.is_empty(); }
   bool TakeWrote() { return queue_.TakeWrote(); }
@@ -64,19 +64,18 @@ class Uplink final : public Port {
       Teach(meta, &transit.header);
     return true;
   }
-  // The first packet towards the responder tells the vswitch by which key answers come.
+  // Packets towards the responder tell the vswitch by which key answers come, until one has come so.
   void Teach(const PacketMeta* meta, proto::PacketHeader* header) {
     FlowActor& flow = flows_.actor(meta->flow);
     if (flow.taught || meta->direction != 0 || meta->emitted != 0 || flow.out_tuple == OutTuple::kUnknown ||
         meta->parsed.kind != PacketKind::kFlow)
       return;
-    flow.taught = true;
+    flow.taught = flow.out_tuple != OutTuple::kReverseOfAlias;
     header->flags |= proto::kLearn;
   }
 
   proto::RuntimeMachine& machine_;
   Flows& flows_;
-  RuntimeLink& link_;
   RingQueue queue_;
   PacketCounters& counters_;
   bool teaches_;

@@ -107,7 +107,6 @@ uint32_t Vswitch::Turn() {
     command->done.store(true, std::memory_order_release);
   }
   const uint64_t mono = MonotonicNs();
-  for (uint16_t id : present_) runtimes_[id].queue->Flush();
   uint32_t work = TakeOutputs(mono);
   work += mail_.Take(mono, this);
   work += TakeInputs(mono);
@@ -118,6 +117,7 @@ uint32_t Vswitch::Turn() {
   }
   if (queues_) queues_->Flush();
   mail_.Send(mono);
+  for (uint16_t id : present_) runtimes_[id].queue->Flush();
   WakeRuntimes();
   return work;
 }
@@ -128,7 +128,7 @@ void Vswitch::Serve(Command& command) {
   mail_.SetPeer(command.member, command.incarnation, command.mail);
   if (command.incarnation != 0) {
     runtime.link = command.link;
-    runtime.queue = std::make_unique<RingQueue>(command.link->down);
+    runtime.queue = std::make_unique<RingQueue>(command.link->down, command.link->markers);
     present_.push_back(command.member);
     machine_.MemberUp(command.member, command.incarnation);
     return;
@@ -152,7 +152,10 @@ uint32_t Vswitch::TakeOutputs(uint64_t mono_ns) {
                                                      kOutputsPerTurn, nullptr);
     for (uint32_t i = 0; i < count; ++i) {
       const Transit& transit = Transit::Of(packets[i]);
-      if (transit.is_marker == 0) __builtin_prefetch(&machine_.entry_slot(transit.header.stamp.entry));
+      if (transit.is_marker != 0) continue;
+      const auto* slot = reinterpret_cast<const uint8_t*>(&machine_.entry_slot(transit.header.stamp.entry));
+      __builtin_prefetch(slot, 1);
+      __builtin_prefetch(slot + 64, 1);
     }
     for (uint32_t i = 0; i < count; ++i) TakeOutput(id, packets[i], mono_ns);
     work += count;
@@ -163,9 +166,9 @@ uint32_t Vswitch::TakeOutputs(uint64_t mono_ns) {
 void Vswitch::TakeOutput(uint16_t runtime, rte_mbuf* mbuf, uint64_t mono_ns) {
   const Transit& transit = Transit::Of(mbuf);
   if (transit.is_marker != 0) [[unlikely]] {
-    const auto marker = proto::DecodeMarker({rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len});
+    proto::ForEachMarker({rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len},
+                         [&](const proto::Marker& marker) { machine_.OnMarker(runtime, marker, mono_ns); });
     rte_pktmbuf_free(mbuf);
-    if (marker) machine_.OnMarker(runtime, *marker, mono_ns);
     return;
   }
   const proto::PacketHeader header = transit.header;
@@ -187,7 +190,7 @@ void Vswitch::Emit(rte_mbuf* mbuf, const proto::PacketHeader& header) {
   if ((header.flags & proto::kLearn) != 0) [[unlikely]] {
     if (!Learn(mbuf, header)) return;
   }
-  if (info_[header.stamp.entry].in_conflict) [[unlikely]] {
+  if (conflicts_ != 0 && info_[header.stamp.entry].in_conflict) [[unlikely]] {
     counters_.Drop(mbuf, DropReason::kAliasConflict);
     return;
   }
@@ -208,7 +211,7 @@ bool Vswitch::Learn(rte_mbuf* mbuf, const proto::PacketHeader& header) {
     if (*known == answer) return true;
     table_->ClearAlias(index);
   }
-  info_[index].in_conflict = !table_->SetAlias(index, answer);
+  SetConflict(index, !table_->SetAlias(index, answer));
   if (!info_[index].in_conflict) return true;
   SendMarker(entry.owner.id,
              proto::MakeMarker(proto::MarkerType::kAliasConflict, {index, entry.epoch, 0}, entry.next_sequence - 1));
@@ -230,16 +233,19 @@ void Vswitch::SendMarker(uint16_t id, const proto::Marker& marker) {
   Runtime& runtime = runtimes_[id];
   if (runtime.link == nullptr) return;
   FlushStaged(runtime);  // The marker says something about what was stamped before.
-  runtime.link->SendMarker(runtime.queue.get(), marker);
+  runtime.queue->PutMarker(marker);
 }
 
 void Vswitch::EntryRemoved(uint32_t entry, bool) {
   table_->Erase(entry);
   leases_.Return(entry, now_ns_);
+  SetConflict(entry, false);
   info_[entry] = {};
 }
 
-void Vswitch::OnMail(uint16_t peer, proto::Message message) { machine_.OnMessage(peer, message, MonotonicNs()); }
+void Vswitch::OnMail(uint16_t peer, proto::Message message, uint64_t mono_ns) {
+  machine_.OnMessage(peer, message, mono_ns);
+}
 
 void Vswitch::WakeRuntimes() {
   for (uint16_t id : present_) {

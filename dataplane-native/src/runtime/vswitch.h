@@ -24,6 +24,7 @@
 #include "runtime/member_mail.h"
 #include "runtime/placement.h"
 #include "runtime/read_ahead.h"
+#include "runtime/ring_queue.h"
 #include "runtime/runtime_link.h"
 
 namespace nf {
@@ -80,6 +81,11 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
     uint64_t number = 0;  // Of the flow, from 1.
     bool in_conflict = false;
   };
+  void SetConflict(uint32_t entry, bool on) {
+    conflicts_ += on ? 1 : 0;
+    conflicts_ -= info_[entry].in_conflict ? 1 : 0;
+    info_[entry].in_conflict = on;
+  }
 
   Vswitch(const RuntimeSpec& spec, MemberMail* mail);
   Expected<void> Build(const RuntimeSpec& spec);
@@ -119,7 +125,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   void SendMarker(uint16_t runtime, const proto::Marker& marker) override;
   void EntryRemoved(uint32_t entry, bool state_lost) override;
 
-  void OnMail(uint16_t peer, proto::Message message) override;
+  void OnMail(uint16_t peer, proto::Message message, uint64_t mono_ns) override;
 
   NonIpPolicy non_ip_;
   Inputs inputs_;
@@ -130,6 +136,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   LeaseTable leases_;
   std::vector<EntryInfo> info_;
   uint64_t numbers_ = 0;
+  uint32_t conflicts_ = 0;  // Entries in conflict.
   Placing placing_;
   std::array<Runtime, kMembersMax> runtimes_;  // By member id.
   std::vector<uint16_t> present_;              // Ids in use.

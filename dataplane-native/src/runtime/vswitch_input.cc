@@ -116,7 +116,10 @@ void Vswitch::Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns, uint6
   for (uint32_t i = 0; i < count; ++i) {
     if (hashes[i] == 0) continue;
     const uint32_t entry = table_->Candidate(hashes[i]);
-    if (entry != kNoFlow) __builtin_prefetch(reinterpret_cast<const uint8_t*>(&machine_.entry(entry)) + 64, 1);
+    if (entry == kNoFlow) continue;
+    // Of what comes by an alias the key isn't the entry's.
+    __builtin_prefetch(&machine_.entry(entry));
+    __builtin_prefetch(reinterpret_cast<const uint8_t*>(&machine_.entry(entry)) + 64, 1);
   }
   counters_.received.Add(count);
   counters_.received_bytes.Add(bytes);
@@ -139,7 +142,7 @@ void Vswitch::Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns, uint6
 
 void Vswitch::MeasureRoom() {
   for (uint16_t id : present_) {
-    runtimes_[id].room = runtimes_[id].queue->room_for_packets();
+    runtimes_[id].room = runtimes_[id].queue->room();
   }
 }
 
