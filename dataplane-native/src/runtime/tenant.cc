@@ -2,14 +2,13 @@
 #include "runtime/tenant.h"
 
 #include <rte_cycles.h>
-#include <rte_errno.h>
-#include <rte_mbuf.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 
 #include "runtime/flow_image.h"
+#include "runtime/member_pools.h"
 #include "runtime/snapshot.h"
 #include "runtime/tenant_parts.h"
 #include "runtime/transit.h"
@@ -17,22 +16,10 @@
 namespace nf {
 namespace {
 
-constexpr uint32_t kFrames = 4095, kFrameBytes = 1536;
-constexpr uint32_t kMarkers = 4095, kMarkerBytes = proto::kMarkersPerDatagramMax * sizeof(proto::Marker) + 4;
 constexpr std::chrono::microseconds kLook{50};
 constexpr std::chrono::milliseconds kWatch{1};
 // A run that is to end waits so long for what is under way.
 constexpr std::chrono::seconds kQuietMax{2};
-
-Expected<rte_mempool*> MakePool(const char* what, uint32_t count, uint32_t bytes) {
-  static std::atomic<uint32_t> number = 0;
-  const std::string name = std::string("nf_") + what + "_" + std::to_string(number++);
-  rte_mempool* pool = rte_pktmbuf_pool_create(name.c_str(), count, 64, 0,
-                                              static_cast<uint16_t>(RTE_PKTMBUF_HEADROOM + bytes), SOCKET_ID_ANY);
-  if (pool != nullptr) return pool;
-  return Fail(ErrorCode::kEalMemory,
-              std::string("no memory for ") + std::to_string(count) + " " + what + ": " + rte_strerror(rte_errno));
-}
 
 uint64_t NsFromTsc(uint64_t cycles) {
   return static_cast<uint64_t>(static_cast<double>(cycles) * 1e9 / static_cast<double>(rte_get_tsc_hz()));
@@ -80,10 +67,10 @@ Expected<std::unique_ptr<Tenant>> Tenant::Create(Engine& engine, const RuntimeSp
   }
   Transit::Prepare();
   auto parts = std::make_unique<Parts>(engine, spec, options);
-  auto frames = MakePool("frames", kFrames, kFrameBytes);
+  auto frames = CreateFramePool();
   if (!frames) return std::unexpected(frames.error());
   parts->frames = *frames;
-  auto markers = MakePool("markers", kMarkers, kMarkerBytes);
+  auto markers = CreateMarkerPool();
   if (!markers) return std::unexpected(markers.error());
   parts->markers = *markers;
   auto mail = MemberMail::Create(proto::kVswitch, parts->frames, FlowImageBytesMax(spec.chain));

@@ -1,0 +1,15 @@
+// Pools of what the parts of a tenant say to each other. Not those of packets, so that neither can starve the other.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include "base/result.h"
+
+namespace nf {
+
+// Frames of the reliable channels (member_mail.h), and datagrams of markers (ring_queue.h). EAL must be up; the caller
+// frees the pool after all who use it. Errors: eal.memory.
+Expected<rte_mempool*> CreateFramePool();
+Expected<rte_mempool*> CreateMarkerPool();
+
+}  // namespace nf
