@@ -1,15 +1,18 @@
 /**
  * `npm run demo`: the product's main job on real traffic. As root: a chain of sandboxed NFs between a real curl and a real nginx, one NF swapped for
- * a new version during a download. Then, with or without root, a capture through the same chain. Ends by itself, leaves nothing behind, exits with 1
- * when something did not happen as it should.
+ * a new version during a download; then four runtimes with that chain, and a download that moves between them a thousand times. Last, with or without
+ * root, a capture through the same chain. Ends by itself, leaves nothing behind, exits with 1 when something did not happen as it should.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunResult } from "../host/src/result/run_result.ts";
+import { HeldDownload } from "./lib/held_download.ts";
 import { LiveHost, ROOT, newVersion, nfactorJson } from "./lib/live_host.ts";
+import { moveAround, quantile } from "./lib/moving_flow.ts";
 import { NetworkLab } from "./lib/network_lab.ts";
+import { tcpCounters } from "./lib/tcp_counters.ts";
 
 const CONFIG = `apiVersion: nfactor/v1
 chain:
@@ -22,6 +25,12 @@ chain:
   - { nf: http_parser }
 `;
 const DOWNLOAD_MIB = 100;
+const RUNTIMES = 4;
+const MOVES = 1000;
+/** Long enough for most of the moves on a fast machine; it waits with its end for the last of them. */
+const MOVING_MIB = 640;
+const PLAIN_MIB = 192;
+const WINDOW_BYTES = 1 << 18;
 
 const say = (text: string): void => console.log(text);
 const title = (text: string): void => say(`\n── ${text}`);
@@ -97,6 +106,84 @@ async function live(config: string): Promise<void> {
   }
 }
 
+/** Random bytes, `mib` of them, in steps that fit in memory everywhere; their checksum. */
+function writeRandom(path: string, mib: number): string {
+  const hash = createHash("sha256");
+  const step = 64;
+  for (let done = 0; done < mib; done += step) {
+    const part = randomBytes(step << 20);
+    hash.update(part);
+    appendFileSync(path, part);
+  }
+  return hash.digest("hex");
+}
+
+/** Megabytes a second, until it has to wait, or until then. */
+async function speedOf(download: HeldDownload, until: Promise<unknown> = new Promise(() => undefined)): Promise<number> {
+  const [from, begin] = [download.taken, performance.now()];
+  let going = true;
+  void until.finally(() => (going = false));
+  while (going && download.runs && !download.holds) await new Promise((done) => setTimeout(done, 2));
+  return (download.taken - from) / 1000 / (performance.now() - begin);
+}
+
+async function moving(config: string): Promise<void> {
+  title(`${RUNTIMES} runtimes with that chain behind a virtual switch, and a download whose flow moves ${group(MOVES)} times`);
+  const lab = new NetworkLab();
+  try {
+    const www = await lab.startNginx();
+    lab.limitWindow(WINDOW_BYTES);
+    writeRandom(join(www, "plain"), PLAIN_MIB);
+    const checksum = writeRandom(join(www, "large"), MOVING_MIB);
+    const host = await LiveHost.start(lab, "moving", ["--config", config, "--runtimes", String(RUNTIMES)]);
+    const client = await host.connect();
+
+    const plain = new HeldDownload(lab, `http://${lab.serverAddress}/plain`, { holdAt: (PLAIN_MIB - 1) << 20 });
+    await plain.begun();
+    const plainSpeed = await speedOf(plain);
+    await plain.finish();
+    const known = new Set((await client.call("flows", { match: ["tcp"], limit: 100 })).flows.map(({ key }) => key.initiator.port));
+    const before = await tcpCounters(lab, "server");
+
+    const download = new HeldDownload(lab, `http://${lab.serverAddress}/large`, { holdAt: (MOVING_MIB - 1) << 20 });
+    await download.begun();
+    const { flows } = await client.call("flows", { match: ["tcp", ":80"], limit: 100 });
+    const port = flows.map(({ key }) => key.initiator.port).find((one) => !known.has(one));
+    const match = ["tcp", `${lab.clientAddress}:${port}`];
+    const packetsOf = async () => (await client.call("flows", { match, limit: 1 })).flows[0]!;
+    const first = await packetsOf();
+    let underTraffic = 0;
+    const all = moveAround(client, match, MOVES, () => (underTraffic += download.holds ? 0 : 1));
+    const [moves, speed] = await Promise.all([all, speedOf(download, all)]);
+    const last = await packetsOf();
+    must(download.runs, `the download went on while its flow moved; ${group(underTraffic)} of the moves met it at full speed`);
+    const received = await download.finish();
+    const [server, end] = [await tcpCounters(lab, "server"), await packetsOf()];
+    client.close();
+
+    const times = (values: readonly number[]): string => `p50 ${quantile(values, 0.5).toFixed(2)} ms, p99 ${quantile(values, 0.99).toFixed(2)} ms`;
+    const sum = ({ packets: [a, b] }: { packets: [number, number] }): number => a + b;
+    must(moves.moved === MOVES, `${group(moves.moved)} moves, ${(moves.moved / moves.seconds).toFixed(0)} a second, one after the other`);
+    say(`       a move takes ${times(moves.operations)}; the command for it, which finds the flow first, ${times(moves.commands)}`);
+    say(`       ${group(sum(last) - sum(first))} packets of the flow meanwhile; ${group(moves.busy)} commands had to be repeated (busy)`);
+    say(`       ${speed.toFixed(0)} MB/s while it moved, ${plainSpeed.toFixed(0)} MB/s without moves`);
+    must(received.code === 0 && received.sha256 === checksum, `${group(received.bytes)} bytes arrived, sha256 right`);
+    const counted = (end.nfs["flow_monitor"]?.["packets"] as unknown[]).map(Number);
+    must(
+      String(counted) === String(end.packets) && Number(end.nfs["http_parser"]?.["requests"]) === 1,
+      `the NFs' state went along: flow_monitor has counted ${group(sum(end))} packets, as the host has; http_parser knows the one request`,
+    );
+    const ends = await tcpCounters(lab, "client");
+    say(
+      `       TCP: ${group(server.retransmitted - before.retransmitted)} retransmissions by the server, ${group(ends.outOfOrder)} segments reached curl out of order`,
+    );
+    const { packets, faults } = await host.stop();
+    must(faults.length === 0 && Object.keys(packets.dropped).length === 0 && packets.received === packets.sent, packetLine(packets));
+  } finally {
+    lab.close();
+  }
+}
+
 async function capture(config: string, folder: string): Promise<void> {
   title("A capture of curl and nginx through the same chain");
   const input = join(ROOT, "test/fixtures/http.pcap");
@@ -120,7 +207,9 @@ const folder = mkdtempSync(join(tmpdir(), "nfactor-demo-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const config = join(folder, "nfactor.yaml");
 writeFileSync(config, CONFIG);
-if (process.getuid?.() === 0) await live(config);
-else say("\nNot root, so no network namespaces: the live part is left out. 'sudo npm run demo' shows it.");
+if (process.getuid?.() === 0) {
+  await live(config);
+  await moving(config);
+} else say("\nNot root, so no network namespaces: the live part is left out. 'sudo npm run demo' shows it.");
 await capture(config, folder);
 say(process.exitCode ? "\nSomething did not happen as it should; see FAIL above." : "\nEverything happened as it should.");

@@ -91,6 +91,11 @@ export class NetworkLab {
     ip("-n", this.#names.server, "neigh", "replace", address, "lladdr", mac, "dev", "veth0", "nud", "permanent");
   }
 
+  /** At most so many bytes on their way to the client on one connection: on a wire this short, more would only lie in queues. */
+  limitWindow(bytes: number): void {
+    ip("netns", "exec", this.#names.client, "sysctl", "-qw", `net.ipv4.tcp_rmem=4096 65536 ${bytes}`);
+  }
+
   /** Starts a command in a namespace; close() ends it if it still runs. */
   spawn(place: Place, command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const child = spawn("ip", ["netns", "exec", this.#names[place], command, ...args], { stdio: ["ignore", "pipe", "pipe"], ...options });
