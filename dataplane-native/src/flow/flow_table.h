@@ -34,11 +34,12 @@ namespace nf {
 
 struct FlowMatch {
   uint32_t flow;  // kNoFlow when the key belongs to none.
-  uint32_t direction;
+  uint16_t direction;
   bool by_alias = false;
 
   bool found() const { return flow != kNoFlow; }
 };
+static_assert(sizeof(FlowMatch) == 8);  // One register.
 
 class FlowTable {
  public:
@@ -76,7 +77,9 @@ class FlowTable {
       for (uint32_t slots = MatchTags(bucket, tag); slots != 0; slots &= slots - 1) {
         const uint32_t entry = bucket.flows[std::countr_zero(slots)];
         const uint32_t orientation = OrientationOf(key, KeyOf(entry));
-        if (orientation != kOther) return {entry & ~kAliasBit, orientation ^ (entry >> 31), entry >> 31 != 0};
+        if (orientation != kOther) {
+          return {entry & ~kAliasBit, static_cast<uint16_t>(orientation ^ (entry >> 31)), entry >> 31 != 0};
+        }
       }
       index = bucket.next;
     } while (index != kNoBucket);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace nf::proto {
 namespace {
 
@@ -31,6 +33,49 @@ TEST(MarkerTest, EveryFlippedBitAndEveryOtherLengthIsRefused) {
 TEST(MarkerTest, AnUnknownTypeIsRefusedThoughItsChecksumIsRight) {
   EXPECT_FALSE(DecodeMarker(BytesOf(EncodeMarker(MakeMarker(static_cast<MarkerType>(0), {}, 0)))));
   EXPECT_FALSE(DecodeMarker(BytesOf(EncodeMarker(MakeMarker(static_cast<MarkerType>(200), {}, 0)))));
+}
+
+// A datagram of so many markers that count up, and how many of them are taken.
+std::vector<uint8_t> DatagramOf(uint32_t count) {
+  std::vector<uint8_t> bytes(count * sizeof(Marker) + sizeof(uint32_t));
+  for (uint32_t i = 0; i < count; ++i) {
+    const Marker marker = MakeMarker(MarkerType::kDrained, {.entry = i, .epoch = 1, .attempt = 0}, i);
+    std::memcpy(bytes.data() + i * sizeof marker, &marker, sizeof marker);
+  }
+  EXPECT_EQ(SealMarkers(bytes.data(), count), bytes.size());
+  return bytes;
+}
+uint32_t Taken(std::span<const uint8_t> datagram) {
+  uint32_t taken = 0;
+  const bool whole = ForEachMarker(datagram, [&taken](const Marker& marker) {
+    EXPECT_EQ(marker.sequence, taken);
+    ++taken;
+  });
+  EXPECT_EQ(whole, taken != 0);
+  return taken;
+}
+
+TEST(MarkersTest, ShareADatagramAndComeInOrder) {
+  for (uint32_t count : {1u, 2u, 17u, static_cast<uint32_t>(kMarkersPerDatagramMax)}) {
+    EXPECT_EQ(Taken(DatagramOf(count)), count);
+  }
+  EXPECT_EQ(DecodeMarker(DatagramOf(1))->sequence, 0u);  // One is a datagram of the other form too.
+  EXPECT_EQ(Taken(DatagramOf(0)), 0u);
+  EXPECT_EQ(Taken(DatagramOf(kMarkersPerDatagramMax + 1)), 0u);
+}
+
+TEST(MarkersTest, OneThatIsHarmedTakesAllWithIt) {
+  const std::vector<uint8_t> good = DatagramOf(3);
+  for (size_t bit = 0; bit < good.size() * 8; ++bit) {
+    std::vector<uint8_t> bad = good;
+    bad[bit / 8] ^= static_cast<uint8_t>(1u << (bit % 8));
+    EXPECT_EQ(Taken(bad), 0u) << "bit " << bit;
+  }
+  for (size_t size = 0; size < good.size(); ++size) EXPECT_EQ(Taken(std::span(good).first(size)), 0u) << size;
+  std::vector<uint8_t> unknown = good;
+  unknown[sizeof(Marker)] = 99;  // The second one's type, under a checksum that is right.
+  SealMarkers(unknown.data(), 3);
+  EXPECT_EQ(Taken(unknown), 0u);
 }
 
 TEST(PositionTest, OrdersBySequenceThenPartOverTheWrap) {

@@ -19,8 +19,7 @@ using abi::DropReason;
 
 constexpr uint64_t kMachineEveryNs = 50'000;  // So often the protocol's time passes when nothing happens.
 constexpr uint64_t kLoadEveryNs = 1'000'000;
-constexpr uint32_t kHeldPackets = 4096;
-constexpr uint32_t kHeldPacketsOfFlow = 512;
+constexpr uint32_t kHeldPackets = 4096;  // All of them may be one flow's: the pool is the bound.
 constexpr uint32_t kOpenedMax = 1024;
 constexpr int kSleepBusyMs = 1, kSleepMs = 10, kSleepWithoutFlowsMs = 50;
 
@@ -32,7 +31,7 @@ proto::RuntimeConfig MachineConfig(const RuntimeSpec& spec, const SwitchedRuntim
           .migrations = spec.switching->migrations,
           .operations = SwitchedRuntime::kOperationsMax,
           .held_packets = kHeldPackets,
-          .held_packets_of_flow = kHeldPacketsOfFlow,
+          .held_packets_of_flow = kHeldPackets,
           .max_state_bytes = FlowImageBytesMax(spec.chain),
           .digests = FlowImageDigests(spec.chain)};
 }
