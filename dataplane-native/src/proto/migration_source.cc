@@ -21,19 +21,34 @@ Refusal RuntimeMachine::Start(uint32_t index, uint16_t target, uint32_t operatio
   return Refusal::kNo;
 }
 
-// Says (again) what the phase waits for an answer to. What finds no room in the channel is said when the time is up.
+// Says (again) what the phase waits for an answer to. What finds no room in the channel is said in a later turn.
 void RuntimeMachine::Request(uint32_t m) {
+  if (SayRequest(m) || migrations_[m].unsaid || unsaid_count_ == unsaid_.size()) return;  // Its timer is left to it.
+  migrations_[m].unsaid = true;
+  unsaid_[(unsaid_first_ + unsaid_count_++) % unsaid_.size()] = m;
+}
+
+// One that has ended meanwhile and begun anew may be in the ring twice, and is then said twice.
+void RuntimeMachine::SayUnsaid() {
+  while (unsaid_count_ > 0) {
+    const uint32_t m = unsaid_[unsaid_first_];
+    if (migrations_[m].unsaid && !SayRequest(m)) return;
+    migrations_[m].unsaid = false;
+    unsaid_first_ = (unsaid_first_ + 1) % static_cast<uint32_t>(unsaid_.size());
+    --unsaid_count_;
+  }
+}
+
+bool RuntimeMachine::SayRequest(uint32_t m) {
   const Migration& migration = migrations_[m];
   switch (migration.phase) {
     case MigrationPhase::kOpening: {
       const OpenRecord open{migration.id, 0, config_.digests, actors_[migration.actor].key};
-      messages_->Say(migration.target.id, MessageType::kOpen, open);
-      return;
+      return messages_->Say(migration.target.id, MessageType::kOpen, open);
     }
     case MigrationPhase::kRouting: {
       const RouteRecord route{migration.id, migration.target_handle, migration.target};
-      messages_->Say(kVswitch, MessageType::kRoute, route);
-      return;
+      return messages_->Say(kVswitch, MessageType::kRoute, route);
     }
     case MigrationPhase::kSending: {
       const Actor& a = actors_[migration.actor];
@@ -41,15 +56,13 @@ void RuntimeMachine::Request(uint32_t m) {
       const StateRecord state{
           migration.id, migration.target_handle, migration.new_epoch, a.expected - 1, bytes, a.last_part,
           {},           config_.digests.layout};
-      messages_->Say(migration.target.id, MessageType::kState, {reinterpret_cast<const uint8_t*>(&state), sizeof state},
-                     std::span(scratch_).first(bytes));
-      return;
+      return messages_->Say(migration.target.id, MessageType::kState,
+                            {reinterpret_cast<const uint8_t*>(&state), sizeof state}, std::span(scratch_).first(bytes));
     }
     case MigrationPhase::kCancelling:
-      Tell(kVswitch, MessageType::kCancel, migration.id);
-      return;
+      return Tell(kVswitch, MessageType::kCancel, migration.id);
     default:
-      return;
+      return true;
   }
 }
 

@@ -27,6 +27,7 @@ struct Migration {
   Refusal reason = Refusal::kNo;
   bool drained_sent = false;
   bool drained_known = false;  // V has answered.
+  bool unsaid = false;         // What the phase asks found no room in the channel.
   uint32_t actor = kNone;
   uint32_t operation = kNone;
   uint32_t target_handle = kNoHandle;

@@ -4,6 +4,11 @@
 #include "proto/runtime_machine.h"
 
 namespace nf::proto {
+namespace {
+
+constexpr uint32_t kLooksPerTurn = 1024;
+
+}  // namespace
 
 uint32_t RuntimeMachine::operations_used() const {
   return static_cast<uint32_t>(std::ranges::count_if(operations_, &Operation::used));
@@ -75,12 +80,15 @@ void RuntimeMachine::OperationStep(uint32_t slot, bool moved, Refusal reason) {
   }
 }
 
-// Goes round the actors once per call at most. A move ends when its flows are through, or there are no more; a drain
-// when nothing is left, or a whole round has moved nothing and was refused for good; flows that are busy get another.
+// Looks at a bounded number of actors in a call, so that packets don't wait for it. A move ends when its flows are
+// through, or there are no more; a drain when nothing is left, or a whole round has moved nothing and was refused for
+// good; flows that are busy get another.
 void RuntimeMachine::RunOperation(uint32_t slot, uint64_t now_ns) {
   Operation& operation = operations_[slot];
   const auto size = static_cast<uint32_t>(operation.has_chosen ? operation.chosen.size() : actors_.size());
-  while (operation.looked_at < size && !migrations_.full() && (operation.draining || operation.left > 0)) {
+  for (uint32_t looks = 0; looks < kLooksPerTurn && operation.looked_at < size && !migrations_.full() &&
+                           (operation.draining || operation.left > 0);
+       ++looks) {
     const uint32_t place = operation.cursor;
     operation.cursor = place + 1 < size ? place + 1 : 0;
     ++operation.looked_at;

@@ -16,7 +16,8 @@ RuntimeMachine::RuntimeMachine(const RuntimeConfig& config, MessageSink* message
       migrations_(config.migrations, config.retry_ns),
       actor_timers_(&actors_, config.retry_ns),
       held_(config.held_packets),
-      scratch_(config.max_state_bytes) {
+      scratch_(config.max_state_bytes),
+      unsaid_(2 * config.migrations) {
   NF_CHECK(config.actors < HandleIndex(kNoHandle), "an actor's index has 24 bits");
   for (Operation& operation : operations_) operation.targets.reserve(config.members);
   for (uint32_t i = config.actors; i-- > 0;) {
@@ -299,6 +300,7 @@ void RuntimeMachine::OnMessage(uint16_t peer, Message message, uint64_t now_ns) 
 }
 
 void RuntimeMachine::Turn(uint64_t now_ns) {
+  SayUnsaid();
   for (uint32_t i = migrations_.timers().Due(now_ns); i != kNone; i = migrations_.timers().Due(now_ns))
     MigrationTimer(i, now_ns);
   for (uint32_t i = actor_timers_.Due(now_ns); i != kNone; i = actor_timers_.Due(now_ns)) {

@@ -225,6 +225,8 @@ class RuntimeMachine {
   // migration_source.cc
   Refusal Start(uint32_t index, uint16_t target, uint32_t operation_slot, uint64_t now_ns);
   void Request(uint32_t migration);
+  bool SayRequest(uint32_t migration);
+  void SayUnsaid();
   void Finalise(uint32_t migration, uint64_t now_ns);
   void Cancel(uint32_t migration, Refusal reason, uint64_t now_ns);
   void GoOn(uint32_t migration);
@@ -265,6 +267,8 @@ class RuntimeMachine {
   TimerQueue<Actor> actor_timers_;
   HeldPackets held_;
   std::vector<uint8_t> scratch_;
+  std::vector<uint32_t> unsaid_;  // A ring of migrations, first refused first.
+  uint32_t unsaid_first_ = 0, unsaid_count_ = 0;
   uint32_t free_ = kNone;
   uint32_t used_ = 0;
   bool draining_ = false;

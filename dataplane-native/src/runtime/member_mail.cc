@@ -24,6 +24,7 @@ MemberMail::MemberMail(uint16_t own, rte_mempool* pool, const proto::ChannelConf
 
 Expected<std::unique_ptr<MemberMail>> MemberMail::Create(uint16_t own, rte_mempool* pool, uint32_t state_bytes) {
   proto::ChannelConfig config;
+  config.frame_bytes = kFrameBytesMax;
   config.max_message_bytes = std::max(config.max_message_bytes, state_bytes + 1024);
   std::unique_ptr<MemberMail> mail(new MemberMail(own, pool, config));
   static std::atomic<uint32_t> number = 0;

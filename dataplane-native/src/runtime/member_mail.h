@@ -12,6 +12,7 @@
 #include "base/counter.h"
 #include "base/result.h"
 #include "proto/endpoint.h"
+#include "runtime/member_pools.h"
 #include "runtime/runtime_spec.h"
 
 namespace nf {

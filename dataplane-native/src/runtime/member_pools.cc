@@ -11,7 +11,7 @@
 namespace nf {
 namespace {
 
-constexpr uint32_t kFrames = 4095, kFrameBytes = 1536;
+constexpr uint32_t kFrames = 2047;
 constexpr uint32_t kMarkers = 4095;
 constexpr uint32_t kMarkerBytes = proto::kMarkersPerDatagramMax * sizeof(proto::Marker) + sizeof(uint32_t);
 
@@ -27,7 +27,7 @@ Expected<rte_mempool*> Create(const char* what, uint32_t count, uint32_t bytes) 
 
 }  // namespace
 
-Expected<rte_mempool*> CreateFramePool() { return Create("frames", kFrames, kFrameBytes); }
+Expected<rte_mempool*> CreateFramePool() { return Create("frames", kFrames, kFrameBytesMax); }
 
 Expected<rte_mempool*> CreateMarkerPool() { return Create("markers", kMarkers, kMarkerBytes); }
 

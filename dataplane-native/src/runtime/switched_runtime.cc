@@ -51,8 +51,6 @@ DropReason ReasonOf(proto::PacketDrop reason) {
   }
 }
 
-rte_mbuf* MbufOf(proto::PacketRef packet) { return reinterpret_cast<rte_mbuf*>(packet); }
-
 }  // namespace
 
 SwitchedRuntime::SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& surroundings)

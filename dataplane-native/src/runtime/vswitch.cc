@@ -17,11 +17,13 @@ constexpr uint64_t kMachineEveryNs = 20'000;  // So often the protocol's time pa
 constexpr uint64_t kMissedEveryNs = 1'000'000'000;
 constexpr uint64_t kLoadEveryNs = 500'000;
 constexpr uint32_t kHeldPackets = 4096;
+// Links inside a process lose next to nothing: a flow that only the vswitch knows of is seldom, and idle ones are many.
+constexpr uint64_t kProbeNs = 10'000'000'000;
 constexpr uint32_t kOutputsPerTurn = 64;  // From one runtime.
 constexpr int kSleepMs = 10, kSleepWithoutFlowsMs = 50;
 
 proto::VswitchConfig MachineConfig(const RuntimeSpec& spec) {
-  return {.entries = spec.flows_max, .members = kMembersMax, .held_packets = kHeldPackets};
+  return {.entries = spec.flows_max, .members = kMembersMax, .held_packets = kHeldPackets, .probe_ns = kProbeNs};
 }
 
 std::vector<uint32_t> LeaseSizes(const RuntimeSpec& spec) {
