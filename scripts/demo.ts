@@ -175,7 +175,7 @@ async function moving(config: string): Promise<void> {
     );
     const ends = await tcpCounters(lab, "client");
     say(
-      `       TCP: ${group(server.retransmitted - before.retransmitted)} retransmissions by the server, ${group(ends.outOfOrder)} segments reached curl out of order`,
+      `       TCP: ${group(server.retransmitted - before.retransmitted)} retransmissions by the server (${group(server.needless - before.needless)} of what had arrived), ${group(ends.outOfOrder)} segments reached curl out of order`,
     );
     const { packets, faults } = await host.stop();
     must(faults.length === 0 && Object.keys(packets.dropped).length === 0 && packets.received === packets.sent, packetLine(packets));

@@ -16,13 +16,29 @@ export interface BackendWeight {
 
 export interface Observed {
   protocol: "tcp" | "udp";
-  /** Opened before or after the set of backends changed. */
-  set: "before" | "after";
+  /** Opened before or after the set of backends changed; `brief`: after, and closed again. */
+  set: "before" | "after" | "brief";
   /** address:port, as all that follow. */
   client: string;
   answers: { backend: string; peer: string; from: string }[];
   resends: number;
 }
+
+/** Configuration of the load balancer with these backends. */
+export const balancer = (backends: readonly BackendWeight[]): object => ({
+  services: (["tcp", "udp"] as const).map((protocol) => ({
+    addresses: [SERVICE.address],
+    protocol,
+    port: SERVICE[protocol],
+    backends: backends.map((backend) => ({ ...backend, port: BACKEND_PORTS[protocol] })),
+  })),
+});
+
+/** The chain of the published figures, without its firewall. */
+export const balancedChain = (backends: readonly BackendWeight[]): object[] => [
+  { nf: "nat44", grant: { edit: "headers" }, lease: { size: 64_512 }, config: { addresses: [PUBLIC] } },
+  { nf: "load_balancer", grant: { edit: "headers" }, config: balancer(backends) },
+];
 
 /** Who a connection was, by the table of what translated it. */
 export interface Translation {
@@ -145,9 +161,12 @@ table ip balanced {
     return table;
   }
 
-  /** Opens `count` TCP connections and as many UDP flows; resolves when all were answered. */
-  async openConnections(count: number): Promise<void> {
-    const options = { service: SERVICE.address, tcp: SERVICE.tcp, udp: SERVICE.udp, clients: CLIENTS, count };
+  /**
+   * Opens `count` TCP connections and as many UDP flows; resolves when all were answered. `goOn` will ask `rounds` times on each of them, and open `brief`
+   * TCP connections that are closed again.
+   */
+  async openConnections(count: number, { rounds = 1, brief = 0 }: { rounds?: number; brief?: number } = {}): Promise<void> {
+    const options = { service: SERVICE.address, tcp: SERVICE.tcp, udp: SERVICE.udp, clients: CLIENTS, count, rounds, brief };
     this.#clients = this.lab.spawn("client", process.execPath, [join(SCRIPTS, "clients.mjs"), JSON.stringify(options)], { stdio: ["pipe", "pipe", "pipe"] });
     let stderr = "";
     this.#clients.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
@@ -160,7 +179,7 @@ table ip balanced {
     });
   }
 
-  /** Asks again on all of them, and opens as many new ones. They stay open until the lab closes. */
+  /** Asks again on all of them, and opens as many new ones. They stay open until the lab closes, but for brief ones. */
   async goOn(): Promise<Observed[]> {
     this.#clients!.stdin!.write("\n");
     const { value, done } = await this.#lines!.next();

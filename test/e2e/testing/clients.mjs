@@ -1,12 +1,13 @@
 // Clients of a service, in a namespace of their own. Opens connections, asks twice on each, says "opened"; after a line on stdin it asks again on all of
-// them, opens as many new ones, and prints what it has learnt of each as one line of JSON. Ends with stdin; until then all stay open.
+// them (`rounds` times), opens as many new ones, then `brief` TCP connections that are closed after two questions, and prints what it has learnt of each as
+// one line of JSON. Ends with stdin; until then all others stay open.
 //   node clients.mjs '{"service":"198.51.100.1","tcp":80,"udp":53,"clients":["10.77.0.1"],"count":100}'
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 
-const { service, tcp, udp, clients, count } = JSON.parse(process.argv[2] ?? "{}");
+const { service, tcp, udp, clients, count, rounds = 1, brief = 0 } = JSON.parse(process.argv[2] ?? "{}");
 const AT_ONCE = 40;
 const ANSWER_MS = 1000;
 const TRIES = 10;
@@ -25,6 +26,10 @@ async function overTcp(localAddress) {
     const { value, done } = await lines.next();
     if (done) throw new Error(`${connection.client}: the connection was closed`);
     connection.answers.push({ ...JSON.parse(value), from: `${socket.remoteAddress}:${socket.remotePort}` });
+  };
+  connection.close = () => {
+    socket.end();
+    return once(socket, "close");
   };
   return connection;
 }
@@ -68,12 +73,23 @@ async function openSet(set) {
   });
 }
 
+async function openBrief() {
+  await each(Array.from({ length: brief }), async (_, i) => {
+    const connection = await overTcp(clients[i % clients.length]);
+    all.push(Object.assign(connection, { set: "brief" }));
+    await connection.ask();
+    await connection.ask();
+    await connection.close();
+  });
+}
+
 const orders = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 await openSet("before");
 console.log("opened");
 await orders.next();
-await each(all, (connection) => connection.ask());
+for (let i = 0; i < rounds; i++) await each(all, (connection) => connection.ask());
 await openSet("after");
+await openBrief();
 console.log(JSON.stringify(all.map(({ protocol, set, client, answers, resends }) => ({ protocol, set, client, answers, resends }))));
 await orders.next();
 process.exit(0);

@@ -1,0 +1,83 @@
+/**
+ * UDP flows with numbered packets through a lab's wire: each of many client sockets sends its next number at a steady pace, the server sends it back, and
+ * what is missing, comes twice or too late shows.
+ */
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import type { NetworkLab } from "../../scripts/lib/network_lab.ts";
+
+const SERVER = `
+const socket = require("node:dgram").createSocket({ type: "udp4", recvBufferSize: 1 << 22 });
+socket.on("message", (message, { address, port }) => socket.send(message, port, address));
+socket.bind(9, () => console.log("ready"));`;
+
+/** Sends until it is told to end on stdin, then waits for what is still on its way. */
+const CLIENT = `
+const [address, flows, everyMs] = process.argv.slice(1);
+const sums = { sent: 0, answered: 0, lost: 0, reordered: 0, repeated: 0 };
+const sockets = [];
+for (let i = 0; i < Number(flows); i++) {
+  const socket = require("node:dgram").createSocket("udp4");
+  const flow = { socket, next: 0, last: -1, seen: new Set() };
+  socket.on("message", (message) => {
+    const number = message.readUInt32LE(0);
+    sums.answered += 1;
+    if (flow.seen.has(number)) sums.repeated += 1;
+    else if (number < flow.last) sums.reordered += 1;
+    flow.seen.add(number);
+    flow.last = Math.max(flow.last, number);
+  });
+  socket.bind(20000 + i);
+  sockets.push(flow);
+}
+const message = (number) => { const bytes = Buffer.alloc(64); bytes.writeUInt32LE(number, 0); return bytes; };
+const step = () => { for (const flow of sockets) { flow.socket.send(message(flow.next++), 9, address); sums.sent += 1; } };
+step();
+const timer = setInterval(step, Number(everyMs));
+console.log("ready");
+process.stdin.once("data", () => {
+  clearInterval(timer);
+  setTimeout(() => {
+    for (const flow of sockets) sums.lost += flow.next - flow.seen.size;
+    console.log(JSON.stringify(sums));
+    process.exit(0);
+  }, 1000);
+});`;
+
+export interface Numbers {
+  sent: number;
+  answered: number;
+  lost: number;
+  reordered: number;
+  repeated: number;
+}
+
+export class NumberedFlows {
+  readonly #client: ChildProcess;
+  #output = "";
+
+  private constructor(client: ChildProcess) {
+    this.#client = client;
+    client.stdout!.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
+  }
+
+  /** From the client's ports 20000 and up to the server's port 9. Resolves when every flow has sent a packet. */
+  static async start(lab: NetworkLab, { flows, everyMs }: { flows: number; everyMs: number }): Promise<NumberedFlows> {
+    const server = lab.spawn("server", process.execPath, ["-e", SERVER]);
+    await once(server.stdout!, "data");
+    const args = ["-e", CLIENT, lab.serverAddress, String(flows), String(everyMs)];
+    const client = lab.spawn("client", process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+    const started = new NumberedFlows(client);
+    await once(client.stdout!, "data");
+    await new Promise((done) => setTimeout(done, 500));
+    return started;
+  }
+
+  /** Stops sending and counts. */
+  async end(): Promise<Numbers> {
+    const ended = once(this.#client, "close");
+    this.#client.stdin!.write("end\n");
+    await ended;
+    return JSON.parse(this.#output.trim().split("\n").at(-1)!) as Numbers;
+  }
+}
