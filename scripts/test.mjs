@@ -118,7 +118,7 @@ main(async () => {
   } else {
     await suite("native unit tests under AddressSanitizer and UndefinedBehaviorSanitizer", () => native("address,undefined"));
     await suite("simulator of the protocols under the same", () => simulator({ kind: "address,undefined", seeds: 200 }));
-    await suite("native ring and lcore tests under ThreadSanitizer", () => native("thread", "*Ring*:*Lcore*:*Command*:Tenant*-*OnFourLcores*"));
+    await suite("native ring and lcore tests under ThreadSanitizer", () => native("thread", "*Ring*:*Lcore*:*Command*:TenantTest.*-*OnFourLcores*"));
   }
   await suite("vitest", vitest);
   if (problems.length > 0) console.log(`\nfailed: ${problems.join("; ")}`);

@@ -140,7 +140,7 @@ TEST(FlowTable, BehavesLikeAMap) {
   std::mt19937 random(7);
   for (const uint32_t flows : {1u, 2u, 11u, 64u, 1000u}) {
     Fixture f(flows);
-    std::map<uint32_t, std::vector<std::pair<FlowKey, uint32_t>>> model;  // Keys and their directions by flow.
+    std::map<uint32_t, std::vector<std::pair<FlowKey, uint16_t>>> model;  // Keys and their directions by flow.
     std::vector<FlowKey> universe;
     for (uint32_t i = 0; i < flows * 4; ++i) {
       universe.push_back(Key(random(), random(), static_cast<uint16_t>(random()), static_cast<uint16_t>(random())));
@@ -149,7 +149,7 @@ TEST(FlowTable, BehavesLikeAMap) {
       for (const auto& [flow, keys] : model) {
         for (const auto& [known, direction] : keys) {
           if (known == key) return {flow, direction};
-          if (known.Reversed() == key) return {flow, direction ^ 1};
+          if (known.Reversed() == key) return {flow, static_cast<uint16_t>(direction ^ 1)};
         }
       }
       return {kNoFlow, 0};
