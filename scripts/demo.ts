@@ -205,7 +205,14 @@ async function capture(config: string, folder: string): Promise<void> {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "nfactor-demo-"));
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+const cleanUp = (): void => rmSync(folder, { recursive: true, force: true });
+process.on("exit", cleanUp);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => {
+    cleanUp();
+    process.kill(process.pid, signal);
+  });
+}
 const config = join(folder, "nfactor.yaml");
 writeFileSync(config, CONFIG);
 if (process.getuid?.() === 0) {
