@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- <name>… [--json] [--quick] [--case <text>] [--write]`: builds and runs native benchmarks, prints their measurements as a table or as
+ * `npm run bench -- <name>… [--json] [--quick] [--full] [--case <text>] [--write]`: builds and runs native benchmarks, prints their measurements as a table or as
  * one list of {name, case, metric, unit, median, min, max, baseline, ratio, runs}. Progress is on stderr. `--write` puts them into
  * docs/performance.md. Exit code 1 when a benchmark fails or nothing was measured.
  */
@@ -20,10 +20,12 @@ const BENCHES: Readonly<Record<string, string>> = {
   swap: "How long do packets wait when an NF is replaced by another version, and does one get lost?",
   flow_table: "Which table finds the flow of a packet: ours or DPDK's rte_hash?",
   vswitch: "What does a packet cost that goes through a vswitch and its gate, next to a runtime that has the ports itself?",
+  scale: "How many packets a second do several runtimes behind a vswitch carry together, on one lcore and on two?",
+  migrate: "How fast do flows move between runtimes, and what do their packets notice, next to a controller in the middle?",
   messages: "What do reliable messages cost, and how much of a lossy link do they use?",
   memory: "How many flows does a GiB hold?",
 };
-const USAGE = `npm run bench -- <name> [<name>…] [--json] [--quick] [--case <text>] [--write]
+const USAGE = `npm run bench -- <name> [<name>…] [--json] [--quick] [--full] [--case <text>] [--write]
 
 ${Object.entries(BENCHES)
   .map(([name, question]) => `  ${name.padEnd(10)} ${question}`)
@@ -32,17 +34,25 @@ ${Object.entries(BENCHES)
 
   --json         print one list of measurements instead of a table
   --quick        less of everything, to see that it works
+  --full         more cases, of benchmarks that have some that take long (migrate)
   --case <text>  only cases whose name contains the text
   --write        put the measurements into docs/performance.md`;
 
 class BenchError extends Error {}
 
-function readArguments(): { names: string[]; json: boolean; quick: boolean; write: boolean; text: string | undefined } {
+function readArguments(): { names: string[]; json: boolean; quick: boolean; full: boolean; write: boolean; text: string | undefined } {
   let parsed;
   try {
     parsed = parseArgs({
       allowPositionals: true,
-      options: { json: { type: "boolean" }, quick: { type: "boolean" }, write: { type: "boolean" }, case: { type: "string" }, help: { type: "boolean" } },
+      options: {
+        json: { type: "boolean" },
+        quick: { type: "boolean" },
+        full: { type: "boolean" },
+        write: { type: "boolean" },
+        case: { type: "string" },
+        help: { type: "boolean" },
+      },
     });
   } catch (error) {
     throw new BenchError(`${(error as Error).message}\n\n${USAGE}`);
@@ -60,7 +70,7 @@ function readArguments(): { names: string[]; json: boolean; quick: boolean; writ
     throw new BenchError("--write keeps whole measurements only: leave --quick and --case out.");
   }
   const names = positionals.includes("all") ? Object.keys(BENCHES) : [...new Set(positionals)];
-  return { names, json: values.json ?? false, quick: values.quick ?? false, write: values.write ?? false, text: values.case };
+  return { names, json: values.json ?? false, quick: values.quick ?? false, full: values.full ?? false, write: values.write ?? false, text: values.case };
 }
 
 /** Runs a program with its stderr (and stdout, unless wanted) on ours; resolves with its stdout. */
@@ -112,8 +122,8 @@ function writePage(rows: readonly BenchRow[]): void {
 }
 
 async function main(): Promise<void> {
-  const { names, json, quick, write, text } = readArguments();
-  const options = [...(quick ? ["--quick"] : []), ...(text === undefined ? [] : ["--case", text])];
+  const { names, json, quick, full, write, text } = readArguments();
+  const options = [...(quick ? ["--quick"] : []), ...(full ? ["--full"] : []), ...(text === undefined ? [] : ["--case", text])];
   const rows: BenchRow[] = [];
   for (const name of names) {
     try {

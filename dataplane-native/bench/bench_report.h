@@ -2,6 +2,7 @@
 // {name, case, metric, unit, median, min, max, baseline, ratio, runs}, where `runs` counts the repetitions and
 // `baseline` is the median of another measurement of the same run; the table goes to stderr then, to show how far it
 // is. Machines are noisy: what is compared is measured in turns.
+//   --full         more cases, where a benchmark has some that take long
 //   --quick        less of everything, to see that it works; figures are not worth keeping
 //   --case <text>  only cases whose name contains the text
 #pragma once
@@ -23,12 +24,14 @@ class BenchReport {
       const std::string argument = argv[i];
       if (argument == "--json") {
         json_ = true;
+      } else if (argument == "--full") {
+        full_ = true;
       } else if (argument == "--quick") {
         quick_ = true;
       } else if (argument == "--case" && i + 1 < argc) {
         case_ = argv[++i];
       } else {
-        std::fprintf(stderr, "bench %s: '%s' is unknown; --json, --quick and --case <text> are allowed\n", name,
+        std::fprintf(stderr, "bench %s: '%s' is unknown; --json, --quick, --full and --case <text> are allowed\n", name,
                      argv[i]);
         std::exit(2);
       }
@@ -41,6 +44,7 @@ class BenchReport {
   BenchReport& operator=(const BenchReport&) = delete;
 
   bool quick() const { return quick_; }
+  bool full() const { return full_; }
   // Whether to measure the case; Add leaves out what is not wanted.
   bool Wants(const std::string& what) const { return what.find(case_) != std::string::npos; }
 
@@ -83,7 +87,7 @@ class BenchReport {
   }
 
   const char* name_;
-  bool json_ = false, quick_ = false;
+  bool json_ = false, quick_ = false, full_ = false;
   std::string case_;
   size_t rows_ = 0;
 };

@@ -22,6 +22,10 @@ export const GOALS: readonly Goal[] = [
   { name: "memory", cases: /^1 NFs of 64-byte states, /, metric: "flows_per_gib", atLeast: 4e6 },
   { name: "messages", cases: /, 64 bytes, (32|512) a turn$/, metric: "rate", atLeast: 10 },
   { name: "messages", cases: /, 1 % lost$/, metric: "goodput", atLeast: 90 },
+  { name: "migrate", cases: /^one flow, (all|target)/, metric: "flow_p50", atMost: 10 },
+  { name: "migrate", cases: /, (100|1k|4k) at once/, metric: "flows_per_second", atLeast: 1e6 },
+  { name: "migrate", cases: /./, metric: "packets_lost", of: "max", atMost: 0 },
+  { name: "migrate", cases: /./, metric: "packets_reordered", of: "max", atMost: 0 },
   { name: "swap", cases: /./, metric: "pause", atMost: 1000 },
   { name: "swap", cases: /./, metric: "packets_dropped", of: "max", atMost: 0 },
 ];

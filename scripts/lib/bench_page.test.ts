@@ -24,6 +24,19 @@ describe("a section of docs/performance.md", () => {
     ]);
   });
 
+  it("has what others published beside the figures, and says where it is from, where there is any", () => {
+    const moved = { ...ROW, name: "migrate", case: "1k flows, no traffic, 1k at once", metric: "flows_per_second", unit: "flows/s", median: 2e6 };
+    const lost = { ...moved, metric: "packets_lost", unit: "packets", median: 0, max: 0 };
+    const lines = section("migrate", "How fast?", [moved, lost], MACHINE).split("\n");
+    expect(lines.slice(5, 9)).toEqual([
+      "| case | metric | median | min–max | baseline | ratio | NFActor 2016 | NFVactor 2019 | runs | goal |",
+      "|---|---|---:|---:|---:|---:|---:|---:|---:|---|",
+      "| 1k flows, no traffic, 1k at once | flows_per_second [flows/s] | 2,000,000 | 300–500 | 200 | 2 |  | 667,000 | 9 | ≥ 1,000,000: met |",
+      "| 1k flows, no traffic, 1k at once | packets_lost [packets] | 0 | 300–0 | 200 | 2 |  |  | 9 | ≤ 0: met |",
+    ]);
+    expect(lines[10]).toMatch(/^NFActor 2016: .* NFVactor 2019: /);
+  });
+
   it("replaces the one before and nothing else", () => {
     const page = `# Performance\n\nProse.\n\n${written([ROW])}\n\nMore prose.\n\n${section("copy", "What?", [], MACHINE)}\n`;
     const next = replaceSection(page, "swap", written([{ ...ROW, median: 450 }]));

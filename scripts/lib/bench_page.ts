@@ -3,6 +3,7 @@
  * says on its own where and when it was measured, since they are not all measured at once.
  */
 import { goalOf } from "./bench_goals.ts";
+import { PUBLISHED_SOURCES, publishedColumns } from "./bench_published.ts";
 import { type BenchRow, figure, spread } from "./bench_rows.ts";
 
 export interface Machine {
@@ -24,7 +25,8 @@ function markdownTable(rows: readonly (readonly string[])[], right: readonly num
 
 /** The section of one benchmark, markers included. */
 export function section(name: string, question: string, rows: readonly BenchRow[], machine: Machine): string {
-  const head = ["case", "metric", "median", "min–max", "baseline", "ratio", "runs", "goal"];
+  const published = publishedColumns(rows);
+  const head = ["case", "metric", "median", "min–max", "baseline", "ratio", ...published.heads, "runs", "goal"];
   const cells = rows.map((row) => [
     row.case,
     `${row.metric} [${row.unit}]`,
@@ -32,11 +34,14 @@ export function section(name: string, question: string, rows: readonly BenchRow[
     spread(row),
     figure(row.baseline),
     figure(row.ratio),
+    ...published.cells(row),
     String(row.runs),
     goalOf(row),
   ]);
   const where = `${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}; ${machine.date}, commit ${machine.commit}.`;
-  return [begin(name), `## ${name}`, "", question, "", markdownTable([head, ...cells], [2, 3, 4, 5, 6]), "", where, end(name)].join("\n");
+  const numbers = head.flatMap((_, i) => (i >= 2 && i < head.length - 1 ? [i] : []));
+  const sources = published.heads.length > 0 ? [PUBLISHED_SOURCES, ""] : [];
+  return [begin(name), `## ${name}`, "", question, "", markdownTable([head, ...cells], numbers), "", ...sources, where, end(name)].join("\n");
 }
 
 /** The page with the section in the place of the one of that name; a new one comes last. */

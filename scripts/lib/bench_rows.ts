@@ -1,5 +1,6 @@
 /** What benchmarks report: a list of rows, from the JSON of a program, and as a table for people. */
 import { table } from "../../host/src/result/text.ts";
+import { publishedColumns } from "./bench_published.ts";
 
 /** One measurement: `runs` repetitions, and the median of what it is compared with, measured in the same run. */
 export interface BenchRow {
@@ -51,7 +52,9 @@ export const spread = (row: BenchRow): string => `${figure(row.min)}–${figure(
 
 const HEAD = ["name", "case", "metric", "unit", "median", "min–max", "baseline", "ratio", "runs"];
 
+/** For people; next to what others have published, where they have. */
 export function rowsTable(rows: readonly BenchRow[]): string {
+  const published = publishedColumns(rows);
   const cells = rows.map((row) => [
     row.name,
     row.case,
@@ -62,6 +65,7 @@ export function rowsTable(rows: readonly BenchRow[]): string {
     figure(row.baseline),
     figure(row.ratio),
     String(row.runs),
+    ...published.cells(row),
   ]);
-  return table([HEAD, ...cells], [4, 5, 6, 7, 8]);
+  return table([[...HEAD, ...published.heads], ...cells], [4, 5, 6, 7, 8, 9, 10]);
 }

@@ -1,6 +1,5 @@
 #include "harness/switched_run.h"
 
-#include <rte_cycles.h>
 #include <rte_mbuf.h>
 
 #include "harness/member_pools.h"
@@ -9,16 +8,7 @@
 #include "runtime/transit.h"
 
 namespace nf {
-namespace {
-
-constexpr uint64_t kQuantumNs = 10'000;  // An lcore's.
-
-}  // namespace
-
-SwitchedRun::SwitchedRun(Engine& engine, const Options& options)
-    : frames_(MessageFramePool()),
-      markers_(MarkerPool()),
-      quantum_(static_cast<int64_t>(rte_get_tsc_hz() * kQuantumNs / 1'000'000'000)) {
+SwitchedRun::SwitchedRun(Engine& engine, const Options& options) : frames_(MessageFramePool()), markers_(MarkerPool()) {
   Transit::Prepare();
   RuntimeSpec spec;
   spec.input = FabricInput{.client = options.client, .server = options.server, .pool = options.pool};
@@ -81,29 +71,19 @@ void SwitchedRun::Meet() {
   }
 }
 
-// As an lcore does: who took longer than its share waits until the others had as much.
-uint64_t SwitchedRun::Serve(LcoreTask& task, int64_t* deficit) const {
-  const uint64_t begin = rte_rdtsc();
-  uint64_t now = begin;
-  for (*deficit += quantum_; *deficit > 0;) {
-    const uint32_t work = task.Turn();
-    const uint64_t after = rte_rdtsc();
-    *deficit -= static_cast<int64_t>(after - now);
-    now = after;
-    if (work != 0) continue;
-    *deficit = 0;
-    break;
-  }
-  return now - begin;
-}
-
 uint32_t SwitchedRun::Round() {
-  vswitch_cycles_ += Serve(*vswitch_, &vswitch_deficit_);
-  for (Member& member : members_) runtime_cycles_ += Serve(*member.runtime, &member.deficit);
+  turns_.Serve(*vswitch_, &vswitch_share_);
+  for (Member& member : members_) turns_.Serve(*member.runtime, &member.share);
   const uint64_t sent = vswitch_->counters().sent.value();
   const auto left = static_cast<uint32_t>(sent - sent_);
   sent_ = sent;
   return left;
+}
+
+uint64_t SwitchedRun::runtime_cycles() const {
+  uint64_t cycles = 0;
+  for (const Member& member : members_) cycles += member.share.cycles;
+  return cycles;
 }
 
 void SwitchedRun::SetAccepting(uint16_t runtime, bool on) {

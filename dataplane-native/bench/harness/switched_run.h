@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "harness/turns.h"
 #include "runtime/member_mail.h"
 #include "runtime/runtime_link.h"
 #include "runtime/switched_runtime.h"
@@ -42,8 +43,8 @@ class SwitchedRun {
   // Everybody's share once. Packets that have left since the last call.
   uint32_t Round();
   // Of all rounds so far.
-  uint64_t vswitch_cycles() const { return vswitch_cycles_; }
-  uint64_t runtime_cycles() const { return runtime_cycles_; }
+  uint64_t vswitch_cycles() const { return vswitch_share_.cycles; }
+  uint64_t runtime_cycles() const;
 
   // Whether the vswitch places new flows there.
   void SetAccepting(uint16_t runtime, bool on);
@@ -55,20 +56,18 @@ class SwitchedRun {
     std::unique_ptr<MemberMail> mail;
     std::unique_ptr<RuntimeLink> link;
     std::unique_ptr<SwitchedRuntime> runtime;
-    int64_t deficit = 0;
+    Turns::Share share{};
   };
-  uint64_t Serve(LcoreTask& task, int64_t* deficit) const;
   void Meet();
 
   rte_mempool* frames_;
   rte_mempool* markers_;
-  int64_t quantum_;
+  Turns turns_;
   std::unique_ptr<MemberMail> vswitch_mail_;
   std::unique_ptr<Vswitch> vswitch_;
   std::vector<Member> members_;  // Runtimes, from number 1 on.
-  int64_t vswitch_deficit_ = 0;
+  Turns::Share vswitch_share_;
   uint64_t sent_ = 0;
-  uint64_t vswitch_cycles_ = 0, runtime_cycles_ = 0;
 };
 
 }  // namespace nf
