@@ -8,6 +8,7 @@
 //   flow_p50, flow_p99   one flow, nothing else going on, from the command until it lives at the target
 //   flows_per_second     all flows of a runtime, so many at once
 //   packets_lost, packets_reordered
+//   packet_rate          what goes through meanwhile, of as many packets as come back
 //   added_delay          of all packets while flows move, beyond those just before: all of these flows move meanwhile
 // Rows of `lcores` are a whole tenant with its threads, through its commands.
 #include <pthread.h>
@@ -267,7 +268,7 @@ void MigrateBench::Bulk(const Point& point) {
   MoveFigures ours, theirs;
   FlowMover<SwitchedRun> switched(engine_, chain, point.flows, point.at_once);
   FlowMover<ControlledRun> controlled(engine_, chain, point.flows, point.at_once);
-  const int runs = report_.quick() ? 2 : point.flows > 100'000 ? 4 : 6;
+  const int runs = report_.quick() ? 2 : point.flows > 100'000 ? 3 : 5;
   for (int run = 0; run < runs; ++run) {
     switched.Measure(point.load, &ours);
     controlled.Measure(point.load, &theirs);
@@ -281,6 +282,7 @@ void MigrateBench::Bulk(const Point& point) {
   add("packets_reordered", "packets", &MoveFigures::reordered);
   add("added_delay_p50", "us", &MoveFigures::added_delay_p50);
   add("added_delay_p99", "us", &MoveFigures::added_delay_p99);
+  if (point.load.rate == Load::kSaturating) add("packet_rate", "M/s", &MoveFigures::packet_rate);
 }
 
 void MigrateBench::BulkOnLcores(uint32_t flows, uint16_t lcores) {
@@ -307,5 +309,5 @@ int main(int argc, char** argv) {
   bench.OneFlowOnTwoLcores();
   bench.OneFlowByCommand();
   for (const nf::Point& point : nf::Points(report.full())) bench.Bulk(point);
-  for (uint16_t lcores : {uint16_t{1}, uint16_t{2}}) bench.BulkOnLcores(100'000, lcores);
+  for (uint16_t lcores : {uint16_t{1}, uint16_t{2}}) bench.BulkOnLcores(600'000, lcores);
 }

@@ -90,10 +90,10 @@ uint32_t ControlledNf::Round() {
   for (uint32_t i = 0; i < count; ++i) TakeFromController(packets[i]);
   uint32_t work = of_switch + count + mail_.Take(mono, this);
   EndPoll(of_switch + count != 0);
-  if (to_wire_->queue.is_empty()) GiveUp();
+  if (to_wire_->queue.is_empty()) work += GiveUp();
   outbox_.Retry();
   mail_.Send(mono);
-  return work + static_cast<uint32_t>(asked_for_.size());
+  return work;
 }
 
 void ControlledNf::TakeFromSwitch(rte_mbuf* mbuf) {
@@ -152,8 +152,9 @@ void ControlledNf::OnMail(uint16_t, proto::Message message, uint64_t) {
 }
 
 // What was asked for leaves, as far as the channel takes it; all output of these flows has left.
-void ControlledNf::GiveUp() {
-  for (; !asked_for_.empty(); asked_for_.pop_front()) {
+uint32_t ControlledNf::GiveUp() {
+  uint32_t given = 0;
+  for (; !asked_for_.empty(); asked_for_.pop_front(), ++given) {
     const proto::MigrationId id = asked_for_.front();
     const uint32_t place = id.entry;
     const uint32_t bytes = WriteFlowImage(*chain_, *flows_, place, image_);
@@ -165,10 +166,11 @@ void ControlledNf::GiveUp() {
     record.last_sequence = flows_->actor(place).sequence();
     if (!mail_.Say(kController, kChunk, {reinterpret_cast<const uint8_t*>(&record), sizeof record},
                    std::span(image_).first(bytes)))
-      return;
+      break;
     flows_->Depart(place);
     modes_[place] = Mode::kEvents;
   }
+  return given;
 }
 
 void ControlledNf::Take(proto::Message* message) {

@@ -41,7 +41,7 @@ class ControlledNf final : public ChainWorker, private MailHandler {
   void TakeFromController(rte_mbuf* mbuf);
   void Release(const proto::MigrationId& id);
   void Process(rte_mbuf* mbuf);
-  void GiveUp();
+  uint32_t GiveUp();
   void Take(proto::Message* message);
 
   RuntimeLink& to_switch_;

@@ -30,7 +30,9 @@ struct Load {
 };
 
 struct MoveFigures {
-  std::vector<double> flows_per_second, lost, reordered, added_delay_p50, added_delay_p99;  // Delays in us.
+  std::vector<double> flows_per_second, lost, reordered;
+  std::vector<double> added_delay_p50, added_delay_p99;  // us.
+  std::vector<double> packet_rate;                       // Millions a second, while flows move.
 };
 
 template <typename Run>
@@ -62,7 +64,9 @@ class FlowMover {
     wire_.TakeDelays();
     RoundsFor(kBeforeNs);
     const auto before = wire_.TakeDelays();
+    const uint64_t received = wire_.received();
     const double ns = Move(wire_.flows());
+    figures->packet_rate.push_back(static_cast<double>(wire_.received() - received) / ns * 1e3);
     const auto during = wire_.TakeDelays();
     Settle();
     figures->flows_per_second.push_back(wire_.flows() / ns * 1e9);
