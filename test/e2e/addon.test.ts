@@ -132,7 +132,15 @@ describe("errors", () => {
       await code(() => a.createRuntime(spec({ input: { kind: "af_packet", client: "nowhere0", server: "nowhere1" } })));
       const id = await started();
       await code(() => a.startRuntime(id));
-      await code(() => a.swap(id, "none", nf));`);
+      await code(() => a.swap(id, "none", nf));
+      await code(() => a.runtimes(id));
+      await code(() => a.addRuntime(id));
+      await code(() => a.removeRuntime(id, 1, { force: true }));
+      await code(() => a.migrate(id, { from: 1, to: 2, count: 1 }));
+      await code(() => a.drain(id, 1, { to: [] }));
+      await code(() => a.undrain(id, 1));
+      await code(() => a.flows(id, { limit: 1, runtime: 1 }));
+      await code(() => a.runtimes(99));`);
     expect(stdout.trim().split("\n")).toEqual([
       "runtime.not_found true",
       "runtime.not_found true",
@@ -141,15 +149,24 @@ describe("errors", () => {
       "port.missing true",
       "runtime.busy true",
       "swap.entry true",
+      ...Array.from({ length: 7 }, () => "runtime.direct true"),
+      "runtime.not_found true",
     ]);
   });
 
   it("of JavaScript types name the field", async () => {
     const { stdout } = await inProcess(`
-      for (const changes of [{ seed: "x" }, { seed: 1 }, { nonIp: "maybe" }, { flows: 3 }, { keepEndedFlows: -1 }, { chain: [5] }, { input: {} }]) {
+      const switching = { runtimes: 1, lcores: 1, placement: "round_robin", migrations: 1 };
+      for (const changes of [{ switching: 3 }, { switching: { ...switching, runtimes: -1 } }, { switching: { ...switching, lcores: 65536 } },
+        { switching: { ...switching, placement: "best" } }, { switching: { ...switching, migrations: 0.5 } }, { seed: "x" }, { seed: 1 }, { nonIp: "maybe" }, { flows: 3 }, { keepEndedFlows: -1 }, { chain: [5] }, { input: {} }]) {
         try { await a.createRuntime(spec(changes)); } catch (error) { console.log(error.name, error.message.split(": ")[1]); }
       }`);
     expect(stdout.trim().split("\n")).toEqual([
+      "TypeError switching must be an object",
+      "TypeError runtimes must be a whole number of 16 bits",
+      "TypeError lcores must be a whole number of 16 bits",
+      "TypeError placement must be one of its known words",
+      "TypeError migrations must be a whole number of 32 bits",
       "TypeError seed must be an unsigned 64-bit number in decimal",
       "TypeError seed must be a string",
       "TypeError nonIp must be one of its known words",

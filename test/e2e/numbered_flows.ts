@@ -6,10 +6,17 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { NetworkLab } from "../../scripts/lib/network_lab.ts";
 
+/** Each of these has a receive buffer of its own in the kernel: one would overflow when all flows come at once after the machine was busy. */
+const PORTS = 15;
+const FIRST_PORT = 9;
+
 const SERVER = `
-const socket = require("node:dgram").createSocket({ type: "udp4", recvBufferSize: 1 << 22 });
-socket.on("message", (message, { address, port }) => socket.send(message, port, address));
-socket.bind(9, () => console.log("ready"));`;
+let bound = 0;
+for (let i = 0; i < ${PORTS}; i++) {
+  const socket = require("node:dgram").createSocket("udp4");
+  socket.on("message", (message, { address, port }) => socket.send(message, port, address));
+  socket.bind(${FIRST_PORT} + i, () => { if (++bound === ${PORTS}) console.log("ready"); });
+}`;
 
 /** Sends until it is told to end on stdin, then waits for what is still on its way. */
 const CLIENT = `
@@ -31,7 +38,7 @@ for (let i = 0; i < Number(flows); i++) {
   sockets.push(flow);
 }
 const message = (number) => { const bytes = Buffer.alloc(64); bytes.writeUInt32LE(number, 0); return bytes; };
-const step = () => { for (const flow of sockets) { flow.socket.send(message(flow.next++), 9, address); sums.sent += 1; } };
+const step = () => { sockets.forEach((flow, i) => { flow.socket.send(message(flow.next++), ${FIRST_PORT} + (i % ${PORTS}), address); sums.sent += 1; }); };
 step();
 const timer = setInterval(step, Number(everyMs));
 console.log("ready");
@@ -61,7 +68,7 @@ export class NumberedFlows {
     client.stdout!.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
   }
 
-  /** From the client's ports 20000 and up to the server's port 9. Resolves when every flow has sent a packet. */
+  /** From the client's ports 20000 and up to the server's ports 9 to 23. Resolves when every flow has sent a packet. */
   static async start(lab: NetworkLab, { flows, everyMs }: { flows: number; everyMs: number }): Promise<NumberedFlows> {
     const server = lab.spawn("server", process.execPath, ["-e", SERVER]);
     await once(server.stdout!, "data");
