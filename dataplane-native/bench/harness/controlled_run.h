@@ -92,6 +92,7 @@ class ControlledRun {
   // Everybody's share once.
   uint32_t Round();
   void Move(uint16_t from, uint16_t to, uint32_t flows, Operation* operation) {
+    switch_->set_source(from);
     controller_->Move(from, to, flows, migrations_, operation);
   }
 

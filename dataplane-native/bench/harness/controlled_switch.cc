@@ -49,26 +49,29 @@ uint32_t ControlledSwitch::Turn() {
   return work;
 }
 
-// All that the source has sent leaves before what the target sends: there is no gate.
+// There is no gate: order is kept by who is asked first, and until nothing is left.
 uint32_t ControlledSwitch::TakeOutputs() {
+  uint32_t work = TakeOutputsOf(*nfs_[source_ - kFirstNf]);
+  for (auto& nf : nfs_) work += TakeOutputsOf(*nf);
+  return work;
+}
+
+uint32_t ControlledSwitch::TakeOutputsOf(Nf& nf) {
   uint32_t work = 0;
   std::array<rte_mbuf*, 64> packets;
-  for (auto& nf : nfs_) {
-    for (;;) {
-      const uint32_t count =
-          rte_ring_sc_dequeue_burst(nf->link->up, reinterpret_cast<void**>(packets.data()), packets.size(), nullptr);
-      for (uint32_t i = 0; i < count; ++i) {
-        const proto::PacketHeader& header = Transit::Of(packets[i]).header;
-        if ((header.flags & proto::kLearn) != 0) {
-          Must(table_->SetAlias(header.stamp.entry, MetaOf(packets[i])->parsed.key.Reversed()), "an alias conflicts");
-        }
-        queues_.Put(packets[i]);
+  for (;;) {
+    const uint32_t count =
+        rte_ring_sc_dequeue_burst(nf.link->up, reinterpret_cast<void**>(packets.data()), packets.size(), nullptr);
+    for (uint32_t i = 0; i < count; ++i) {
+      const proto::PacketHeader& header = Transit::Of(packets[i]).header;
+      if ((header.flags & proto::kLearn) != 0) {
+        Must(table_->SetAlias(header.stamp.entry, MetaOf(packets[i])->parsed.key.Reversed()), "an alias conflicts");
       }
-      work += count;
-      if (count < packets.size()) break;
+      queues_.Put(packets[i]);
     }
+    work += count;
+    if (count < packets.size()) return work;
   }
-  return work;
 }
 
 uint32_t ControlledSwitch::TakeInputs() {

@@ -32,6 +32,8 @@ class ControlledSwitch final : public LcoreTask, private MailHandler {
 
   const PacketCounters& counters() const { return counters_; }
   const LeaseTable& leases() const { return leases_; }
+  // The instance that flows move from: what it has sent leaves before what others send.
+  void set_source(uint16_t nf) { source_ = nf; }
 
  private:
   struct alignas(64) Entry {
@@ -49,6 +51,7 @@ class ControlledSwitch final : public LcoreTask, private MailHandler {
   };
   void OnMail(uint16_t peer, proto::Message message, uint64_t mono_ns) override;
   uint32_t TakeOutputs();
+  uint32_t TakeOutputsOf(Nf& nf);
   uint32_t TakeInputs();
   void Process(rte_mbuf** packets, uint32_t count);
   void Forward(rte_mbuf* mbuf, FlowMatch match);
@@ -61,6 +64,7 @@ class ControlledSwitch final : public LcoreTask, private MailHandler {
   RingQueue copies_;
   std::vector<Entry> entries_;
   uint32_t used_ = 0;
+  uint16_t source_ = controlled::kFirstNf;
   std::optional<FlowTable> table_;
   LeaseTable leases_;
   std::vector<std::unique_ptr<Nf>> nfs_;
