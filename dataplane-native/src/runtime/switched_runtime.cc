@@ -18,9 +18,12 @@ namespace {
 using abi::DropReason;
 
 constexpr uint64_t kMachineEveryNs = 50'000;  // So often the protocol's time passes when nothing happens.
-constexpr uint64_t kLoadEveryNs = 1'000'000;
-constexpr uint32_t kHeldPackets = 4096;  // All of them may be one flow's: the pool is the bound.
+constexpr uint32_t kHeldPackets = 4096;       // All of them may be one flow's: the pool is the bound.
 constexpr uint32_t kOpenedMax = 1024;
+// Inside a process nothing that was said is lost, and who doesn't answer has no core just now: a move that gave up on
+// it would lose what waits.
+constexpr uint64_t kGiveUpNs = 30'000'000'000;
+constexpr uint32_t kAskAfterRetries = 5000;
 constexpr int kSleepBusyMs = 1, kSleepMs = 10, kSleepWithoutFlowsMs = 50;
 
 proto::RuntimeConfig MachineConfig(const RuntimeSpec& spec, const SwitchedRuntime::Surroundings& surroundings) {
@@ -33,7 +36,9 @@ proto::RuntimeConfig MachineConfig(const RuntimeSpec& spec, const SwitchedRuntim
           .held_packets = kHeldPackets,
           .held_packets_of_flow = kHeldPackets,
           .max_state_bytes = FlowImageBytesMax(spec.chain),
-          .digests = FlowImageDigests(spec.chain)};
+          .digests = FlowImageDigests(spec.chain),
+          .give_up_ns = kGiveUpNs,
+          .ask_after_retries = kAskAfterRetries};
 }
 
 DropReason ReasonOf(proto::PacketDrop reason) {

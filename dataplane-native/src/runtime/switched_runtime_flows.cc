@@ -71,17 +71,21 @@ void SwitchedRuntime::EndOnConflict(const proto::Marker& marker) {
   if (marker.id.entry >= machine_.config().entries) return;
   const uint32_t actor = machine_.actor_of_entry(marker.id.entry);
   if (actor == proto::kNone || machine_.actor(actor).epoch != marker.id.epoch) return;
-  if (machine_.actor(actor).state != proto::ActorState::kActive || flows_->actor(actor).number == 0) return;
-  chain_->Close(actor, CloseReason::kAliasConflict);
+  if (machine_.actor(actor).state != proto::ActorState::kActive) return;
+  chain_->RunPending();  // A marker before this one may have let packets of it in.
+  if (flows_->actor(actor).number != 0) chain_->Close(actor, CloseReason::kAliasConflict);
 }
 
 void SwitchedRuntime::End() {
   rte_mbuf* mbuf;
   while (rte_ring_sc_dequeue(link_.down, reinterpret_cast<void**>(&mbuf)) == 0) {
-    if (Transit::Of(mbuf).is_marker != 0)
+    if (Transit::Of(mbuf).is_marker != 0) {
       rte_pktmbuf_free(mbuf);
-    else
-      counters_.Drop(mbuf, DropReason::kShutdown);
+      continue;
+    }
+    counters_.received.Add();
+    counters_.received_bytes.Add(MetaOf(mbuf)->wire_length);
+    counters_.Drop(mbuf, DropReason::kShutdown);
   }
   machine_.DropAllHeld();
   for (uint32_t actor = 0; actor < flows_->flows_max(); ++actor) {

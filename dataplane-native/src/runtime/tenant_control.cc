@@ -5,6 +5,7 @@
 #include "runtime/flow_image.h"
 #include "runtime/snapshot.h"
 #include "runtime/tenant_parts.h"
+#include "runtime/transit.h"
 
 namespace nf {
 namespace {
@@ -133,13 +134,21 @@ void Tenant::Parts::Remove(Member* member) {
     }
   }
   CountersSnapshot last;
+  // What it sent after the vswitch had turned away from it.
+  uint64_t fenced = 0;
+  rte_mbuf* mbuf;
+  while (rte_ring_sc_dequeue(member->link->up, reinterpret_cast<void**>(&mbuf)) == 0) {
+    fenced += Transit::Of(mbuf).is_marker == 0 ? 1 : 0;
+    rte_pktmbuf_free(mbuf);
+  }
+  if (fenced != 0) last.dropped[abi::DropReasonName(abi::DropReason::kFencedOutput)] = fenced;
   AddFates(member->runtime->counters(), &last);
   AddChain(member->runtime->chain(), &last);
   last.flows_opened = member->runtime->flows_opened();
   last.events_lost = member->runtime->events().lost();
   AddEnded(last, &of_ended);
   ended_received += member->runtime->counters().received.value();
-  ended_sent += member->runtime->counters().sent.value();
+  ended_sent += member->runtime->counters().sent.value() - fenced;
   std::erase_if(members, [member](const auto& one) { return one.get() == member; });
 }
 

@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "proto/stamp.h"
 #include "runtime/test_tenant.h"
 
 namespace nf::test {
@@ -142,6 +143,32 @@ TEST(TenantTest, ARuntimeRemovedByForceEndsItsFlowsAndTheirPacketsOpenNewOnes) {
   EXPECT_EQ(counters.sent, 20u);
 }
 
+TEST(TenantTest, TheBooksBalanceWhenRuntimesGoByForceUnderTraffic) {
+  constexpr uint16_t kFlows = 40;
+  TenantWires wires(3, 2);
+  wires.AddNf({.name = "a"});
+  Tenant& tenant = wires.Start();
+  std::atomic<bool> stop{false};
+  uint64_t sent = 0;
+  std::thread sender([&] {
+    for (uint32_t i = 0; !stop; ++i) {
+      sent += wires.Send(UdpFrame(static_cast<uint16_t>(1000 + i % kFlows), Payload({{}})), 0);
+      if (i % 64 == 0) std::this_thread::yield();
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    ASSERT_TRUE(tenant.RemoveRuntime(static_cast<uint16_t>(1 + i % 3), true).has_value());
+    ASSERT_TRUE(tenant.AddRuntime().has_value());
+    wires.Receive(1);
+  }
+  stop = true;
+  sender.join();
+  const CountersSnapshot counters = wires.Stop();  // Which checks the books.
+  EXPECT_EQ(counters.received, sent);
+  EXPECT_EQ(counters.flows_opened, counters.flows_ended);
+}
+
 TEST(TenantTest, ChosenFlowsMoveAndKeepTheirIds) {
   TenantWires wires(2);
   wires.AddNf({.name = "a"});
@@ -189,6 +216,40 @@ TEST(TenantTest, CommandsThatCannotBeSayWhy) {
   wires.Stop();
   EXPECT_EQ(tenant.Migrate(1, 2, 1).error().code, ErrorCode::kRuntimeEnded);
   EXPECT_EQ(tenant.AddRuntime().error().code, ErrorCode::kRuntimeEnded);
+}
+
+// Members talk over rings that no port leads to: whatever comes from outside is a packet, and is treated as one.
+TEST(TenantTest, ControlFramesFromOutsideArePacketsAndMoveNothing) {
+  TenantWires wires(2);
+  wires.AddNf({.name = "a"});
+  wires.spec.non_ip = NonIpPolicy::kDrop;
+  wires.Start();
+  NumberedFlows traffic(&wires, 10);
+  traffic.SendRound();
+  ASSERT_TRUE(Eventually([&] { return traffic.AllBack(); }));
+  const auto bytes = [](const auto& value) { return std::string(reinterpret_cast<const char*>(&value), sizeof value); };
+  uint32_t sent = 0;
+  for (uint8_t type = 1; type <= static_cast<uint8_t>(proto::kLastMarkerType); ++type) {
+    for (uint32_t entry = 0; entry < 10; ++entry) {
+      const proto::MigrationId id{.entry = entry, .epoch = proto::MakeEpoch(1, 1), .attempt = 1};
+      const auto marker =
+          proto::EncodeMarker(proto::MakeMarker(static_cast<proto::MarkerType>(type), id, 0, id.epoch + 1));
+      // A Network Service Header, an EtherType of nobody's, and the bare datagram where a frame should be.
+      sent += wires.Send(Ethernet(0x894f, bytes(marker)), 0) + wires.Send(Ethernet(0x88b5, bytes(marker)), 1) +
+              wires.Send(bytes(marker), 0);
+    }
+  }
+  ASSERT_TRUE(Eventually([&] { return wires.tenant().counters().dropped["non_ip"] == sent; }));
+  for (int round = 0; round < 5; ++round) traffic.SendRound();
+  ASSERT_TRUE(Eventually([&] { return traffic.AllBack(); }));
+  EXPECT_EQ(traffic.out_of_order(), 0u);
+  for (uint16_t runtime : {1, 2}) {
+    EXPECT_EQ(wires.status(runtime).flows_open, 5u);
+    EXPECT_EQ(wires.status(runtime).moved_in + wires.status(runtime).moved_out, 0u);
+  }
+  const CountersSnapshot counters = wires.Stop();
+  EXPECT_EQ(counters.flows_opened, 10u);
+  EXPECT_EQ(counters.sent, traffic.sent());
 }
 
 TEST(TenantTest, FlowsThatExpireOrAreClosedLeaveTheVswitchToo) {

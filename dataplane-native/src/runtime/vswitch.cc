@@ -15,15 +15,20 @@ using abi::DropReason;
 
 constexpr uint64_t kMachineEveryNs = 20'000;  // So often the protocol's time passes.
 constexpr uint64_t kMissedEveryNs = 1'000'000'000;
-constexpr uint64_t kLoadEveryNs = 500'000;
 constexpr uint32_t kHeldPackets = 4096;
 // Links inside a process lose next to nothing: a flow that only the vswitch knows of is seldom, and idle ones are many.
 constexpr uint64_t kProbeNs = 10'000'000'000;
+// Nor is a marker lost: an old owner whose output is missing has no core just now, or is fenced.
+constexpr uint64_t kDrainNs = 30'000'000'000;
 constexpr uint32_t kOutputsPerTurn = 64;  // From one runtime.
 constexpr int kSleepMs = 10, kSleepWithoutFlowsMs = 50;
 
 proto::VswitchConfig MachineConfig(const RuntimeSpec& spec) {
-  return {.entries = spec.flows_max, .members = kMembersMax, .held_packets = kHeldPackets, .probe_ns = kProbeNs};
+  return {.entries = spec.flows_max,
+          .members = kMembersMax,
+          .held_packets = kHeldPackets,
+          .drain_ns = kDrainNs,
+          .probe_ns = kProbeNs};
 }
 
 std::vector<uint32_t> LeaseSizes(const RuntimeSpec& spec) {
@@ -260,7 +265,7 @@ void Vswitch::WakeRuntimes() {
 void Vswitch::Publish(uint64_t mono_ns) {
   now_shown_.Set(now_ns_);
   entries_shown_.Set(machine_.entries_used());
-  stamped_shown_.Set(machine_.counters().stamped);
+  stamped_shown_.Set(machine_.counters().stamped - unsent_);
   outputs_shown_.Set(machine_.counters().outputs);
   gate_shown_.Set(machine_.held());
   closed_shown_.Set(is_closed_);
@@ -285,9 +290,12 @@ void Vswitch::DropAll(Runtime& runtime) {
     else
       counters_.Drop(mbuf, DropReason::kShutdown);
   };
-  for (uint32_t i = 0; i < runtime.staged_count; ++i) drop(runtime.staged[i]);
+  for (uint32_t i = 0; i < runtime.staged_count; ++i, ++unsent_) drop(runtime.staged[i]);
   runtime.staged_count = 0;
-  while (rte_mbuf* waiting = runtime.queue->TakeBack()) drop(waiting);
+  while (rte_mbuf* waiting = runtime.queue->TakeBack()) {
+    unsent_ += Transit::Of(waiting).is_marker == 0 ? 1 : 0;
+    drop(waiting);
+  }
   rte_mbuf* mbuf;
   while (rte_ring_sc_dequeue(runtime.link->up, reinterpret_cast<void**>(&mbuf)) == 0) drop(mbuf);
 }

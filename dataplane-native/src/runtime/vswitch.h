@@ -137,6 +137,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   std::vector<EntryInfo> info_;
   uint64_t numbers_ = 0;
   uint32_t conflicts_ = 0;  // Entries in conflict.
+  uint64_t unsent_ = 0;     // Stamped, and dropped here since their runtime went away.
   Placing placing_;
   std::array<Runtime, kMembersMax> runtimes_;  // By member id.
   std::vector<uint16_t> present_;              // Ids in use.
