@@ -50,9 +50,9 @@ async function lint() {
   return code === 0 ? "ok" : "FAILED";
 }
 
-/** The native unit tests of one build. A report that is missing (a crash) is a failure. */
-async function native(kind, filter) {
-  const dir = await buildNative({ kind, targets: ["nf_unit_tests"], show: () => {} });
+/** The native unit tests of one build, or those of one folder. A report that is missing (a crash) is a failure. */
+async function native(kind, filter, target = "nf_unit_tests") {
+  const dir = await buildNative({ kind, targets: [target], show: () => {} });
   const report = freshReport(`gtest-${kind.replaceAll(",", "-")}.json`);
   const env = {
     // Wasmtime turns SIGSEGV and SIGILL of guests into traps; the sanitizers must leave them to it.
@@ -60,11 +60,10 @@ async function native(kind, filter) {
     UBSAN_OPTIONS: "halt_on_error=1:print_stacktrace=1",
     TSAN_OPTIONS: `handle_segv=0:handle_sigill=0:handle_sigfpe=0:halt_on_error=1:suppressions=${join(process.cwd(), "dataplane-native/tsan.supp")}`,
   };
-  const { code, output } = await run(
-    join(dir, "nf_unit_tests"),
-    ["--gtest_brief=1", `--gtest_output=json:${report}`, ...(filter ? [`--gtest_filter=${filter}`] : [])],
-    { env, limit: NATIVE_LIMIT },
-  );
+  const { code, output } = await run(join(dir, target), ["--gtest_brief=1", `--gtest_output=json:${report}`, ...(filter ? [`--gtest_filter=${filter}`] : [])], {
+    env,
+    limit: NATIVE_LIMIT,
+  });
   if (!existsSync(report)) throw new Error(`no report, exit code ${code}:\n${output.split("\n").slice(-60).join("\n")}`);
   const { tests, failures, disabled } = JSON.parse(readFileSync(report, "utf8"));
   const crashed = code !== 0 && failures === 0 ? 1 : 0;
@@ -118,7 +117,9 @@ main(async () => {
   } else {
     await suite("native unit tests under AddressSanitizer and UndefinedBehaviorSanitizer", () => native("address,undefined"));
     await suite("simulator of the protocols under the same", () => simulator({ kind: "address,undefined", seeds: 200 }));
-    await suite("native ring and lcore tests under ThreadSanitizer", () => native("thread", "*Ring*:*Lcore*:*Command*:TenantTest.*-*OnFourLcores*"));
+    await suite("native ring and lcore tests under ThreadSanitizer", () =>
+      native("thread", "*Ring*:*Lcore*:*Command*:TenantTest.*-*OnFourLcores*", "nf_runtime_tests"),
+    );
   }
   await suite("vitest", vitest);
   if (problems.length > 0) console.log(`\nfailed: ${problems.join("; ")}`);
