@@ -1,7 +1,6 @@
 #include "harness/controlled_nf.h"
 
 #include "base/clock.h"
-#include "base/monotonic.h"
 #include "harness/must.h"
 #include "runtime/flow_image.h"
 #include "runtime/transit.h"

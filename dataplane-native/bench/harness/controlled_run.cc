@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/monotonic.h"
+#include "base/clock.h"
 #include "harness/member_pools.h"
 #include "harness/must.h"
 #include "runtime/flow_image.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "base/monotonic.h"
 #include "harness/must.h"
 #include "packet/parse.h"
 #include "runtime/transit.h"

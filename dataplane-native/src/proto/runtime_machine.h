@@ -116,7 +116,6 @@ struct Actor {
   ActorState state = ActorState::kFree;
   uint8_t generation = 0;
   uint8_t last_part = 0;
-  bool any_sequence = false;   // Whatever comes first is expected.
   uint32_t migration = kNone;  // While kMoving or kFinal.
   // Of the attempt by which it came; epoch 0: it opened here.
   uint32_t came_epoch = 0;

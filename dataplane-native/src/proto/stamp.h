@@ -85,16 +85,6 @@ inline bool IsSound(const Marker& marker) {
          (marker.zero[0] | marker.zero[1] | marker.zero[2]) == 0;
 }
 
-// Nothing unless it is whole and unharmed.
-inline std::optional<Marker> DecodeMarker(std::span<const uint8_t> bytes) {
-  MarkerDatagram datagram;
-  if (bytes.size() != sizeof datagram) return std::nullopt;
-  std::memcpy(&datagram, bytes.data(), sizeof datagram);
-  const auto& marker = datagram.marker;
-  if (datagram.checksum != Crc32c(bytes.first(sizeof marker))) return std::nullopt;
-  return IsSound(marker) ? std::optional(marker) : std::nullopt;
-}
-
 // Markers that follow each other may share a datagram, under one checksum behind the last.
 inline constexpr size_t kMarkersPerDatagramMax = 50;
 
@@ -125,6 +115,13 @@ bool ForEachMarker(std::span<const uint8_t> datagram, Take&& take) {
     }
   }
   return true;
+}
+
+// The marker of a datagram that has one. Nothing unless it is whole and unharmed.
+inline std::optional<Marker> DecodeMarker(std::span<const uint8_t> bytes) {
+  std::optional<Marker> one;
+  if (bytes.size() == sizeof(MarkerDatagram)) ForEachMarker(bytes, [&one](const Marker& marker) { one = marker; });
+  return one;
 }
 
 }  // namespace nf::proto

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "runtime/tsc.h"
+
 namespace nf {
 namespace {
 
@@ -17,10 +19,6 @@ constexpr uint32_t kWarmUpLines = 64;       // Cache lines of a new instance in 
 constexpr uint32_t kInspectPerTurn = 4096;  // Actors that a listing of flows looks at in one turn.
 // A sleep ends by itself so that flows expire and ticks come when nothing arrives.
 constexpr int kSleepMs = 10, kSleepWithoutFlowsMs = 50, kSleepWithoutDescriptorsMs = 1;
-
-uint64_t NsFromTsc(uint64_t cycles) {
-  return static_cast<uint64_t>(static_cast<double>(cycles) * 1e9 / static_cast<double>(rte_get_tsc_hz()));
-}
 
 bool Exports(const NfSpec& spec, abi::Export which) {
   const char* name = abi::kExports[static_cast<size_t>(which)].name;

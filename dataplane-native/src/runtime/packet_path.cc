@@ -3,13 +3,12 @@
 #include "packet/packet_meta.h"
 #include "packet/parse.h"
 #include "packet/protocols.h"
+#include "runtime/burst.h"
 
 namespace nf {
 namespace {
 
 using abi::DropReason;
-
-bool HasFlowKey(PacketKind kind) { return kind == PacketKind::kFlow || kind == PacketKind::kIcmpError; }
 
 }  // namespace
 
@@ -24,38 +23,25 @@ PacketPath::PacketPath(const Surroundings& surroundings)
 
 void PacketPath::Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns) {
   now_ns_ = now_ns;
-  std::array<DropReason, abi::kBurstPackets> reasons;
-  std::array<uint64_t, abi::kBurstPackets> hashes;
   const FlowTable& table = flows_.table();
   // Three loops before the packets are taken in order, so that memory is waited for in parallel.
-  uint64_t bytes = 0;
+  ParsedBurst burst;
+  ParseBurst(packets, count, table, &burst);
   for (uint32_t i = 0; i < count; ++i) {
-    rte_mbuf* mbuf = packets[i];
-    PacketMeta* meta = MetaOf(mbuf);
-    meta->flow = kNoFlow;
-    meta->emitted = 0;
-    meta->emit_order = 0;
-    meta->poll_index = static_cast<uint8_t>(i);
-    bytes += meta->wire_length;
-    reasons[i] = ParsePacket(rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len, meta->wire_length, &meta->parsed);
-    hashes[i] = 0;
-    if (reasons[i] == DropReason::kNone && HasFlowKey(meta->parsed.kind)) hashes[i] = table.Start(meta->parsed.key);
-  }
-  for (uint32_t i = 0; i < count; ++i) {
-    if (hashes[i] == 0) continue;
-    const uint32_t flow = table.Candidate(hashes[i]);
+    if (burst.hashes[i] == 0) continue;
+    const uint32_t flow = table.Candidate(burst.hashes[i]);
     if (flow == kNoFlow) continue;
     flows_.Prefetch(flow);
   }
   counters_.received.Add(count);
-  counters_.received_bytes.Add(bytes);
+  counters_.received_bytes.Add(burst.bytes);
   for (uint32_t i = 0; i < count; ++i) {
     rte_mbuf* mbuf = packets[i];
     PacketMeta* meta = MetaOf(mbuf);
-    if (reasons[i] != DropReason::kNone) [[unlikely]] {
-      counters_.Drop(mbuf, reasons[i]);
+    if (burst.reasons[i] != DropReason::kNone) [[unlikely]] {
+      counters_.Drop(mbuf, burst.reasons[i]);
     } else if (HasFlowKey(meta->parsed.kind)) [[likely]] {
-      ProcessFlowPacket(mbuf, meta, hashes[i]);
+      ProcessFlowPacket(mbuf, meta, burst.hashes[i]);
     } else if (meta->parsed.kind == PacketKind::kLaterFragment) {
       ProcessLaterFragment(mbuf, meta);
     } else {

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <mutex>
-#include <thread>
 
-#include "base/check.h"
 #include "runtime/lcore.h"
+#include "runtime/perform.h"
 #include "runtime/snapshot.h"
 #include "runtime/worker.h"
 
@@ -23,17 +22,8 @@ struct Runtime::Parts {
   std::atomic<bool> swapping{false};
 
   void Perform(Command& command);
-  bool is_running() const { return started && !lcore->ended(); }
   CountersSnapshot Counters() const;
 };
-
-namespace {
-
-// How often a control thread looks whether its command is done. Being woken up instead would cost the lcore a system
-// call in front of waiting packets: some 8 us.
-constexpr std::chrono::microseconds kLook{50};
-
-}  // namespace
 
 CountersSnapshot Runtime::Parts::Counters() const {
   CountersSnapshot snapshot;
@@ -92,25 +82,7 @@ CountersSnapshot Runtime::counters() const {
 
 // Has the lcore carry the command out, or does it itself when there is no lcore that would.
 void Runtime::Parts::Perform(Command& command) {
-  if (!is_running()) {
-    worker->Execute(command);
-    return;
-  }
-  NF_CHECK(worker->commands().Push(&command), "commands are made one at a time");
-  lcore->Wake();
-  while (!command.done.load(std::memory_order_acquire)) {
-    if (lcore->ended() && !command.done.load(std::memory_order_acquire)) {
-      // The lcore ended without it, and takes nothing any more.
-      if (worker->commands().Front() == &command) worker->commands().Pop();
-      if (command.flipped) {
-        command.done.store(true);
-      } else {
-        worker->Execute(command);
-      }
-      return;
-    }
-    std::this_thread::sleep_for(kLook);
-  }
+  PerformCommand(*lcore, started, worker->commands(), command, [this](Command& to_do) { worker->Execute(to_do); });
 }
 
 Expected<SwapReport> Runtime::Swap(const std::string& entry, const NfSpec& spec) {
@@ -121,22 +93,17 @@ Expected<SwapReport> Runtime::Swap(const std::string& entry, const NfSpec& spec)
     ~Done() { flag.store(false); }
   } done{parts.swapping};
   Chain& chain = parts.worker->chain();
-  uint32_t index = 0;
-  while (index < chain.size() && chain.nf(index).spec().entry != entry) ++index;
-  if (index == chain.size()) {
-    std::string known;
-    for (uint32_t i = 0; i < chain.size(); ++i) known += (i == 0 ? "" : ", ") + chain.nf(i).spec().entry;
-    return Fail(ErrorCode::kSwapEntry, "the chain has no entry " + entry + "; it has " + known);
-  }
+  const auto index = FindEntry(chain, entry);
+  if (!index) return std::unexpected(index.error());
   const auto begin = std::chrono::steady_clock::now();
-  ChainNf& nf = chain.nf(index);
+  ChainNf& nf = chain.nf(*index);
   auto version = nf.Prepare(spec);
   if (!version) return std::unexpected(version.error());
   const std::chrono::duration<double, std::milli> prepared = std::chrono::steady_clock::now() - begin;
 
   std::lock_guard lock(parts.control);
-  Command command{.kind = Command::Kind::kSwap, .nf = index, .version = version->get()};
-  parts.worker->events().AddNames(index, (*version)->spec);
+  Command command{.kind = Command::Kind::kSwap, .nf = *index, .version = version->get()};
+  parts.worker->events().AddNames(*index, (*version)->spec);
   nf.PauseKeeper();
   parts.Perform(command);
   {

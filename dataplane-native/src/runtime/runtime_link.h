@@ -31,10 +31,9 @@ struct RuntimeLink {
   Lcore* runtime_lcore = nullptr;
   Lcore* vswitch_lcore = nullptr;
 
-  // From a capture, whose packets carry the time: the poll that the packets in `down` belong to, its time, and the last
-  // poll of which all packets are in `down`.
-  alignas(64) std::atomic<uint64_t> poll{0};
-  std::atomic<uint64_t> poll_ns{0};
+  // From a capture, whose packets carry the time: that of the poll that the packets in `down` belong to, and the number
+  // of the last poll of which all packets are in `down`.
+  alignas(64) std::atomic<uint64_t> poll_ns{0};
   std::atomic<uint64_t> sealed{0};
   // The runtime: the last poll that is worked off, with all its output in `up`.
   alignas(64) std::atomic<uint64_t> worked_off{0};

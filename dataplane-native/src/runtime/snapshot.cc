@@ -73,6 +73,15 @@ void AddEnded(const CountersSnapshot& other, CountersSnapshot* snapshot) {
   }
 }
 
+Expected<uint32_t> FindEntry(const Chain& chain, const std::string& entry) {
+  std::string known;
+  for (uint32_t i = 0; i < chain.size(); ++i) {
+    if (chain.nf(i).spec().entry == entry) return i;
+    known += (i == 0 ? "" : ", ") + chain.nf(i).spec().entry;
+  }
+  return Fail(ErrorCode::kSwapEntry, "the chain has no entry " + entry + "; it has " + known);
+}
+
 std::optional<Error> CheckBooks(const CountersSnapshot& counters) {
   uint64_t dropped = 0;
   for (const auto& [name, count] : counters.dropped) dropped += count;

@@ -15,6 +15,8 @@ void AddFates(const PacketCounters& counters, CountersSnapshot* snapshot);
 void AddChain(const Chain& chain, CountersSnapshot* snapshot);
 // All of `other`, which ends, but for levels.
 void AddEnded(const CountersSnapshot& other, CountersSnapshot* snapshot);
+// The chain's entry of this name. Errors: swap.entry.
+Expected<uint32_t> FindEntry(const Chain& chain, const std::string& entry);
 // What is wrong with the books of a run that has ended, or nothing.
 std::optional<Error> CheckBooks(const CountersSnapshot& counters);
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "base/monotonic.h"
 #include "runtime/flow_image.h"
 #include "runtime/lcore.h"
 #include "runtime/transit.h"
@@ -122,7 +121,6 @@ uint32_t SwitchedRuntime::RoundCapture() {
       rte_ring_sc_dequeue_burst(link_.down, reinterpret_cast<void**>(packets.data()), abi::kBurstPackets, nullptr);
   const bool is_over = taken == 0 && sealed != link_.worked_off.load(std::memory_order_relaxed);
   if (taken != 0 || is_over) {
-    poll_ = taken != 0 ? link_.poll.load(std::memory_order_acquire) : sealed;
     BeginPoll(link_.poll_ns.load(std::memory_order_acquire));
   } else if (mail_.has_mail() || mono - machine_ns_ >= kMachineEveryNs || operations_count_ != 0) {
     BeginPoll(now_ns_);

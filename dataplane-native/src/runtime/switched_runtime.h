@@ -104,10 +104,8 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   proto::RuntimeMachine machine_;
   std::unique_ptr<Uplink> uplink_;
   std::optional<FlowJoiner> joiner_;
-  uint64_t idle_tick_ = 0;
   uint32_t held_processed_ = 0;
   uint64_t machine_ns_ = 0;  // When its time last passed.
-  uint64_t poll_ = 0;        // From a capture: the one that is worked on.
   // Actors that this poll opened: the vswitch is told of those that caused no output.
   std::vector<uint32_t> opened_;
 

@@ -9,21 +9,18 @@
 
 #include "runtime/flow_image.h"
 #include "runtime/member_pools.h"
+#include "runtime/perform.h"
 #include "runtime/snapshot.h"
 #include "runtime/tenant_parts.h"
 #include "runtime/transit.h"
+#include "runtime/tsc.h"
 
 namespace nf {
 namespace {
 
-constexpr std::chrono::microseconds kLook{50};
 constexpr std::chrono::milliseconds kWatch{1};
 // A run that is to end waits so long for what is under way.
 constexpr std::chrono::seconds kQuietMax{2};
-
-uint64_t NsFromTsc(uint64_t cycles) {
-  return static_cast<uint64_t>(static_cast<double>(cycles) * 1e9 / static_cast<double>(rte_get_tsc_hz()));
-}
 
 uint64_t Dropped(const PacketCounters& counters) {
   uint64_t dropped = 0;
@@ -288,7 +285,7 @@ Expected<SwapReport> Tenant::Swap(const std::string& entry, const NfSpec& spec) 
   std::unique_lock lock(parts.membership, std::try_to_lock);
   if (!lock) return Fail(ErrorCode::kRuntimeBusy, "another swap is going on, or runtimes come or go");
   const auto begin = std::chrono::steady_clock::now();
-  const auto index = parts.EntryOf(entry);
+  const auto index = FindEntry(parts.members.front()->runtime->chain(), entry);
   if (!index) return std::unexpected(index.error());
   std::vector<std::unique_ptr<NfVersion>> versions;
   for (auto& member : parts.members) {
@@ -318,25 +315,10 @@ Expected<SwapReport> Tenant::Swap(const std::string& entry, const NfSpec& spec) 
   return report;
 }
 
-// Has the lcore carry the command out, or does it itself when there is no lcore that would.
 void Tenant::Parts::Perform(Lcore& lcore, CommandRing& ring, Command& command,
                             const std::function<void(Command&)>& execute) {
   std::lock_guard lock(control);
-  if (!started || ended || lcore.ended()) return execute(command);
-  NF_CHECK(ring.Push(&command), "commands are made one at a time");
-  lcore.Wake();
-  while (!command.done.load(std::memory_order_acquire)) {
-    if (lcore.ended() && !command.done.load(std::memory_order_acquire)) {
-      // The lcore ended without it, and takes nothing any more.
-      if (ring.Front() == &command) ring.Pop();
-      if (command.flipped)
-        command.done.store(true);
-      else
-        execute(command);
-      return;
-    }
-    std::this_thread::sleep_for(kLook);
-  }
+  PerformCommand(lcore, started && !ended, ring, command, execute);
 }
 
 void Tenant::Parts::Perform(Member& member, Command& command) {

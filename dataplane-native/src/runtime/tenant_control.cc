@@ -38,15 +38,6 @@ Error Tenant::Parts::Unknown(uint16_t id) {
   return {ErrorCode::kRuntimeUnknown, "there is no runtime " + std::to_string(id) + "; there are " + known};
 }
 
-Expected<uint32_t> Tenant::Parts::EntryOf(const std::string& entry) {
-  std::string known;
-  for (uint32_t i = 0; i < spec.chain.size(); ++i) {
-    if (spec.chain[i].entry == entry) return i;
-    known += (i == 0 ? "" : ", ") + spec.chain[i].entry;
-  }
-  return Fail(ErrorCode::kSwapEntry, "the chain has no entry " + entry + "; it has " + known);
-}
-
 Expected<uint16_t> Tenant::Parts::Add() {
   uint16_t id = 1;
   while (id <= kRuntimesMax && Find(id) != nullptr) ++id;

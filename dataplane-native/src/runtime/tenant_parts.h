@@ -43,7 +43,6 @@ struct Tenant::Parts {
   void TellVswitch(Member& member, uint32_t incarnation);
   Member* Find(uint16_t id);
   Error Unknown(uint16_t id);
-  Expected<uint32_t> EntryOf(const std::string& entry);
 
   // tenant.cc
   void Perform(Lcore& lcore, CommandRing& ring, Command& command, const std::function<void(Command&)>& execute);

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "base/monotonic.h"
 #include "runtime/lcore.h"
 #include "runtime/transit.h"
 
@@ -201,12 +200,13 @@ void Vswitch::Emit(rte_mbuf* mbuf, const proto::PacketHeader& header) {
     counters_.Drop(mbuf, DropReason::kAliasConflict);
     return;
   }
-  if (queues_) {
-    queues_->Put(mbuf);
-  } else {
-    MetaOf(mbuf)->poll_index = kNoPollIndex;
-    output_->Put(mbuf);
-  }
+  PutOut(mbuf);
+}
+
+void Vswitch::PutOut(rte_mbuf* mbuf) {
+  if (queues_) return queues_->Put(mbuf);
+  MetaOf(mbuf)->poll_index = kNoPollIndex;  // Of several polls, and of runtimes'.
+  output_->Put(mbuf);
 }
 
 // The responder answers with the tuple of this packet reversed: from now on such packets find the flow.

@@ -38,8 +38,6 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   // ---- The lcore.
   uint32_t Turn() override;
   bool has_work() const override;
-  // From a capture: all packets were read, and all that came of them has left.
-  bool at_end() const override;
   // Live: takes what the ports hold by now, and then no more.
   void Drain() override { is_draining_.store(true, std::memory_order_relaxed); }
   void End() override;
@@ -96,6 +94,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   void TakeOutput(uint16_t runtime, rte_mbuf* mbuf, uint64_t mono_ns);
   void Emit(rte_mbuf* mbuf, const proto::PacketHeader& header);
   bool Learn(rte_mbuf* mbuf, const proto::PacketHeader& header);
+  void PutOut(rte_mbuf* mbuf);
   bool IsWorkedOff() const;
   void DropAll(Runtime& runtime);
   void Publish(uint64_t mono_ns);

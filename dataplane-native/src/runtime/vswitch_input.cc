@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "runtime/burst.h"
 #include "runtime/transit.h"
 #include "runtime/vswitch.h"
 
@@ -13,8 +14,6 @@ using abi::DropReason;
 // What arrives while the ports are drained is bounded by what they could hold.
 constexpr uint32_t kDrainTurnsMax = 4096;
 
-bool HasFlowKey(PacketKind kind) { return kind == PacketKind::kFlow || kind == PacketKind::kIcmpError; }
-
 }  // namespace
 
 uint32_t Vswitch::TakeInputs(uint64_t mono_ns) {
@@ -23,18 +22,11 @@ uint32_t Vswitch::TakeInputs(uint64_t mono_ns) {
 }
 
 uint32_t Vswitch::TakeLive(uint64_t mono_ns) {
-  uint64_t now = ClockNs();
-  uint32_t taken = 0;
-  std::array<rte_mbuf*, abi::kBurstPackets> packets;
-  Port* const ports[] = {inputs_.client, inputs_.server};
-  for (uint32_t side = 0; side < (ports[0] == ports[1] ? 1u : 2u); ++side) {
-    const uint32_t count = ports[side]->RxBurst(packets.data(), abi::kBurstPackets);
-    if (count == 0) continue;
-    if (taken != 0) now = ClockNs();
-    for (uint32_t i = 0; i < count; ++i) MetaOf(packets[i])->timestamp_ns = now;
-    taken += count;
-    Process(packets.data(), count, now, mono_ns);
-  }
+  const uint64_t now = ClockNs();
+  const uint32_t taken =
+      TakeFromPorts(inputs_, now, [this, mono_ns](rte_mbuf** packets, uint32_t count, uint64_t now_ns) {
+        Process(packets, count, now_ns, mono_ns);
+      });
   if (taken == 0 && now >> abi::kExpiryTickShift != expired_tick_) {
     expired_tick_ = now >> abi::kExpiryTickShift;
     Process(nullptr, 0, now, mono_ns);
@@ -59,10 +51,7 @@ uint32_t Vswitch::TakeCapture(uint64_t mono_ns) {
   }
   const uint64_t now = std::max(now_ns_, MetaOf(packets[0])->timestamp_ns);
   ++poll_;
-  for (uint16_t id : present_) {
-    runtimes_[id].link->poll_ns.store(now, std::memory_order_relaxed);
-    runtimes_[id].link->poll.store(poll_, std::memory_order_release);
-  }
+  for (uint16_t id : present_) runtimes_[id].link->poll_ns.store(now, std::memory_order_release);
   Process(packets.data(), count, now, mono_ns);
   Seal();
   return count;
@@ -89,8 +78,6 @@ bool Vswitch::IsWorkedOff() const {
   });
 }
 
-bool Vswitch::at_end() const { return inputs_.is_capture && is_closed_; }
-
 void Vswitch::Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns, uint64_t mono_ns) {
   now_ns_ = std::max(now_ns_, now_ns);
   fragments_->Expire(now_ns_, [this](rte_mbuf* mbuf) {
@@ -98,39 +85,26 @@ void Vswitch::Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns, uint6
     counters_.Drop(mbuf, DropReason::kFragmentTimeout);
   });
   if (count == 0) return;
-  std::array<DropReason, abi::kBurstPackets> reasons;
-  std::array<uint64_t, abi::kBurstPackets> hashes;
-  uint64_t bytes = 0;
+  ParsedBurst burst;
+  ParseBurst(packets, count, *table_, &burst);
   for (uint32_t i = 0; i < count; ++i) {
-    rte_mbuf* mbuf = packets[i];
-    PacketMeta* meta = MetaOf(mbuf);
-    meta->flow = kNoFlow;
-    meta->emitted = 0;
-    meta->emit_order = 0;
-    meta->poll_index = kNoPollIndex;
-    bytes += meta->wire_length;
-    reasons[i] = ParsePacket(rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len, meta->wire_length, &meta->parsed);
-    hashes[i] = 0;
-    if (reasons[i] == DropReason::kNone && HasFlowKey(meta->parsed.kind)) hashes[i] = table_->Start(meta->parsed.key);
-  }
-  for (uint32_t i = 0; i < count; ++i) {
-    if (hashes[i] == 0) continue;
-    const uint32_t entry = table_->Candidate(hashes[i]);
+    if (burst.hashes[i] == 0) continue;
+    const uint32_t entry = table_->Candidate(burst.hashes[i]);
     if (entry == kNoFlow) continue;
     // Of what comes by an alias the key isn't the entry's.
     __builtin_prefetch(&machine_.entry(entry));
     __builtin_prefetch(reinterpret_cast<const uint8_t*>(&machine_.entry(entry)) + 64, 1);
   }
   counters_.received.Add(count);
-  counters_.received_bytes.Add(bytes);
+  counters_.received_bytes.Add(burst.bytes);
   MeasureRoom();
   for (uint32_t i = 0; i < count; ++i) {
     rte_mbuf* mbuf = packets[i];
     PacketMeta* meta = MetaOf(mbuf);
-    if (reasons[i] != DropReason::kNone) [[unlikely]] {
-      counters_.Drop(mbuf, reasons[i]);
+    if (burst.reasons[i] != DropReason::kNone) [[unlikely]] {
+      counters_.Drop(mbuf, burst.reasons[i]);
     } else if (HasFlowKey(meta->parsed.kind)) [[likely]] {
-      ProcessFlowPacket(mbuf, meta, hashes[i], mono_ns);
+      ProcessFlowPacket(mbuf, meta, burst.hashes[i], mono_ns);
     } else if (meta->parsed.kind == PacketKind::kLaterFragment) {
       ProcessLaterFragment(mbuf, meta, mono_ns);
     } else {
@@ -230,10 +204,7 @@ void Vswitch::ProcessNonIp(rte_mbuf* mbuf, PacketMeta* meta) {
     return;
   }
   meta->out_port = meta->in_port ^ 1;
-  if (queues_)
-    queues_->Put(mbuf);
-  else
-    output_->Put(mbuf);
+  PutOut(mbuf);
 }
 
 // A stamp taken is a packet sent: room first.

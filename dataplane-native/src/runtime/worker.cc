@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "runtime/burst.h"
 
 namespace nf {
 namespace {
@@ -43,20 +44,10 @@ Worker::~Worker() {
 
 uint32_t Worker::Round() { return is_capture_ ? RoundCapture() : RoundLive(); }
 
-// The clock is read for each side: what a packet that the one just sent brought about may come in on the other.
 uint32_t Worker::RoundLive() {
-  uint64_t now = ClockNs();
-  uint32_t taken = 0;
-  std::array<rte_mbuf*, abi::kBurstPackets> packets;
-  Port* const ports[] = {inputs_.client, inputs_.server};
-  for (uint32_t side = 0; side < (ports[0] == ports[1] ? 1u : 2u); ++side) {
-    const uint32_t count = ports[side]->RxBurst(packets.data(), abi::kBurstPackets);
-    if (count == 0) continue;
-    if (taken != 0) now = ClockNs();
-    for (uint32_t i = 0; i < count; ++i) MetaOf(packets[i])->timestamp_ns = now;
-    taken += count;
-    Poll(packets.data(), count, now);
-  }
+  const uint64_t now = ClockNs();
+  const uint32_t taken = TakeFromPorts(
+      inputs_, now, [this](rte_mbuf** packets, uint32_t count, uint64_t now_ns) { Poll(packets, count, now_ns); });
   if (taken == 0 && now >> abi::kExpiryTickShift != idle_tick_) {
     idle_tick_ = now >> abi::kExpiryTickShift;
     Poll(nullptr, 0, now);
