@@ -86,3 +86,13 @@ export class ControlClient {
     this.#socket.destroy();
   }
 }
+
+/** A connection to the host behind `path` for as long as `use` takes. */
+export async function withClient<T>(path: string, use: (client: ControlClient) => Promise<T>): Promise<T> {
+  const client = await ControlClient.connect(path);
+  try {
+    return await use(client);
+  } finally {
+    client.close();
+  }
+}

@@ -1,6 +1,6 @@
 /** `nfactor drain` and `nfactor undrain`: empty a runtime of a running host, or let it take flows again. */
 import { Command, Option } from "commander";
-import { ControlClient, findHost } from "../../rpc/client.ts";
+import { findHost, withClient } from "../../rpc/client.ts";
 import { examples } from "../help.ts";
 import { type OperationOptions, runOperation } from "../operation.ts";
 import { Output } from "../output.ts";
@@ -38,12 +38,7 @@ export function undrainCommand(): Command {
     .addHelpText("after", examples(["nfactor undrain 3", ""]))
     .action(async (text: string, options: OperationOptions) => {
       const runtime = runtimeNumber(text);
-      const client = await ControlClient.connect(await findHost(options.host));
-      try {
-        const result = await client.call("undrain", { runtime });
-        new Output(options.json === true).result(result, `runtime ${runtime} ${result.was_draining ? "takes new flows again" : "was not draining"}`);
-      } finally {
-        client.close();
-      }
+      const result = await withClient(await findHost(options.host), (client) => client.call("undrain", { runtime }));
+      new Output(options.json === true).result(result, `runtime ${runtime} ${result.was_draining ? "takes new flows again" : "was not draining"}`);
     });
 }

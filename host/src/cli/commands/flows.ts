@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { parseFlowMatch } from "../../result/flow_match.ts";
 import { count, plural } from "../../result/text.ts";
-import { ControlClient, findHost } from "../../rpc/client.ts";
+import { findHost, withClient } from "../../rpc/client.ts";
 import { FLOWS_LIMIT_MAX } from "../../rpc/protocol.ts";
 import { flowLines } from "../../run/result_text.ts";
 import { integer } from "../../config/plan.ts";
@@ -31,16 +31,12 @@ export function flowsCommand(): Command {
       const match = words.flatMap((word) => word.split(/\s+/)).filter((word) => word !== "");
       parseFlowMatch(match);
       const runtime = options.runtime === undefined ? undefined : runtimeNumber(options.runtime);
-      const client = await ControlClient.connect(await findHost(options.host));
-      try {
-        const result = await client.call("flows", { match, limit, ...(runtime === undefined ? {} : { runtime }) });
-        const { flows, seen, more } = result;
-        const last = more
-          ? `the first ${count(flows.length)} that match; there are more`
-          : `${plural(flows.length, "flow")}${match.length > 0 ? ` of ${count(seen)}` : ""}`;
-        new Output(options.json === true).result(result, [...flows.map(flowLines), last].join("\n"));
-      } finally {
-        client.close();
-      }
+      const params = { match, limit, ...(runtime === undefined ? {} : { runtime }) };
+      const result = await withClient(await findHost(options.host), (client) => client.call("flows", params));
+      const { flows, seen, more } = result;
+      const last = more
+        ? `the first ${count(flows.length)} that match; there are more`
+        : `${plural(flows.length, "flow")}${match.length > 0 ? ` of ${count(seen)}` : ""}`;
+      new Output(options.json === true).result(result, [...flows.map(flowLines), last].join("\n"));
     });
 }

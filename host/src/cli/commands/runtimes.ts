@@ -6,7 +6,7 @@ import { NfError } from "@nfactor/sdk/errors";
 import { nearest } from "@nfactor/sdk/manifest";
 import { type RuntimesSample, ratesOf, runtimesTable } from "../../result/runtimes_text.ts";
 import { plural } from "../../result/text.ts";
-import { ControlClient, findHost } from "../../rpc/client.ts";
+import { type ControlClient, findHost, withClient } from "../../rpc/client.ts";
 import { examples } from "../help.ts";
 import { Output, writeAll } from "../output.ts";
 import type { RuntimesResultJson } from "../results.ts";
@@ -45,7 +45,7 @@ export function runtimesCommand(): Command {
       }
       if (options.watch && options.json)
         throw new NfError("usage", "--watch and --json exclude each other", { fix: "Run it with --json as often as you like." });
-      await withClient(options, (client) => (options.watch ? watch(client) : look(client, options.json === true)));
+      await withClient(await findHost(options.host), (client) => (options.watch ? watch(client) : look(client, options.json === true)));
     });
 }
 
@@ -55,7 +55,7 @@ function addCommand(): Command {
     .addHelpText("after", examples(["nfactor runtimes add", ""]))
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<RuntimesOptions>();
-      await withClient(options, async (client) => {
+      await withClient(await findHost(options.host), async (client) => {
         const result = await client.call("add_runtime", {});
         new Output(options.json === true).result(result, `runtime ${result.runtime} takes flows, on lcore ${result.lcore}`);
       });
@@ -74,7 +74,7 @@ function removeCommand(): Command {
       const options = command.optsWithGlobals<RuntimesOptions>();
       const runtime = runtimeNumber(text);
       const output = new Output(options.json === true);
-      await withClient(options, async (client) => {
+      await withClient(await findHost(options.host), async (client) => {
         const params = { runtime, force: options.force === true };
         const would = await client.call("remove_runtime", { ...params, dry_run: true });
         if (!options.dryRun && would.flows_ended > 0 && !options.yes) await ask(runtime, would.flows_ended);
@@ -102,15 +102,6 @@ async function ask(runtime: number, flows: number): Promise<void> {
     terminal.close();
   }
   throw new NfError("usage", "not confirmed, nothing was changed");
-}
-
-async function withClient(options: RuntimesOptions, use: (client: ControlClient) => Promise<void>): Promise<void> {
-  const client = await ControlClient.connect(await findHost(options.host));
-  try {
-    await use(client);
-  } finally {
-    client.close();
-  }
 }
 
 async function sample(client: ControlClient): Promise<RuntimesSample> {

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { parseConfigText, parseGrant, readConfigText } from "../../config/plan.ts";
 import { resolveNf } from "../../nf/resolve.ts";
 import { duration, plural } from "../../result/text.ts";
-import { ControlClient, findHost } from "../../rpc/client.ts";
+import { findHost, withClient } from "../../rpc/client.ts";
 import type { Result } from "../../rpc/protocol.ts";
 import { examples } from "../help.ts";
 import { Output } from "../output.ts";
@@ -42,21 +42,17 @@ export function swapCommand(): Command {
       const { loadNf } = await import("../../nf/loaded_nf.ts");
       const loaded = await loadNf(resolveNf(nf));
       for (const warning of loaded.warnings) output.note(`warning: ${warning}`);
-      const client = await ControlClient.connect(socket);
-      try {
-        const result = await client.call("swap", {
-          entry,
-          artifact: loaded.component,
-          ...(loaded.sourceMap === undefined ? {} : { source_map: Buffer.from(loaded.sourceMap) }),
-          folder: loaded.folder ?? loaded.shown,
-          ...(config === undefined ? {} : { config }),
-          ...(grant === undefined ? {} : { grant }),
-          dry_run: options.dryRun === true,
-        });
-        output.result(result, swapText(result));
-      } finally {
-        client.close();
-      }
+      const params = {
+        entry,
+        artifact: loaded.component,
+        ...(loaded.sourceMap === undefined ? {} : { source_map: Buffer.from(loaded.sourceMap) }),
+        folder: loaded.folder ?? loaded.shown,
+        ...(config === undefined ? {} : { config }),
+        ...(grant === undefined ? {} : { grant }),
+        dry_run: options.dryRun === true,
+      };
+      const result = await withClient(socket, (client) => client.call("swap", params));
+      output.result(result, swapText(result));
     });
 }
 
