@@ -143,9 +143,9 @@ TEST(TenantTest, ARuntimeRemovedByForceEndsItsFlowsAndTheirPacketsOpenNewOnes) {
   EXPECT_EQ(counters.sent, 20u);
 }
 
-TEST(TenantTest, TheBooksBalanceWhenRuntimesGoByForceUnderTraffic) {
+void RemoveByForceUnderTraffic(uint16_t lcores) {
   constexpr uint16_t kFlows = 40;
-  TenantWires wires(3, 2);
+  TenantWires wires(3, lcores);
   wires.AddNf({.name = "a"});
   Tenant& tenant = wires.Start();
   std::atomic<bool> stop{false};
@@ -168,6 +168,9 @@ TEST(TenantTest, TheBooksBalanceWhenRuntimesGoByForceUnderTraffic) {
   EXPECT_EQ(counters.received, sent);
   EXPECT_EQ(counters.flows_opened, counters.flows_ended);
 }
+
+TEST(TenantTest, TheBooksBalanceWhenRuntimesGoByForceOnOneLcore) { RemoveByForceUnderTraffic(1); }
+TEST(TenantTest, TheBooksBalanceWhenRuntimesGoByForceOnTwoLcores) { RemoveByForceUnderTraffic(2); }
 
 TEST(TenantTest, ChosenFlowsMoveAndKeepTheirIds) {
   TenantWires wires(2);
