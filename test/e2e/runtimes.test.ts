@@ -238,6 +238,32 @@ describe.skipIf(!isRoot)("live", () => {
     for (const flow of udp) expect(flow.nfs["flow_monitor"]!["packets"]).toEqual(flow.packets.map(String));
   }, 120_000);
 
+  test("undrain ends a drain that goes on: it says so, and the runtime takes new flows again", async () => {
+    const host = await LiveHost.start(lab, "undrain", ["--chain", CHAIN, "--runtimes", "2", "--migrations", "1"]);
+    const traffic = await NumberedFlows.start(lab, { flows: 600, everyMs: 100 });
+    const [one, other] = [await connect(host), await connect(host)];
+    let report: Result<"drain"> | undefined;
+    // A drain that was through before anybody looked is begun anew.
+    for (let attempt = 0; attempt < 20 && report?.undrained !== true; attempt++) {
+      if (attempt > 0) await one.call("migrate", { from: 2, to: 1, flows: { count: 300 }, dry_run: false });
+      const drain = one.call("drain", { runtime: 1, to: [], dry_run: false });
+      while (!(await statusOf(other)).some(({ runtime, state }) => runtime === 1 && state !== "running"));
+      expect(await other.call("undrain", { runtime: 1 })).toEqual({ runtime: 1, was_draining: true });
+      report = await drain;
+    }
+    expect(report).toMatchObject({ runtime: 1, failed: 0, drained: false, undrained: true });
+    expect(report!.moved).toBeLessThan(report!.flows);
+    const status = (await statusOf(other)).find(({ runtime }) => runtime === 1);
+    expect(status).toMatchObject({ state: "running", under_way: 0 });
+    expect(status!.flows).toBeGreaterThan(0);
+    expect(await traffic.end()).toMatchObject({ lost: 0, reordered: 0, repeated: 0 });
+    // New flows go to either in turn.
+    for (let i = 0; i < 2; i++) await lab.run("client", "ping", ["-c", "1", "-e", String(i + 1), lab.serverAddress]);
+    const { flows } = await other.call("flows", { match: ["icmp"], limit: 10 });
+    expect(flows.map(({ runtime }) => runtime).sort()).toEqual([1, 2]);
+    expect(balance((await host.stop()).packets)).toBe(0);
+  }, 60_000);
+
   test("chosen flows: those of a state, in one runtime; the others stay", async () => {
     const host = await LiveHost.start(lab, "chosen", ["--chain", CHAIN, "--runtimes", "2", "--lcores", "1"]);
     const traffic = await NumberedFlows.start(lab, { flows: 20, everyMs: 50 });

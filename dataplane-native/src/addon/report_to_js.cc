@@ -91,6 +91,7 @@ Napi::Value ToJs(Napi::Env env, const OperationReport& report) {
   made.Set("failed", report.failed);
   made.Set("reason", report.reason);
   made.Set("drained", report.drained);
+  made.Set("undrained", report.undrained);
   made.Set("durationNs", Big(env, report.duration_ns));
   return made;
 }

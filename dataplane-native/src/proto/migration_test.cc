@@ -252,6 +252,55 @@ TEST_F(MigrationTest, MoveTakesSoManyFlowsAndDrainAll) {
   EXPECT_TRUE(vswitch.machine.accepts(2));
 }
 
+TEST_F(MigrationTest, UndrainEndsADrainWhenTheMovesThatItHasBegunAreThrough) {
+  for (int i = 0; i < 2; ++i) OpenFlow();
+  const uint16_t targets[] = {2, 3};
+  ASSERT_TRUE(At(1).machine.Drain(1, targets));
+  At(1).machine.Turn(now_ns);
+  ASSERT_EQ(At(1).machine.migrations_used(), 2u);
+  At(1).machine.Undrain();
+  const uint32_t stays = OpenFlow();
+  for (int i = 0; i < 3; ++i) {
+    Turn();
+    Settle();
+  }
+  EXPECT_TRUE(Ended(1, 1).undrained);
+  EXPECT_FALSE(Ended(1, 1).drained);
+  EXPECT_EQ(Ended(1, 1).moved, 2u);
+  EXPECT_EQ(Ended(1, 1).failed, 0u);
+  EXPECT_EQ(StateAt(1, stays), "a");
+  EXPECT_FALSE(At(1).machine.draining());
+  EXPECT_TRUE(vswitch.machine.accepts(1));
+  // Other moves from there are no drains, and another drain is another.
+  ASSERT_TRUE(At(1).machine.Move(2, 2, 1));
+  At(1).machine.Undrain();
+  Turn();
+  Settle();
+  EXPECT_EQ(Ended(1, 2).moved, 1u);
+  EXPECT_FALSE(Ended(1, 2).undrained);
+  ASSERT_TRUE(At(1).machine.Drain(3, targets));
+  Turn();
+  EXPECT_TRUE(Ended(1, 3).drained);
+  EXPECT_FALSE(Ended(1, 3).undrained);
+}
+
+TEST_F(MigrationTest, VIsToldOfUndrainThoughTheChannelHadNoRoom) {
+  OpenFlow();
+  const uint16_t targets[] = {2};
+  ASSERT_TRUE(At(1).machine.Drain(1, targets));
+  Settle();
+  ASSERT_FALSE(vswitch.machine.accepts(1));
+  At(1).post.is_full = true;
+  At(1).machine.Undrain();
+  Turn();
+  Settle();
+  ASSERT_FALSE(vswitch.machine.accepts(1));
+  At(1).post.is_full = false;
+  Turn();
+  Settle();
+  EXPECT_TRUE(vswitch.machine.accepts(1));
+}
+
 TEST_F(MigrationTest, ADrainThatMayNotMoveAnythingEndsAndSaysSo) {
   digests[2] = {8, 1};
   StartRuntime(2);

@@ -62,10 +62,21 @@ bool RuntimeMachine::Drain(uint32_t id, std::span<const uint16_t> targets) {
   return true;
 }
 
+void RuntimeMachine::Undrain() {
+  for (Operation& operation : operations_) {
+    if (!operation.used || !operation.draining) continue;
+    operation.draining = false;  // From here on a move with no more flows to start.
+    operation.result.undrained = true;
+  }
+  SetDraining(false);
+}
+
 void RuntimeMachine::SetDraining(bool on) {
   draining_ = on;
-  Tell(kVswitch, MessageType::kDraining, {}, on);
+  SayDraining();
 }
+
+void RuntimeMachine::SayDraining() { draining_unsaid_ = !Tell(kVswitch, MessageType::kDraining, {}, draining_); }
 
 void RuntimeMachine::OperationStep(uint32_t slot, bool moved, Refusal reason) {
   Operation& operation = operations_[slot];

@@ -301,6 +301,7 @@ void RuntimeMachine::OnMessage(uint16_t peer, Message message, uint64_t now_ns) 
 
 void RuntimeMachine::Turn(uint64_t now_ns) {
   SayUnsaid();
+  if (draining_unsaid_) SayDraining();
   for (uint32_t i = migrations_.timers().Due(now_ns); i != kNone; i = migrations_.timers().Due(now_ns))
     MigrationTimer(i, now_ns);
   for (uint32_t i = actor_timers_.Due(now_ns); i != kNone; i = actor_timers_.Due(now_ns)) {

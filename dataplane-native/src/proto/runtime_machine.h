@@ -71,6 +71,7 @@ struct OperationResult {
   uint32_t failed = 0;
   Refusal reason = Refusal::kNo;  // Of the last that failed.
   bool drained = false;           // No flow is left.
+  bool undrained = false;         // Undrain ended it; what had not begun to move stays.
 };
 
 class RuntimeHost {
@@ -158,7 +159,8 @@ class RuntimeMachine {
   bool MoveThese(uint32_t operation, uint16_t target, std::span<const uint32_t> actors);
   // No new flows, and all that are here go to the targets in turn.
   bool Drain(uint32_t operation, std::span<const uint16_t> targets);
-  void Undrain() { SetDraining(false); }
+  // Takes new flows again. Drains that go on end when the moves that they have begun are through.
+  void Undrain();
   // The end: nothing is held any more.
   void DropAllHeld();
 
@@ -254,6 +256,7 @@ class RuntimeMachine {
   void RunOperation(uint32_t slot, uint64_t now_ns);
   void OperationStep(uint32_t slot, bool moved, Refusal reason);
   void SetDraining(bool on);
+  void SayDraining();
 
   RuntimeConfig config_;
   MessageSink* messages_;
@@ -271,6 +274,7 @@ class RuntimeMachine {
   uint32_t free_ = kNone;
   uint32_t used_ = 0;
   bool draining_ = false;
+  bool draining_unsaid_ = false;  // V has not been told, for want of room in the channel.
   RuntimeCounters counters_;
 };
 

@@ -28,6 +28,7 @@ class Post final : public MessageSink {
   Post(uint16_t own, std::deque<Letter>* letters) : own_(own), letters_(letters) {}
   using MessageSink::Say;
   bool Say(uint16_t peer, MessageType type, std::span<const uint8_t> record, std::span<const uint8_t> tail) override {
+    if (is_full) return false;
     const MessageHeader header{
         .type = type, .zero = 0, .count = 1, .bytes = static_cast<uint32_t>(record.size() + tail.size())};
     Letter letter{own_, peer, std::vector<uint8_t>(sizeof header + header.bytes)};
@@ -37,6 +38,7 @@ class Post final : public MessageSink {
     letters_->push_back(std::move(letter));
     return true;
   }
+  bool is_full = false;
 
  private:
   uint16_t own_;

@@ -87,6 +87,7 @@ struct OperationReport {
   uint32_t failed = 0;
   std::string reason = "none";  // Of the last that failed (proto::RefusalName).
   bool drained = false;         // No flow is left in the source.
+  bool undrained = false;       // A drain that Undrain ended.
   uint64_t duration_ns = 0;
 };
 

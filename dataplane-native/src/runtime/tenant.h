@@ -59,7 +59,7 @@ class Tenant final : public ChainHost {
   Expected<OperationReport> MigrateFlows(uint16_t from, uint16_t to, std::span<const uint64_t> flow_ids);
   // No new flows, and all that are there go to `to` in turn (empty: to all others). The runtime stays, draining.
   Expected<OperationReport> Drain(uint16_t runtime, std::span<const uint16_t> to);
-  // It takes new flows again.
+  // It takes new flows again; a drain that goes on ends when the moves that it has begun are through.
   Expected<void> Undrain(uint16_t runtime);
 
  private:

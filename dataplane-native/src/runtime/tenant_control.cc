@@ -22,6 +22,7 @@ OperationReport Await(const Operation& operation, std::chrono::steady_clock::tim
           .failed = operation.result.failed,
           .reason = RefusalName(operation.result.reason),
           .drained = operation.result.drained,
+          .undrained = operation.result.undrained,
           .duration_ns = static_cast<uint64_t>(taken.count())};
 }
 

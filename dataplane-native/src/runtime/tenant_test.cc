@@ -128,6 +128,42 @@ TEST(TenantTest, ADrainedRuntimeTakesNoNewFlowsAndGoesAway) {
   EXPECT_EQ(wires.Stop().flows_ended, 50u);
 }
 
+TEST(TenantTest, UndrainEndsADrainThatGoesOn) {
+  constexpr uint16_t kFlows = 3000;
+  TenantWires wires(2);
+  wires.AddNf({.name = "a"});
+  wires.spec.flows_max = 4 * kFlows;
+  wires.spec.switching->migrations = 1;  // So that a drain lasts.
+  Tenant& tenant = wires.Start();
+  for (uint16_t i = 0; i < kFlows; ++i) {
+    ASSERT_TRUE(Eventually([&] { return wires.Send(UdpFrame(static_cast<uint16_t>(1000 + i), Payload({{}})), 0); }));
+    if (i % 500 == 0) ASSERT_TRUE(Eventually([&] { return wires.status(0).flows_open == i + 1u; }));
+  }
+  ASSERT_TRUE(Eventually([&] { return wires.status(1).flows_open == kFlows / 2; }));
+  OperationReport report;
+  uint64_t moved_before = 0;
+  // A drain that was through before anybody looked is begun anew.
+  for (int attempt = 0; attempt < 10 && !report.undrained; ++attempt) {
+    if (attempt > 0) ASSERT_TRUE(tenant.Migrate(2, 1, kFlows / 2).has_value());
+    moved_before = wires.status(1).moved_out;
+    std::thread drain([&] { report = tenant.Drain(1, {}).value(); });
+    ASSERT_TRUE(Eventually([&] { return wires.status(1).moved_out > moved_before; }));
+    ASSERT_TRUE(tenant.Undrain(1).has_value());
+    drain.join();
+  }
+  EXPECT_TRUE(report.undrained);
+  EXPECT_FALSE(report.drained);
+  EXPECT_EQ(report.failed, 0u);
+  EXPECT_LT(report.moved, kFlows / 2);
+  EXPECT_TRUE(Eventually([&] { return wires.status(1).moved_out == moved_before + report.moved; }));
+  EXPECT_FALSE(wires.status(1).draining);
+  const uint32_t stayed = wires.status(1).flows_open;
+  EXPECT_EQ(stayed + report.moved, kFlows / 2);
+  for (uint16_t port = 50'000; port < 50'010; ++port) ASSERT_TRUE(wires.Send(UdpFrame(port, Payload({{}})), 0));
+  EXPECT_TRUE(Eventually([&] { return wires.status(1).flows_open == stayed + 5; }));
+  EXPECT_EQ(wires.Stop().flows_ended, kFlows + 10u);
+}
+
 TEST(TenantTest, ARuntimeRemovedByForceEndsItsFlowsAndTheirPacketsOpenNewOnes) {
   TenantWires wires(2);
   wires.AddNf({.name = "a"});

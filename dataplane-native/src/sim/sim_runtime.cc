@@ -202,10 +202,12 @@ void SimRuntime::Obey(const Action& action) {
       for (uint16_t id = 1; id <= world_->runtimes(); ++id)
         if (id != id_) targets.push_back(id);
       started = machine_.Drain(operation, targets);
+      told_to_drain_ |= started;
       break;
     }
     case ActionKind::kUndrain:
       machine_.Undrain();
+      told_to_drain_ = false;
       break;
     default:
       break;
@@ -238,6 +240,9 @@ bool SimRuntime::Turn() {
   for (; !commands_.empty(); commands_.pop_front()) Obey(commands_.front());
   Live();
   machine_.Turn(world_->now_ns());
+  if (machine_.draining() != told_to_drain_)
+    world_->model().Violate(
+        Text("runtime %u %s", id_, told_to_drain_ ? "takes flows though it drains" : "drains unasked"));
   endpoint_.Poll(world_->now_ns(), this);
   return busy;
 }

@@ -76,6 +76,7 @@ class SimRuntime final : public proto::RuntimeHost, public proto::MessageHandler
   std::multiset<uint32_t> inside_;  // Packets held.
   std::set<uint32_t> operations_;
   uint32_t operation_count_ = 0;
+  bool told_to_drain_ = false;
   std::deque<DataItem> data_;
   std::deque<Frame> frames_;
   std::deque<Membership> memberships_;

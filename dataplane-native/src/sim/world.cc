@@ -286,6 +286,9 @@ void World::Ending() {
     RunUntil(now_ns_ + 500'000);
   }
   if (!RunUntilDone(kBound, [&] { return AtRest(); })) model_.Violate("a packet never ended");
+  for (uint16_t id = 1; id < members_; ++id)
+    if (!vswitch_->machine().accepts(id))
+      model_.Violate(Text("the vswitch never heard that runtime %u takes flows", id));
   std::fill(flow_ended_.begin(), flow_ended_.end(), true);
   if (!RunUntilDone(kBound, [&] { return Empty(); })) model_.Violate("something is left in a table");
 }

@@ -42,7 +42,7 @@ export async function runOperation<M extends "migrate" | "drain">(
     const result: Result<M> = await client.call(method, params, DEADLINE_MS);
     progress?.close();
     output.result(result, operationText(what(result), source, result));
-    if (result.failed > 0) process.exitCode = EXIT.notMoved;
+    if (result.failed > 0 || result.undrained) process.exitCode = EXIT.notMoved;
   } finally {
     process.off("SIGINT", interrupted);
     progress?.close();

@@ -84,6 +84,23 @@ test("drain and undrain", async () => {
   expect((await cli.run("undrain", "1")).stdout).toBe("runtime 1 was not draining\n");
 });
 
+test("undrain ends a drain that goes on, whose command says so", async () => {
+  for (const json of [[], ["--json"]]) {
+    let open = (): void => undefined;
+    tenant.gate = new Promise<void>((done) => (open = done));
+    const before = tenant.calls.length;
+    const drain = cli.run("drain", "1", ...json);
+    while (tenant.calls.length === before) await new Promise((done) => setTimeout(done, 5));
+    expect((await cli.run("undrain", "1")).stdout).toBe("runtime 1 takes new flows again\n");
+    open();
+    const { code, stdout, stderr } = await drain;
+    expect({ code, stderr }).toEqual({ code: 3, stderr: "" });
+    if (json.length > 0) expect(drainResultSchema.parse(JSON.parse(stdout))).toMatchObject({ moved: 0, failed: 0, drained: false, undrained: true });
+    else expect(stdout).toContain("\n  'nfactor undrain' ended it: runtime 1 takes new flows again");
+    expect(tenant.flowsBy).toEqual({ 1: 3 });
+  }
+});
+
 test("Ctrl-C during a drain ends the command, and the host goes on with it", async () => {
   let open = (): void => undefined;
   tenant.gate = new Promise<void>((done) => (open = done));

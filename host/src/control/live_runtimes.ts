@@ -120,6 +120,15 @@ export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap"> {
 
   #wouldMove(flows: number, targets: readonly number[]) {
     const isRefused = targets.every((target) => this.#runtimes.get(target).draining);
-    return { dry_run: true, flows, moved: 0, failed: 0, reason: isRefused ? ("draining" as const) : ("none" as const), drained: false, duration_ns: 0 };
+    return {
+      dry_run: true,
+      flows,
+      moved: 0,
+      failed: 0,
+      reason: isRefused ? ("draining" as const) : ("none" as const),
+      drained: false,
+      undrained: false,
+      duration_ns: 0,
+    };
   }
 }

@@ -1,7 +1,7 @@
 /** For tests only: a tenant in memory that answers as the addon does, for what is around it. */
 import type { MigrateOptions, NativeAddon, NativeFlow, OperationReport, RuntimeStatus } from "../dataplane/native_types.ts";
 
-const done: OperationReport = { moved: 0, failed: 0, reason: "none", drained: false, durationNs: 1_000_000n };
+const done: OperationReport = { moved: 0, failed: 0, reason: "none", drained: false, undrained: false, durationNs: 1_000_000n };
 
 export class TenantInMemory {
   readonly flowList: NativeFlow[] = [];
@@ -52,6 +52,7 @@ export class TenantInMemory {
         this.calls.push({ drain: runtime, to });
         this.states.get(runtime)!.draining = true;
         await this.gate;
+        if (!this.states.get(runtime)!.draining) return { ...done, undrained: true };
         const targets = to.length > 0 ? to : [...this.states.keys()].filter((one) => one !== runtime);
         return this.#move(
           this.#of(runtime).map((flow, i) => [flow, targets[i % targets.length]!]),

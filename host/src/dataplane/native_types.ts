@@ -39,7 +39,7 @@ export interface NativeAddon {
   migrate(id: number, options: MigrateOptions): Promise<OperationReport>;
   /** No new flows for the runtime, and those that it has move to `to` (empty: to all others that take flows). Resolves like `migrate`. */
   drain(id: number, runtime: number, options: { to: number[] }): Promise<OperationReport>;
-  /** The runtime takes new flows again. */
+  /** The runtime takes new flows again; a drain that goes on resolves when the moves that it has begun are through. */
   undrain(id: number, runtime: number): Promise<void>;
 }
 
@@ -157,6 +157,8 @@ export interface OperationReport {
   reason: MoveRefusal;
   /** The source has no flows left. */
   drained: boolean;
+  /** A drain that `undrain` ended: what had not begun to move stayed. */
+  undrained: boolean;
   durationNs: bigint;
 }
 

@@ -82,7 +82,7 @@ export class Runtimes {
     throw new NfError("runtime.last", `runtime ${runtime} is the only one: there is nowhere for its flows to go`, { fix: NO_OTHER });
   }
 
-  /** The runtime takes new flows again; a drain that goes on ends. Rejects with NfError runtime.unknown. */
+  /** The runtime takes new flows again; a drain that goes on ends, and its report says `undrained`. Rejects with NfError runtime.unknown. */
   async undrain(runtime: number): Promise<void> {
     this.get(runtime);
     await nativeAsync(() => this.#addon.undrain(this.#id, runtime));

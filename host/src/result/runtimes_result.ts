@@ -44,6 +44,7 @@ export const operationFields = {
   failed: amount.describe("Flows that stayed where they were."),
   reason: z.enum(MOVE_REFUSALS).describe("Of the last flow that failed; of a dry run, what would be refused as things are."),
   drained: z.boolean().describe("The source has no flows left."),
+  undrained: z.boolean().describe("A drain that 'nfactor undrain' ended: what had not begun to move stayed."),
   duration_ns: amount,
 };
 
@@ -65,6 +66,6 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
   };
 }
 
-export function operationJson(flows: number, { moved, failed, reason, drained, durationNs }: OperationReport) {
-  return { dry_run: false, flows, moved, failed, reason, drained, duration_ns: Number(durationNs) };
+export function operationJson(flows: number, { moved, failed, reason, drained, undrained, durationNs }: OperationReport) {
+  return { dry_run: false, flows, moved, failed, reason, drained, undrained, duration_ns: Number(durationNs) };
 }

@@ -4,7 +4,7 @@ import { operationText, ratesOf } from "./runtimes_text.ts";
 
 const none = { lcore: 0, state: "running" as const, flows: 0, received: 0, sent: 0, dropped: 0, held: 0, moved_in: 0, moved_out: 0, under_way: 0, queued: 0 };
 const at = (atUs: number, runtimes: RuntimeJson[]) => ({ atUs, runtimes });
-const ended = { dry_run: false, flows: 10, moved: 10, failed: 0, reason: "none" as const, drained: false, duration_ns: 2_000_000 };
+const ended = { dry_run: false, flows: 10, moved: 10, failed: 0, reason: "none" as const, drained: false, undrained: false, duration_ns: 2_000_000 };
 
 test("rates are of the time between two looks; a runtime that is new counts from zero", () => {
   const before = at(1_000_000, [{ ...none, runtime: 1, received: 100, sent: 100, busy_us: 0 }]);
@@ -28,6 +28,9 @@ test("how it ended: how many, how fast, and what is left", () => {
     "runtime 1 → 2: 10 flows moved in 2.00 ms (5.00 k flows/s)\n  runtime 1 has no flows left",
   );
   expect(operationText("runtime 1 → 2", 1, { ...ended, flows: 0, moved: 0 })).toBe("runtime 1 → 2: 0 flows moved in 2.00 ms");
+  expect(operationText("runtime 1 → 2", 1, { ...ended, moved: 4, undrained: true })).toBe(
+    "runtime 1 → 2: 4 flows moved in 2.00 ms (2.00 k flows/s)\n  'nfactor undrain' ended it: runtime 1 takes new flows again, and flows that had not begun to move stay there",
+  );
 });
 
 test("every refusal is told in words, with something to do", () => {

@@ -83,11 +83,12 @@ export interface OperationJson {
   failed: number;
   reason: MoveRefusal;
   drained: boolean;
+  undrained: boolean;
   duration_ns: number;
 }
 
 /** `what` is like "runtime 1 → 2"; `source` the runtime that the flows were in. */
-export function operationText(what: string, source: number, { dry_run, flows, moved, failed, reason, drained, duration_ns }: OperationJson): string {
+export function operationText(what: string, source: number, { dry_run, flows, moved, failed, reason, drained, undrained, duration_ns }: OperationJson): string {
   const [why, fix] = REFUSALS[reason];
   if (dry_run) {
     const refused = reason === "none" ? "" : `\n  they would be refused: ${why}. ${fix}`;
@@ -97,6 +98,7 @@ export function operationText(what: string, source: number, { dry_run, flows, mo
   return [
     `${what}: ${plural(moved, "flow")} moved in ${duration(duration_ns)}${rate}`,
     ...(failed > 0 ? [`  ${count(failed)} stayed where they were: ${why}. ${fix}`] : []),
+    ...(undrained ? [`  'nfactor undrain' ended it: runtime ${source} takes new flows again, and flows that had not begun to move stay there`] : []),
     ...(drained ? [`  runtime ${source} has no flows left`] : []),
   ].join("\n");
 }
