@@ -2,6 +2,8 @@
 export { type ChainFlags, type EntryPlan, type Plan, makePlan } from "./config/plan.ts";
 export { type HostConfig, CONFIG_FILE, defaultConfig, parseHostConfig, readHostConfig } from "./config/host_config.ts";
 export { loadAddon, startAddon } from "./dataplane/addon.ts";
+export { AddonDataplane } from "./dataplane/addon_dataplane.ts";
+export { type Dataplane } from "./dataplane/dataplane.ts";
 export type * from "./dataplane/native_types.ts";
 export { nfSpec, runtimeSpec } from "./dataplane/runtime_spec.ts";
 export { Runtimes } from "./dataplane/runtimes.ts";

@@ -12,6 +12,7 @@ import { encodeConfig } from "@nfactor/sdk/config";
 import { NfError } from "@nfactor/sdk/errors";
 import { defaultConfig } from "../../host/src/config/host_config.ts";
 import { startAddon } from "../../host/src/dataplane/addon.ts";
+import { AddonDataplane } from "../../host/src/dataplane/addon_dataplane.ts";
 import type { CountersSnapshot, FaultEvent, NativeEvent, NfSpec, RunReport } from "../../host/src/dataplane/native_types.ts";
 import { nfSpec, runtimeSpec } from "../../host/src/dataplane/runtime_spec.ts";
 import { compileNf } from "../../host/src/nf/compile.ts";
@@ -80,13 +81,13 @@ export async function runNative(chain: readonly PreparedNf[], packets: readonly 
       specs,
       256,
     );
-    const run = await NativeRun.create(addon, spec, [], events);
+    const run = await NativeRun.create(AddonDataplane.create(addon, spec), "capture", [], events);
     let report: RunReport;
     try {
-      run.start();
+      await run.start();
       report = await run.ended();
     } finally {
-      run.destroy();
+      await run.destroy();
     }
     if (report.error) throw new NfError("internal", `the run ended early: ${report.error.message}`);
     return {

@@ -22,7 +22,7 @@ beforeEach(async () => {
   const unused = async (): Promise<never> => Promise.reject(new Error("not of this test"));
   const handlers: Handlers = {
     ...{ info: unused, flows: unused, swap: unused },
-    ...new LiveRuntimes({ addon: tenant.addon, id: 1, chain: [], say: () => undefined }),
+    ...new LiveRuntimes({ dataplane: tenant.dataplane, chain: [], say: () => undefined }),
   };
   server = await ControlServer.listen(prepareSocketPath("t", { XDG_RUNTIME_DIR: cli.folder }), handlers);
 });
@@ -117,7 +117,7 @@ test("Ctrl-C during a drain ends the command, and the host goes on with it", asy
 });
 
 test("while it lasts: how far it is, and how fast", () => {
-  const status = { ...runtimeJson(tenant.addon.runtimes(1)[1]!), moved_out: 1500, under_way: 1000, flows: 2500 };
+  const status = { ...runtimeJson(tenant.dataplane.runtimes()[1]!), moved_out: 1500, under_way: 1000, flows: 2500 };
   expect(progressLine(status, 500, 2000)).toBe("1,000 flows moved, 1,000 under way, 2,500 left in runtime 1, 500 flows/s, 2.0 s");
 });
 

@@ -9,8 +9,7 @@ import { nearest } from "@nfactor/sdk/manifest";
 import type { Handlers } from "../rpc/server.ts";
 import { eachFlow } from "./each_flow.ts";
 import type { Params, Result } from "../rpc/protocol.ts";
-import type { NativeAddon } from "../dataplane/native_types.ts";
-import { nativeAsync } from "../dataplane/native_error.ts";
+import type { Dataplane } from "../dataplane/dataplane.ts";
 import { Runtimes } from "../dataplane/runtimes.ts";
 import { nfSpec } from "../dataplane/runtime_spec.ts";
 import { type EntryPlan, parseConfigText } from "../config/plan.ts";
@@ -35,8 +34,7 @@ export interface LiveEntry {
 
 export interface LiveChainOptions {
   name: string;
-  addon: NativeAddon;
-  runtime: number;
+  dataplane: Dataplane;
   chain: LiveEntry[];
   events: RunEvents;
   /** Tells the person at the host's terminal. */
@@ -61,13 +59,13 @@ export class LiveChain implements Pick<Handlers, "info" | "flows" | "swap"> {
   };
 
   readonly flows = async ({ match, limit, runtime }: Params<"flows">): Promise<Result<"flows">> => {
-    const { addon, runtime: id, chain } = this.#options;
+    const { dataplane, chain } = this.#options;
     const matches = parseFlowMatch(match);
     const states = chain.map(({ nf }) => nf);
     const result: Result<"flows"> = { flows: [], seen: 0, more: false };
     let bytes = 0;
-    if (runtime !== undefined) new Runtimes(addon, id).get(runtime);
-    for await (const native of eachFlow(addon, id, runtime)) {
+    if (runtime !== undefined) new Runtimes(dataplane).get(runtime);
+    for await (const native of eachFlow(dataplane, runtime)) {
       const flow = { ...flowJson(native, states), ...(native.runtime > 0 ? { runtime: native.runtime } : {}) };
       result.seen += 1;
       if (!matches(flow)) continue;
@@ -79,7 +77,7 @@ export class LiveChain implements Pick<Handlers, "info" | "flows" | "swap"> {
   };
 
   readonly swap = async (params: Params<"swap">): Promise<Result<"swap">> => {
-    const { addon, runtime, events, say } = this.#options;
+    const { dataplane, events, say } = this.#options;
     const from = performance.now();
     const entry = this.#entry(params.entry);
     const config = params.config && parseConfigText(params.config.text, params.config.file);
@@ -115,11 +113,11 @@ export class LiveChain implements Pick<Handlers, "info" | "flows" | "swap"> {
     const native = await compileNf(next.core, next.digest);
     const versions = { entry: plan.name, from: versionOf(running), to: versionOf(next) };
     if (params.dry_run) {
-      const counters = addon.counters(runtime);
+      const counters = dataplane.counters();
       return { ...versions, dry_run: true, flows: counters.flowsOpen, pause_ns: 0, burst_ns: 0, prepare_ms: performance.now() - from, packets_dropped: 0 };
     }
     events.know(next.digest, next.source);
-    const report = await nativeAsync(() => addon.swap(runtime, plan.name, nfSpec(next, native))).catch((error: unknown) => {
+    const report = await dataplane.swap(plan.name, nfSpec(next, native)).catch((error: unknown) => {
       throw explainStart(error, [plan]);
     });
     entry.plan = plan;

@@ -1,7 +1,7 @@
 import { NfError } from "@nfactor/sdk/errors";
 import { beforeEach, expect, test } from "vitest";
 import { LiveRuntimes } from "./live_runtimes.ts";
-import { TenantInMemory, directAddon } from "./testing.ts";
+import { TenantInMemory, directDataplane } from "./testing.ts";
 
 let tenant: TenantInMemory;
 let said: string[];
@@ -9,7 +9,7 @@ let live: LiveRuntimes;
 const serve = (runtimes: number, flows: { runtime: number; port: number }[] = []): void => {
   tenant = new TenantInMemory(runtimes, flows);
   said = [];
-  live = new LiveRuntimes({ addon: tenant.addon, id: 1, chain: [], say: (text) => said.push(text) });
+  live = new LiveRuntimes({ dataplane: tenant.dataplane, chain: [], say: (text) => said.push(text) });
 };
 beforeEach(() =>
   serve(3, [
@@ -133,7 +133,7 @@ test("the only runtime can neither be drained nor removed", async () => {
 });
 
 test("in direct mode every command says how to start the host", async () => {
-  live = new LiveRuntimes({ addon: directAddon(), id: 1, chain: [], say: (text) => said.push(text) });
+  live = new LiveRuntimes({ dataplane: directDataplane(), chain: [], say: (text) => said.push(text) });
   const fix = "\n  Start the host with --runtimes <n> (in nfactor.yaml: runtimes: { count: <n> }).";
   for (const command of [
     () => live.runtimes(),

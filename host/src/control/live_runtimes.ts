@@ -5,7 +5,7 @@
  * terminal. A dry run checks and counts, and changes nothing.
  */
 import { NfError } from "@nfactor/sdk/errors";
-import type { NativeAddon } from "../dataplane/native_types.ts";
+import type { Dataplane } from "../dataplane/dataplane.ts";
 import { Runtimes } from "../dataplane/runtimes.ts";
 import { flowJson } from "../result/flow_json.ts";
 import { parseFlowMatch } from "../result/flow_match.ts";
@@ -23,9 +23,7 @@ const ALL_FLOWS = 2 ** 32 - 1;
 const CHOSEN_FLOWS_MAX = 1_000_000;
 
 export interface LiveRuntimesOptions {
-  addon: NativeAddon;
-  /** The addon's number of the dataplane. */
-  id: number;
+  dataplane: Dataplane;
   chain: readonly LiveEntry[];
   /** Tells the person at the host's terminal. */
   say(text: string): void;
@@ -37,7 +35,7 @@ export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap"> {
 
   constructor(options: LiveRuntimesOptions) {
     this.#options = options;
-    this.#runtimes = new Runtimes(options.addon, options.id);
+    this.#runtimes = new Runtimes(options.dataplane);
   }
 
   readonly runtimes = async (): Promise<Result<"runtimes">> => ({
@@ -102,7 +100,7 @@ export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap"> {
     const states = this.#options.chain.map(({ nf }) => nf);
     const ids = new Set<bigint>();
     let seen = 0;
-    for await (const native of eachFlow(this.#options.addon, this.#options.id, runtime)) {
+    for await (const native of eachFlow(this.#options.dataplane, runtime)) {
       seen += 1;
       const flow = flowJson(native, states);
       if (matches.some((match) => match(flow))) ids.add(native.flowId);

@@ -1,5 +1,7 @@
-/** For tests only: a tenant in memory that answers as the addon does, for what is around it. */
-import type { MigrateOptions, NativeAddon, NativeFlow, OperationReport, RuntimeStatus } from "../dataplane/native_types.ts";
+/** For tests only: a tenant in memory that answers as a dataplane does, for what is around it. */
+import type { Dataplane } from "../dataplane/dataplane.ts";
+import { nativeError } from "../dataplane/native_error.ts";
+import type { MigrateOptions, NativeFlow, OperationReport, RuntimeStatus } from "../dataplane/native_types.ts";
 
 const done: OperationReport = { moved: 0, failed: 0, reason: "none", drained: false, undrained: false, durationNs: 1_000_000n };
 
@@ -38,17 +40,18 @@ export class TenantInMemory {
     return Object.fromEntries([...this.states.keys()].map((runtime) => [runtime, this.#of(runtime).length]).filter(([, n]) => n! > 0));
   }
 
-  get addon(): NativeAddon {
-    const parts: Partial<NativeAddon> = {
+  get dataplane(): Dataplane {
+    const parts: Partial<Dataplane> = {
+      switched: true,
       runtimes: () => [this.#status(0, this.flowList.length), ...[...this.states.keys()].map((runtime) => this.#status(runtime, this.#of(runtime).length))],
       addRuntime: async () => this.#start(),
-      removeRuntime: async (_, runtime, { force }) => {
-        if (!force && this.#of(runtime).length > 0) throw coded("runtime.not_empty");
+      removeRuntime: async (runtime, { force }) => {
+        if (!force && this.#of(runtime).length > 0) throw nativeError("runtime.not_empty", "the runtime has flows");
         this.flowList.splice(0, this.flowList.length, ...this.flowList.filter((flow) => flow.runtime !== runtime));
         this.states.delete(runtime);
       },
-      migrate: async (_, options) => this.#migrate(options),
-      drain: async (_, runtime, { to }) => {
+      migrate: async (options) => this.#migrate(options),
+      drain: async (runtime, { to }) => {
         this.calls.push({ drain: runtime, to });
         this.states.get(runtime)!.draining = true;
         await this.gate;
@@ -59,16 +62,16 @@ export class TenantInMemory {
           runtime,
         );
       },
-      undrain: async (_, runtime) => {
+      undrain: async (runtime) => {
         this.states.get(runtime)!.draining = false;
       },
-      flows: async (_, { cursor = 0, limit, runtime }) => {
+      flows: async ({ cursor = 0, limit, runtime }) => {
         const flows = runtime === undefined ? this.flowList : this.#of(runtime);
         const next = cursor + limit;
         return { flows: flows.slice(cursor, next), ...(next < flows.length ? { next } : {}) };
       },
     };
-    return parts as NativeAddon;
+    return parts as Dataplane;
   }
 
   #start(): number {
@@ -110,14 +113,10 @@ export class TenantInMemory {
   }
 }
 
-/** The addon of a host in direct mode, as far as runtimes go. */
-export function directAddon(): NativeAddon {
+/** A dataplane in direct mode, as far as runtimes go. */
+export function directDataplane(): Dataplane {
   const refuse = (): never => {
-    throw coded("runtime.direct", "the dataplane is in direct mode");
+    throw nativeError("runtime.direct", "the dataplane is in direct mode");
   };
-  return { runtimes: refuse } as Partial<NativeAddon> as NativeAddon;
-}
-
-function coded(code: string, message: string = code): Error {
-  return Object.assign(new Error(message), { code });
+  return { switched: false, runtimes: refuse } as Partial<Dataplane> as Dataplane;
 }

@@ -6,26 +6,23 @@
  * dataplane was destroyed with runtime.not_found.
  */
 import { NfError } from "@nfactor/sdk/errors";
-import type { MigrateOptions, NativeAddon, OperationReport, RuntimeStatus } from "./native_types.ts";
-import { native, nativeAsync } from "./native_error.ts";
+import type { Dataplane } from "./dataplane.ts";
+import type { MigrateOptions, OperationReport, RuntimeStatus } from "./native_types.ts";
 
 const VSWITCH = 0;
 const FLOWS_MAX = 2 ** 32 - 1;
 const NO_OTHER = "Add another one first: 'nfactor runtimes add'.";
 
 export class Runtimes {
-  readonly #addon: NativeAddon;
-  readonly #id: number;
+  readonly #dataplane: Dataplane;
 
-  /** `id` is what `createRuntime` resolved with. */
-  constructor(addon: NativeAddon, id: number) {
-    this.#addon = addon;
-    this.#id = id;
+  constructor(dataplane: Dataplane) {
+    this.#dataplane = dataplane;
   }
 
   /** The vswitch (number 0), then the runtimes, with their counters since the start. Cheap enough for every refresh of a view. */
   status(): RuntimeStatus[] {
-    return native(() => this.#addon.runtimes(this.#id));
+    return this.#dataplane.runtimes();
   }
 
   /** One runtime, not the vswitch. Throws NfError runtime.unknown, which says which ones there are. */
@@ -38,7 +35,7 @@ export class Runtimes {
 
   /** Starts another runtime with the chain as it runs now; resolves with its number when it takes flows. Rejects with NfError runtime.limit, eal.memory, nf.start. */
   add(): Promise<number> {
-    return nativeAsync(() => this.#addon.addRuntime(this.#id));
+    return this.#dataplane.addRuntime();
   }
 
   /**
@@ -47,7 +44,7 @@ export class Runtimes {
    */
   async remove(runtime: number, { force = false }: { force?: boolean } = {}): Promise<void> {
     this.get(runtime);
-    await nativeAsync(() => this.#addon.removeRuntime(this.#id, runtime, { force }));
+    await this.#dataplane.removeRuntime(runtime, { force });
   }
 
   /**
@@ -60,7 +57,7 @@ export class Runtimes {
     if (count !== undefined && !(Number.isSafeInteger(count) && count >= 1 && count <= FLOWS_MAX))
       throw new NfError("usage", `${count} is no number of flows`, { allowed: `1 to ${FLOWS_MAX}` });
     this.requirePair(from, to);
-    return nativeAsync(() => this.#addon.migrate(this.#id, flowIds === undefined ? { from, to, count: count! } : { from, to, flowIds }));
+    return this.#dataplane.migrate(flowIds === undefined ? { from, to, count: count! } : { from, to, flowIds });
   }
 
   /**
@@ -70,7 +67,7 @@ export class Runtimes {
    */
   async drain(runtime: number, { to = [] }: { to?: number[] } = {}): Promise<OperationReport> {
     const targets = this.drainTargets(runtime, to);
-    return nativeAsync(() => this.#addon.drain(this.#id, runtime, { to: to.length > 0 ? targets : [] }));
+    return this.#dataplane.drain(runtime, { to: to.length > 0 ? targets : [] });
   }
 
   /** Where a drain would move the flows to. Throws NfError runtime.unknown, runtime.same, runtime.last. */
@@ -85,7 +82,7 @@ export class Runtimes {
   /** The runtime takes new flows again; a drain that goes on ends, and its report says `undrained`. Rejects with NfError runtime.unknown. */
   async undrain(runtime: number): Promise<void> {
     this.get(runtime);
-    await nativeAsync(() => this.#addon.undrain(this.#id, runtime));
+    await this.#dataplane.undrain(runtime);
   }
 
   /** Throws NfError runtime.unknown, runtime.same. */

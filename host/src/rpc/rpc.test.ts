@@ -27,7 +27,7 @@ beforeEach(() => {
   tenant = new TenantInMemory(2, [{ runtime: 1, port: 1000 }]);
 });
 const handlersOf = (parts: Partial<Handlers> = {}): Handlers => ({
-  ...new LiveRuntimes({ addon: tenant.addon, id: 1, chain: [], say: () => undefined }),
+  ...new LiveRuntimes({ dataplane: tenant.dataplane, chain: [], say: () => undefined }),
   info: async () => ({ name: "x", pid: 1, version: "0", chain: [] }),
   flows: async ({ limit }) => ({ flows: [], seen: limit, more: false }),
   swap: async ({ entry }) => {

@@ -2,6 +2,7 @@
 import type { HostConfig } from "../config/host_config.ts";
 import type { EntryPlan } from "../config/plan.ts";
 import { startAddon } from "../dataplane/addon.ts";
+import { AddonDataplane } from "../dataplane/addon_dataplane.ts";
 import { reportedError } from "../dataplane/native_error.ts";
 import type { RuntimeInput } from "../dataplane/native_types.ts";
 import { nfSpec, runtimeSpec } from "../dataplane/runtime_spec.ts";
@@ -60,11 +61,12 @@ export async function runCapture(options: CaptureRunOptions): Promise<RunSummary
     }
     const { addon } = startAddon({ hugepages: settings.memory.hugepages, memoryMb: settings.memory.megabytes });
     const input: RuntimeInput = { kind: "capture", in: options.in, ...(out ? { out: out.temporary } : {}), clientCidrs: settings.clients };
-    run = await NativeRun.create(addon, runtimeSpec(settings, input, specs, EVENT_RING_FLOWS), options.plans, events);
-    run.start();
+    const spec = runtimeSpec(settings, input, specs, EVENT_RING_FLOWS);
+    run = await NativeRun.create(AddonDataplane.create(addon, spec), "capture", options.plans, events);
+    await run.start();
     if (stopped) run.stop(true);
-    const { id } = run;
-    if (!options.quiet) progress = new Progress(options.in, () => addon.counters(id), options.write, options.terminal);
+    const { dataplane } = run;
+    if (!options.quiet) progress = new Progress(options.in, () => dataplane.counters(), options.write, options.terminal);
     const report = await run.ended();
     progress?.close();
     progress = undefined;
@@ -77,7 +79,7 @@ export async function runCapture(options: CaptureRunOptions): Promise<RunSummary
     throw error;
   } finally {
     progress?.close();
-    run?.destroy();
+    await run?.destroy();
     release();
   }
 }

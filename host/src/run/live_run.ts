@@ -7,6 +7,7 @@ import type { EntryPlan } from "../config/plan.ts";
 import { LiveChain } from "../control/live_chain.ts";
 import { LiveRuntimes } from "../control/live_runtimes.ts";
 import { startAddon } from "../dataplane/addon.ts";
+import { AddonDataplane } from "../dataplane/addon_dataplane.ts";
 import { reportedError } from "../dataplane/native_error.ts";
 import { nfSpec, runtimeSpec } from "../dataplane/runtime_spec.ts";
 import { compileNf } from "../nf/compile.ts";
@@ -69,19 +70,19 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
       specs,
       options.flows === 0 ? 0 : settings.flows.max,
     );
-    run = await NativeRun.create(addon, spec, plans, events);
-    const { id, runtimes } = run;
+    run = await NativeRun.create(AddonDataplane.create(addon, spec), "af_packet", plans, events);
+    const { dataplane, runtimes } = run;
     server = await ControlServer.listen(socket, {
-      ...new LiveChain({ name: options.name, addon, runtime: id, chain: entries, events, say }),
-      ...new LiveRuntimes({ addon, id, chain: entries, say }),
+      ...new LiveChain({ name: options.name, dataplane, chain: entries, events, say }),
+      ...new LiveRuntimes({ dataplane, chain: entries, say }),
     });
-    if (!stopped) run.start();
-    else return { packets: packetsJson(addon.counters(id)), flows: events.flows, faults: [] };
+    if (!stopped) await run.start();
+    else return { packets: packetsJson(dataplane.counters()), flows: events.flows, faults: [] };
     const title = `${options.name}   ${options.client} > ${chain.map(({ entry }) => entry).join(" > ")} > ${options.server}`;
     if (!options.quiet)
       options.write(`running: ${title}; Ctrl-C stops, 'nfactor swap', 'flows'${runtimes ? ", 'runtimes', 'migrate', 'drain'" : ""} reach it\n`);
     const status = runtimes && (() => runtimes.status().map(runtimeJson));
-    view = new LiveView({ title, read: () => addon.counters(id), runtimes: status, write: options.write, columns: options.columns, quiet: options.quiet });
+    view = new LiveView({ title, read: () => dataplane.counters(), runtimes: status, write: options.write, columns: options.columns, quiet: options.quiet });
     if (options.durationMs !== undefined) timer = setTimeout(stop, options.durationMs);
     const report = await run.ended();
     view.close();
@@ -93,7 +94,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
     clearTimeout(timer);
     view?.close();
     await server?.close();
-    run?.destroy();
+    await run?.destroy();
     release();
   }
 }

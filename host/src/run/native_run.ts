@@ -3,19 +3,18 @@
  *
  * Main thread only. A capture's lcore waits while the event ring is full, so events are taken in a loop as long as there are some.
  */
-import type { NativeAddon, RunReport, RuntimeSpec } from "../dataplane/native_types.ts";
-import { native, nativeAsync } from "../dataplane/native_error.ts";
+import type { Dataplane } from "../dataplane/dataplane.ts";
+import type { RunReport, RuntimeInput } from "../dataplane/native_types.ts";
 import { Runtimes } from "../dataplane/runtimes.ts";
 import type { EntryPlan } from "../config/plan.ts";
 import { explainStart } from "../nf/config_refusal.ts";
 import type { RunEvents } from "./run_events.ts";
 
-/** How often an idle runtime is looked at. */
-const IDLE_MS = { capture: 5, af_packet: 50 } as const;
+/** How often an idle dataplane is looked at. */
+const IDLE_MS: Record<RuntimeInput["kind"], number> = { capture: 5, af_packet: 50 };
 
 export class NativeRun {
-  readonly addon: NativeAddon;
-  readonly id: number;
+  readonly dataplane: Dataplane;
   /** In switched mode; undefined in direct mode. */
   readonly runtimes: Runtimes | undefined;
   readonly #events: RunEvents;
@@ -24,30 +23,29 @@ export class NativeRun {
   #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   #broken: unknown;
 
-  private constructor(addon: NativeAddon, id: number, spec: RuntimeSpec, events: RunEvents) {
-    this.addon = addon;
-    this.id = id;
-    this.runtimes = spec.switching && new Runtimes(addon, id);
+  private constructor(dataplane: Dataplane, input: RuntimeInput["kind"], events: RunEvents) {
+    this.dataplane = dataplane;
+    this.runtimes = dataplane.switched ? new Runtimes(dataplane) : undefined;
     this.#events = events;
-    this.#idleMs = IDLE_MS[spec.input.kind];
+    this.#idleMs = IDLE_MS[input];
   }
 
-  /** Rejects with NfError when the specification cannot be run; nothing is left behind then. */
-  static async create(addon: NativeAddon, spec: RuntimeSpec, plans: readonly EntryPlan[], events: RunEvents): Promise<NativeRun> {
-    const id = await nativeAsync(() => addon.createRuntime(spec)).catch((error: unknown) => {
+  /** `made` is the dataplane that is being made. Rejects with NfError when it cannot be, and says where in the plans the cause is. */
+  static async create(made: Promise<Dataplane>, input: RuntimeInput["kind"], plans: readonly EntryPlan[], events: RunEvents): Promise<NativeRun> {
+    const dataplane = await made.catch((error: unknown) => {
       throw explainStart(error, plans);
     });
-    return new NativeRun(addon, id, spec, events);
+    return new NativeRun(dataplane, input, events);
   }
 
-  start(): void {
-    native(() => this.addon.startRuntime(this.id));
+  async start(): Promise<void> {
+    await this.dataplane.start();
     this.#pump();
   }
 
   /** Resolves when the runtime has ended by itself or was stopped, with all its events taken. */
   async ended(): Promise<RunReport> {
-    const report = await nativeAsync(() => this.addon.waitRuntime(this.id));
+    const report = await this.dataplane.ended();
     this.#ended = true;
     clearTimeout(this.#timer as NodeJS.Timeout);
     clearImmediate(this.#timer as NodeJS.Immediate);
@@ -58,12 +56,12 @@ export class NativeRun {
 
   /** Asks it to end; `ended` resolves then. */
   stop(drain: boolean): void {
-    if (!this.#ended) void nativeAsync(() => this.addon.stopRuntime(this.id, { drain })).catch((error: unknown) => (this.#broken ??= error));
+    if (!this.#ended) void this.dataplane.stop({ drain }).catch((error: unknown) => (this.#broken ??= error));
   }
 
-  destroy(): void {
+  async destroy(): Promise<void> {
     this.#ended = true;
-    native(() => this.addon.destroyRuntime(this.id));
+    await this.dataplane.destroy();
   }
 
   #pump(): void {
@@ -80,7 +78,7 @@ export class NativeRun {
   }
 
   #take(): number {
-    const events = this.addon.drainEvents(this.id);
+    const events = this.dataplane.drainEvents();
     for (const event of events) this.#events.take(event);
     return events.length;
   }

@@ -1,0 +1,90 @@
+/** A dataplane in this process: one of the addon's, by its number there, with the addon's errors as the project's own. */
+import type { Dataplane } from "./dataplane.ts";
+import { native, nativeAsync } from "./native_error.ts";
+import type {
+  CountersSnapshot,
+  FlowsOptions,
+  FlowsPage,
+  MigrateOptions,
+  NativeAddon,
+  NativeEvent,
+  NfSpec,
+  OperationReport,
+  RunReport,
+  RuntimeSpec,
+  RuntimeStatus,
+  SwapReport,
+} from "./native_types.ts";
+
+export class AddonDataplane implements Dataplane {
+  readonly switched: boolean;
+  readonly #addon: NativeAddon;
+  readonly #id: number;
+
+  private constructor(addon: NativeAddon, id: number, switched: boolean) {
+    this.#addon = addon;
+    this.#id = id;
+    this.switched = switched;
+  }
+
+  /** Rejects with NfError when the specification cannot be run; nothing is left behind then. */
+  static async create(addon: NativeAddon, spec: RuntimeSpec): Promise<AddonDataplane> {
+    return new AddonDataplane(addon, await nativeAsync(() => addon.createRuntime(spec)), spec.switching !== undefined);
+  }
+
+  async start(): Promise<void> {
+    native(() => this.#addon.startRuntime(this.#id));
+  }
+
+  stop(options: { drain: boolean }): Promise<RunReport> {
+    return nativeAsync(() => this.#addon.stopRuntime(this.#id, options));
+  }
+
+  ended(): Promise<RunReport> {
+    return nativeAsync(() => this.#addon.waitRuntime(this.#id));
+  }
+
+  async destroy(): Promise<void> {
+    native(() => this.#addon.destroyRuntime(this.#id));
+  }
+
+  counters(): CountersSnapshot {
+    return native(() => this.#addon.counters(this.#id));
+  }
+
+  drainEvents(): NativeEvent[] {
+    return native(() => this.#addon.drainEvents(this.#id));
+  }
+
+  flows(options: FlowsOptions): Promise<FlowsPage> {
+    return nativeAsync(() => this.#addon.flows(this.#id, options));
+  }
+
+  swap(entry: string, nf: NfSpec): Promise<SwapReport> {
+    return nativeAsync(() => this.#addon.swap(this.#id, entry, nf));
+  }
+
+  runtimes(): RuntimeStatus[] {
+    return native(() => this.#addon.runtimes(this.#id));
+  }
+
+  addRuntime(): Promise<number> {
+    return nativeAsync(() => this.#addon.addRuntime(this.#id));
+  }
+
+  removeRuntime(runtime: number, options: { force: boolean }): Promise<void> {
+    return nativeAsync(() => this.#addon.removeRuntime(this.#id, runtime, options));
+  }
+
+  migrate(options: MigrateOptions): Promise<OperationReport> {
+    return nativeAsync(() => this.#addon.migrate(this.#id, options));
+  }
+
+  drain(runtime: number, options: { to: number[] }): Promise<OperationReport> {
+    return nativeAsync(() => this.#addon.drain(this.#id, runtime, options));
+  }
+
+  undrain(runtime: number): Promise<void> {
+    return nativeAsync(() => this.#addon.undrain(this.#id, runtime));
+  }
+}
