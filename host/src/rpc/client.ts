@@ -30,6 +30,8 @@ export class ControlClient {
   readonly #reader = new FrameReader();
   #id = 0;
   #waiting: { done(message: unknown): void; fail(error: Error): void } | undefined;
+  /** Why there will be no answer any more. */
+  #end: Error | undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -37,11 +39,16 @@ export class ControlClient {
       try {
         for (const message of this.#reader.push(chunk)) this.#waiting?.done(message);
       } catch (error) {
-        this.#waiting?.fail(error as Error);
+        this.#over(error as Error);
       }
     });
-    socket.on("error", (cause) => this.#waiting?.fail(new NfError("host.socket", `the control socket failed: ${cause.message}`, { cause })));
-    socket.on("close", () => this.#waiting?.fail(new NfError("host.not_running", "the host ended before it answered")));
+    socket.on("error", (cause) => this.#over(new NfError("host.socket", `the control socket failed: ${cause.message}`, { cause })));
+    socket.on("close", () => this.#over(new NfError("host.not_running", "the host ended before it answered")));
+  }
+
+  #over(why: Error): void {
+    this.#end ??= why;
+    this.#waiting?.fail(this.#end);
   }
 
   static connect(path: string): Promise<ControlClient> {
@@ -59,6 +66,8 @@ export class ControlClient {
     let timer: NodeJS.Timeout | undefined;
     try {
       const message = await new Promise<unknown>((done, fail) => {
+        // A socket that is closed takes what is written without a word.
+        if (this.#end) return fail(this.#end);
         this.#waiting = { done, fail };
         timer = setTimeout(() => {
           this.#socket.destroy();

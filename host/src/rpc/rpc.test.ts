@@ -99,6 +99,16 @@ test("garbage and giant frames end the connection, not the host", async () => {
   client.close();
 });
 
+test("a connection that has ended answers no request, and says so", async () => {
+  server = await ControlServer.listen(path(), handlersOf());
+  const client = await ControlClient.connect(server.path);
+  await client.call("info", {});
+  await server.close();
+  server = undefined;
+  await new Promise((done) => setTimeout(done, 50));
+  await expect(client.call("info", {})).rejects.toMatchObject({ code: "host.not_running" });
+}, 10_000);
+
 test("a drain that lasts holds nobody up, and its result comes to whoever has asked for it", async () => {
   server = await ControlServer.listen(path(), handlersOf());
   const [patient, other] = await Promise.all([ControlClient.connect(server.path), ControlClient.connect(server.path)]);
