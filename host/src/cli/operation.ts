@@ -1,11 +1,11 @@
 /**
- * An operation of the host that may last: asked for over one connection, watched over another. What is told meanwhile comes from the source's counters,
+ * An operation of the host that may last: asked for over one connection, watched over others. What is told meanwhile comes from the source's counters,
  * so that a second operation from the same runtime shows up in it too.
  */
 import { operationText } from "../result/runtimes_text.ts";
 import type { RuntimeJson } from "../result/runtimes_result.ts";
 import { count, duration, plural, si } from "../result/text.ts";
-import { ControlClient, findHost } from "../rpc/client.ts";
+import { ControlClient, findHost, withClient } from "../rpc/client.ts";
 import type { Params, Result } from "../rpc/protocol.ts";
 import { EXIT } from "./exit_codes.ts";
 import { Output } from "./output.ts";
@@ -59,7 +59,7 @@ export function progressLine({ runtime, moved_out, under_way, flows }: RuntimeJs
 
 /** One line that is written over on a terminal, a line every ten seconds otherwise; nothing in the first half second. */
 class Progress {
-  readonly #client: ControlClient;
+  readonly #socket: string;
   readonly #source: number;
   readonly #output: Output;
   readonly #terminal = process.stderr.isTTY;
@@ -69,14 +69,14 @@ class Progress {
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
 
-  private constructor(client: ControlClient, source: number, output: Output) {
-    this.#client = client;
+  private constructor(socket: string, source: number, output: Output) {
+    this.#socket = socket;
     this.#source = source;
     this.#output = output;
   }
 
   static async start(socket: string, source: number, output: Output): Promise<Progress> {
-    const progress = new Progress(await ControlClient.connect(socket), source, output);
+    const progress = new Progress(socket, source, output);
     progress.#movedBefore = (await progress.#read().catch(() => undefined))?.moved_out ?? 0;
     progress.#later();
     return progress;
@@ -86,7 +86,6 @@ class Progress {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
-    this.#client.close();
     if (this.#terminal && this.#shown) this.#output.write("\r\x1b[K");
   }
 
@@ -94,8 +93,10 @@ class Progress {
     this.#timer = setTimeout(() => void this.#show(), this.#terminal ? TERMINAL_MS : LINE_MS);
   }
 
+  /** Over a connection of its own each time: the host ends those that are idle, and has room for some only. */
   async #read() {
-    return (await this.#client.call("runtimes", {})).runtimes.find(({ runtime }) => runtime === this.#source);
+    const { runtimes } = await withClient(this.#socket, (client) => client.call("runtimes", {}));
+    return runtimes.find(({ runtime }) => runtime === this.#source);
   }
 
   async #show(): Promise<void> {

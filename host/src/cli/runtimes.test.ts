@@ -116,6 +116,20 @@ test("Ctrl-C during a drain ends the command, and the host goes on with it", asy
   expect(tenant.flowsBy).toEqual({ 2: 2, 3: 1 });
 });
 
+test("a drain that lasts longer than the host leaves a connection idle tells how far it is, and ends with its result", async () => {
+  let open = (): void => undefined;
+  tenant.gate = new Promise<void>((done) => (open = done));
+  const child = cli.spawn(["drain", "1"]);
+  const ended = finished(child);
+  await once(child.stderr!, "data");
+  open();
+  expect(await ended).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("3 flows moved") as string,
+    stderr: expect.stringContaining("3 left in") as string,
+  });
+}, 30_000);
+
 test("while it lasts: how far it is, and how fast", () => {
   const status = { ...runtimeJson(tenant.dataplane.runtimes()[1]!), moved_out: 1500, under_way: 1000, flows: 2500 };
   expect(progressLine(status, 500, 2000)).toBe("1,000 flows moved, 1,000 under way, 2,500 left in runtime 1, 500 flows/s, 2.0 s");
