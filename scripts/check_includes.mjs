@@ -18,7 +18,8 @@ const BELOW = {
   flow: ["base", "packet"],
   chain: ["base", "packet", "port", "wasm", "flow"],
   runtime: ["base", "packet", "port", "wasm", "flow", "chain", "proto"],
-  nfactord: ["base", "packet", "port", "wasm", "flow", "chain", "runtime"],
+  link: ["base", "packet", "port", "flow", "chain", "runtime", "proto"],
+  nfactord: ["base", "packet", "port", "wasm", "flow", "chain", "runtime", "link", "proto"],
   addon: ["base", "packet", "port", "wasm", "flow", "chain", "runtime"],
 };
 
@@ -26,7 +27,8 @@ const BELOW = {
 const FOREIGN = [
   { name: "Wasmtime", header: /^(wasmtime|wasm)(\.h$|\/)/, allowed: ["wasm"] },
   { name: "Node-API", header: /^(napi|node_api|js_native_api)/, allowed: ["addon"] },
-  { name: "DPDK", header: /^rte_/, allowed: ["packet", "port", "flow", "chain", "runtime"] },
+  { name: "DPDK", header: /^rte_/, allowed: ["packet", "port", "flow", "chain", "runtime", "link"] },
+  { name: "OpenSSL", header: /^openssl\//, allowed: ["link"] },
   { name: "libseccomp", header: /^seccomp\.h$/, allowed: ["nfactord"] },
 ];
 

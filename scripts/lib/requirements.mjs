@@ -17,6 +17,7 @@ export const DEBIAN_PACKAGES = [
   { name: "libnuma-dev", for: "build", probe: "/usr/include/numa.h" },
   { name: "libbsd-dev", for: "build", probe: "/usr/include/bsd/bsd.h" },
   { name: "libseccomp-dev", for: "build", probe: "/usr/include/seccomp.h" },
+  { name: "libssl-dev", for: "build", probe: "/usr/include/openssl/evp.h" },
   { name: "nlohmann-json3-dev", for: "build", probe: "/usr/include/nlohmann/json.hpp" },
   { name: "libgtest-dev", for: "test", probe: "/usr/include/gtest/gtest.h" },
   { name: "clang-format", for: "test", probe: "clang-format" },
