@@ -166,8 +166,8 @@ ControlledRun::ControlledRun(Engine& engine, const Options& options)
     mails_.back()->set_incarnation(id + 1u);
   }
   for (uint16_t id = 1; id <= kSwitch; ++id) {
-    mails_[kController]->SetPeer(id, id + 1u, mails_[id].get());
-    mails_[id]->SetPeer(kController, 1, mails_[kController].get());
+    mails_[kController]->SetPeer(id, id + 1u, mails_[id]->box());
+    mails_[id]->SetPeer(kController, 1, mails_[kController]->box());
   }
   for (int i = 0; i < 5; ++i) links_.push_back(Link());
   switch_ = std::make_unique<ControlledSwitch>(

@@ -51,12 +51,12 @@ SwitchedRun::~SwitchedRun() {
 void SwitchedRun::Meet() {
   for (Member& member : members_) {
     Command vswitch{
-        .kind = Command::Kind::kMember, .member = proto::kVswitch, .incarnation = 1, .mail = vswitch_mail_.get()};
+        .kind = Command::Kind::kMember, .member = proto::kVswitch, .incarnation = 1, .mail = vswitch_mail_->box()};
     member.runtime->Execute(vswitch);
     for (Member& other : members_) {
       if (&other == &member) continue;
       const uint16_t id = other.runtime->id();
-      Command peer{.kind = Command::Kind::kMember, .member = id, .incarnation = id + 1u, .mail = other.mail.get()};
+      Command peer{.kind = Command::Kind::kMember, .member = id, .incarnation = id + 1u, .mail = other.mail->box()};
       member.runtime->Execute(peer);
     }
   }
@@ -65,7 +65,7 @@ void SwitchedRun::Meet() {
     Command join{.kind = Command::Kind::kMember,
                  .member = id,
                  .incarnation = id + 1u,
-                 .mail = member.mail.get(),
+                 .mail = member.mail->box(),
                  .link = member.link.get()};
     vswitch_->Execute(join);
   }

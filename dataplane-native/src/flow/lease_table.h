@@ -1,6 +1,7 @@
 // What a vswitch leases: for each NF of the chain that leases, a pool, and by route entry the value that the entry's
 // flow has. A value stays with its entry, whatever runtime the flow moves to, until the entry is given up.
-// The vswitch's lcore writes; a runtime reads the values of an entry that it was sent a packet of.
+// The vswitch's lcore writes; a runtime reads the values of an entry that it was sent a packet of. A runtime in another
+// process reads a mirror, which has no pools: what comes with packets is put into it.
 #pragma once
 
 #include <atomic>
@@ -16,9 +17,9 @@ namespace nf {
 class LeaseTable {
  public:
   // `sizes` by position in the chain; 0: that NF leases nothing.
-  LeaseTable(std::span<const uint32_t> sizes, uint32_t entries) {
+  LeaseTable(std::span<const uint32_t> sizes, uint32_t entries, bool is_mirror = false) {
     for (uint32_t size : sizes) {
-      pools_.push_back(size != 0 ? std::make_unique<Leases>(size) : nullptr);
+      pools_.push_back(size != 0 && !is_mirror ? std::make_unique<Leases>(size) : nullptr);
       values_.push_back(size != 0 ? std::make_unique<std::atomic<uint32_t>[]>(entries) : nullptr);
     }
   }
@@ -33,6 +34,9 @@ class LeaseTable {
       if (pools_[nf] != nullptr) pools_[nf]->Return(values_[nf][entry].exchange(0, std::memory_order_relaxed), now_ns);
     }
   }
+
+  // A mirror: what the vswitch says of this entry and NF.
+  void Set(uint32_t entry, uint32_t nf, uint32_t value) { values_[nf][entry].store(value, std::memory_order_relaxed); }
 
   // Into `out` by position: 1 + index of the value, 0 for none.
   void Read(uint32_t entry, uint32_t* out) const {

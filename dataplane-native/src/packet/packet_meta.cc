@@ -9,7 +9,9 @@ namespace nf {
 namespace {
 
 constexpr uint32_t kPerLcoreCache = 256;
-constexpr uint16_t kDataBytes = RTE_PKTMBUF_HEADROOM + abi::kFrameBytesMax;
+// A frame that comes over a link between members has a header in front.
+constexpr uint16_t kLinkHeaderBytes = 128;
+constexpr uint16_t kDataBytes = RTE_PKTMBUF_HEADROOM + kLinkHeaderBytes + abi::kFrameBytesMax;
 
 }  // namespace
 

@@ -50,7 +50,10 @@ class ChainWorker : public LcoreTask {
     bool is_placed = false;         // Flows live where the protocol says.
     uint64_t number_base = 0;       // Of flows.
   };
-  ChainWorker() = default;
+  // Counts there, or in itself.
+  explicit ChainWorker(PacketCounters* counters = nullptr)
+      : own_counters_(counters == nullptr ? std::make_unique<PacketCounters>() : nullptr),
+        counters_(counters == nullptr ? *own_counters_ : *counters) {}
   Expected<void> BuildChain(Engine& engine, const RuntimeSpec& spec, const Options& options);
   // The last step of building.
   void Connect(Port* client, Port* server, rte_mempool* pool, bool is_capture, const RuntimeSpec& spec);
@@ -73,7 +76,8 @@ class ChainWorker : public LcoreTask {
   std::unique_ptr<Flows> flows_;
   std::unique_ptr<PollOutput> output_;
   std::unique_ptr<EventLog> events_;
-  PacketCounters counters_;
+  std::unique_ptr<PacketCounters> own_counters_;
+  PacketCounters& counters_;
   uint64_t now_ns_ = 0;
   bool is_capture_ = false;
 

@@ -53,7 +53,7 @@ struct Command {
   // kMember: the runtime's number, its life (0: it leaves), and how to reach it.
   uint16_t member = 0;
   uint32_t incarnation = 0;
-  class MemberMail* mail = nullptr;
+  class MailBox* mail = nullptr;
   struct RuntimeLink* link = nullptr;
 
   // kMove, kMoveThese, kDrain. The operation outlives its end; null afterwards when it was not begun.

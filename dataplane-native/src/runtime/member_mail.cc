@@ -1,19 +1,15 @@
 #include "runtime/member_mail.h"
 
-#include <rte_errno.h>
 #include <rte_mbuf.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <string>
 
 #include "runtime/lcore.h"
 
 namespace nf {
 namespace {
 
-constexpr uint32_t kRingFrames = 1024;
 constexpr uint32_t kTakeMax = 8;            // Frames in a turn, of up to 60 records each: packets wait meanwhile.
 constexpr uint64_t kPollEveryNs = 100'000;  // For what has to be sent again.
 
@@ -22,29 +18,20 @@ constexpr uint64_t kPollEveryNs = 100'000;  // For what has to be sent again.
 MemberMail::MemberMail(uint16_t own, rte_mempool* pool, const proto::ChannelConfig& config)
     : own_(own), endpoint_(own, kMembersMax, config), pool_(pool) {}
 
-Expected<std::unique_ptr<MemberMail>> MemberMail::Create(uint16_t own, rte_mempool* pool, uint32_t state_bytes) {
+Expected<std::unique_ptr<MemberMail>> MemberMail::Create(uint16_t own, rte_mempool* pool, uint32_t state_bytes,
+                                                         uint32_t frame_bytes) {
   proto::ChannelConfig config;
-  config.frame_bytes = kFrameBytesMax;
+  config.frame_bytes = frame_bytes;
   config.max_message_bytes = std::max(config.max_message_bytes, state_bytes + 1024);
   std::unique_ptr<MemberMail> mail(new MemberMail(own, pool, config));
-  static std::atomic<uint32_t> number = 0;
-  const std::string name = "nf_mail_" + std::to_string(number++);
-  mail->ring_ = rte_ring_create(name.c_str(), kRingFrames, SOCKET_ID_ANY, RING_F_SC_DEQ);
-  if (mail->ring_ == nullptr) {
-    return Fail(ErrorCode::kEalMemory, std::string("no ring for messages could be made: ") + rte_strerror(rte_errno));
-  }
+  auto box = MailBox::Create();
+  if (!box) return std::unexpected(box.error());
+  mail->box_ = std::move(*box);
   return mail;
 }
 
-MemberMail::~MemberMail() {
-  if (ring_ == nullptr) return;
-  rte_mbuf* mbuf;
-  while (rte_ring_sc_dequeue(ring_, reinterpret_cast<void**>(&mbuf)) == 0) rte_pktmbuf_free(mbuf);
-  rte_ring_free(ring_);
-}
-
-void MemberMail::SetPeer(uint16_t id, uint32_t incarnation, MemberMail* mail) {
-  peers_[id] = incarnation != 0 ? mail : nullptr;
+void MemberMail::SetPeer(uint16_t id, uint32_t incarnation, MailBox* box) {
+  peers_[id] = incarnation != 0 ? box : nullptr;
   endpoint_.SetPeer(id, incarnation);
 }
 
@@ -56,7 +43,7 @@ bool MemberMail::Say(uint16_t peer, proto::MessageType type, std::span<const uin
 
 uint32_t MemberMail::Take(uint64_t now_ns, MailHandler* handler) {
   std::array<rte_mbuf*, kTakeMax> frames;
-  const uint32_t count = rte_ring_sc_dequeue_burst(ring_, reinterpret_cast<void**>(frames.data()), kTakeMax, nullptr);
+  const uint32_t count = box_->Take(frames.data(), kTakeMax);
   if (count == 0) return 0;
   is_dirty_ = true;  // Acknowledgements.
   handler_ = handler;
@@ -90,19 +77,19 @@ void MemberMail::Send(uint64_t now_ns) {
   is_dirty_ = false;
   endpoint_.Poll(now_ns, this);
   for (; wrote_to_ != 0; wrote_to_ &= wrote_to_ - 1) {
-    const MemberMail* peer = peers_[static_cast<size_t>(std::countr_zero(wrote_to_))];
-    if (peer != nullptr && peer->lcore_ != nullptr && peer->lcore_ != lcore_) peer->lcore_->WakeIfSleeping();
+    const MailBox* peer = peers_[static_cast<size_t>(std::countr_zero(wrote_to_))];
+    if (peer != nullptr && peer->lcore() != nullptr && peer->lcore() != lcore()) peer->lcore()->WakeIfSleeping();
   }
 }
 
 // What finds no room is lost, which the channel is made for.
 void MemberMail::SendFrame(uint16_t peer, std::span<const uint8_t> frame) {
-  MemberMail* to = peers_[peer];
+  MailBox* to = peers_[peer];
   if (to == nullptr) return;
   rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
   if (mbuf == nullptr) return;
   std::memcpy(rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size())), frame.data(), frame.size());
-  if (rte_ring_mp_enqueue(to->ring_, mbuf) != 0) {
+  if (!to->Put(mbuf)) {
     rte_pktmbuf_free(mbuf);
     return;
   }

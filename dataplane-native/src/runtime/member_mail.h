@@ -1,9 +1,8 @@
-// A member's messages inside one process: its end of all reliable channels, over a ring of mbufs that others fill.
-// Frames have a pool of their own, so that packets can't starve them. Used by the member's lcore.
+// A member's messages: its end of all reliable channels, over boxes of mbufs: its own, and those of its peers, behind
+// which may be a link. Frames have a pool of their own, so that packets can't starve them. Used by the member's lcore.
 #pragma once
 
 #include <rte_mempool.h>
-#include <rte_ring.h>
 
 #include <array>
 #include <cstdint>
@@ -12,12 +11,11 @@
 #include "base/counter.h"
 #include "base/result.h"
 #include "proto/endpoint.h"
+#include "runtime/mail_box.h"
 #include "runtime/member_pools.h"
 #include "runtime/runtime_spec.h"
 
 namespace nf {
-
-class Lcore;
 
 inline constexpr uint16_t kMembersMax = kRuntimesMax + 1;  // With the vswitch.
 
@@ -31,18 +29,20 @@ class MailHandler {
 
 class MemberMail final : public proto::MessageSink, private proto::FrameSink, private proto::MessageHandler {
  public:
-  // `state_bytes`: the longest state of a flow that moves. EAL must be up. Errors: eal.memory.
-  static Expected<std::unique_ptr<MemberMail>> Create(uint16_t own, rte_mempool* pool, uint32_t state_bytes);
-  ~MemberMail();
+  // `state_bytes`: the longest state of a flow that moves. `frame_bytes`: what every link between members has room for,
+  // the same for all members; at most kFrameBytesMax. EAL must be up. Errors: eal.memory.
+  static Expected<std::unique_ptr<MemberMail>> Create(uint16_t own, rte_mempool* pool, uint32_t state_bytes,
+                                                      uint32_t frame_bytes = kFrameBytesMax);
 
   // ---- Control threads, before anything else.
-  void set_lcore(Lcore* lcore) { lcore_ = lcore; }
+  void set_lcore(Lcore* lcore) { box_->set_lcore(lcore); }
   void set_incarnation(uint32_t incarnation) { endpoint_.SetOwnIncarnation(incarnation); }
-  Lcore* lcore() const { return lcore_; }
+  Lcore* lcore() const { return box_->lcore(); }
+  MailBox* box() const { return box_.get(); }
 
   // ---- The member's lcore.
   // How to reach a peer from now on; incarnation 0: not any more.
-  void SetPeer(uint16_t id, uint32_t incarnation, MemberMail* mail);
+  void SetPeer(uint16_t id, uint32_t incarnation, MailBox* box);
   bool Say(uint16_t peer, proto::MessageType type, std::span<const uint8_t> record,
            std::span<const uint8_t> tail) override;
   using proto::MessageSink::Say;
@@ -53,7 +53,7 @@ class MemberMail final : public proto::MessageSink, private proto::FrameSink, pr
   bool is_idle() const { return !is_dirty_ && endpoint_.idle(); }
 
   // ---- Any lcore.
-  bool has_mail() const { return rte_ring_empty(ring_) == 0; }
+  bool has_mail() const { return !box_->is_empty(); }
   uint64_t refused() const { return refused_.value(); }
 
  private:
@@ -64,9 +64,8 @@ class MemberMail final : public proto::MessageSink, private proto::FrameSink, pr
   uint16_t own_;
   proto::Endpoint endpoint_;
   rte_mempool* pool_;
-  rte_ring* ring_ = nullptr;  // Owned, with the frames in it. Many write, the member reads.
-  Lcore* lcore_ = nullptr;
-  std::array<MemberMail*, kMembersMax> peers_{};
+  std::unique_ptr<MailBox> box_;
+  std::array<MailBox*, kMembersMax> peers_{};
   uint32_t wrote_to_ = 0;  // Bit: peers whose lcores may have to wake up.
   bool is_dirty_ = false;  // Something is to leave.
   uint64_t polled_ns_ = 0;

@@ -58,7 +58,8 @@ DropReason ReasonOf(proto::PacketDrop reason) {
 }  // namespace
 
 SwitchedRuntime::SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& surroundings)
-    : link_(*surroundings.link),
+    : ChainWorker(surroundings.counters),
+      link_(*surroundings.link),
       mail_(*surroundings.mail),
       leases_(*surroundings.leases),
       machine_(MachineConfig(spec, surroundings), &mail_, this) {

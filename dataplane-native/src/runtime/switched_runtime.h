@@ -42,6 +42,7 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
     const LeaseTable* leases;
     rte_mempool* pool;  // Of packets.
     std::vector<NativeNf*> native;
+    PacketCounters* counters = nullptr;  // Where to count instead of in itself.
   };
   static Expected<std::unique_ptr<SwitchedRuntime>> Create(Engine& engine, const RuntimeSpec& spec,
                                                            const Surroundings& surroundings);

@@ -71,13 +71,13 @@ Expected<uint16_t> Tenant::Parts::Add() {
   member->runtime = std::move(*runtime);
 
   // Nobody sends it a packet before it knows everybody.
-  const auto meet = [&member](uint16_t peer, uint32_t incarnation, MemberMail* of_peer) {
+  const auto meet = [&member](uint16_t peer, uint32_t incarnation, MailBox* of_peer) {
     Command command{.kind = Command::Kind::kMember, .member = peer, .incarnation = incarnation, .mail = of_peer};
     member->runtime->Execute(command);
   };
-  meet(proto::kVswitch, 1, vswitch_mail.get());
-  for (const auto& other : members) meet(other->runtime->id(), other->incarnation, other->mail.get());
-  for (const auto& other : members) Tell(*other, id, member->incarnation, member->mail.get());
+  meet(proto::kVswitch, 1, vswitch_mail->box());
+  for (const auto& other : members) meet(other->runtime->id(), other->incarnation, other->mail->box());
+  for (const auto& other : members) Tell(*other, id, member->incarnation, member->mail->box());
   ++tasks_of[member->lcore];
   Member& added = *member;
   {
@@ -90,7 +90,7 @@ Expected<uint16_t> Tenant::Parts::Add() {
   return id;
 }
 
-void Tenant::Parts::Tell(Member& member, uint16_t id, uint32_t incarnation, MemberMail* mail) {
+void Tenant::Parts::Tell(Member& member, uint16_t id, uint32_t incarnation, MailBox* mail) {
   Command command{.kind = Command::Kind::kMember, .member = id, .incarnation = incarnation, .mail = mail};
   Perform(member, command);
 }
@@ -99,7 +99,7 @@ void Tenant::Parts::TellVswitch(Member& member, uint32_t incarnation) {
   Command command{.kind = Command::Kind::kMember,
                   .member = member.runtime->id(),
                   .incarnation = incarnation,
-                  .mail = member.mail.get(),
+                  .mail = member.mail->box(),
                   .link = member.link.get()};
   PerformInVswitch(command);
 }

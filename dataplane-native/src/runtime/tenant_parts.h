@@ -39,7 +39,7 @@ struct Tenant::Parts {
   // tenant_control.cc. Callers hold `membership`, or are alone.
   Expected<uint16_t> Add();
   void Remove(Member* member);
-  void Tell(Member& member, uint16_t id, uint32_t incarnation, MemberMail* mail);
+  void Tell(Member& member, uint16_t id, uint32_t incarnation, MailBox* mail);
   void TellVswitch(Member& member, uint32_t incarnation);
   Member* Find(uint16_t id);
   Error Unknown(uint16_t id);

@@ -22,10 +22,11 @@ constexpr uint64_t kDrainNs = 30'000'000'000;
 constexpr uint32_t kOutputsPerTurn = 64;  // From one runtime.
 constexpr int kSleepMs = 10, kSleepWithoutFlowsMs = 50;
 
-proto::VswitchConfig MachineConfig(const RuntimeSpec& spec) {
+proto::VswitchConfig MachineConfig(const RuntimeSpec& spec, uint8_t term) {
   return {.entries = spec.flows_max,
           .members = kMembersMax,
           .held_packets = kHeldPackets,
+          .term = term,
           .drain_ns = kDrainNs,
           .probe_ns = kProbeNs};
 }
@@ -53,18 +54,20 @@ rte_mbuf* MbufOf(proto::PacketRef packet) { return reinterpret_cast<rte_mbuf*>(p
 
 }  // namespace
 
-Vswitch::Vswitch(const RuntimeSpec& spec, MemberMail* mail)
+Vswitch::Vswitch(const RuntimeSpec& spec, MemberMail* mail, const Options& options)
     : non_ip_(spec.non_ip),
       mail_(*mail),
-      machine_(MachineConfig(spec), mail, this),
+      machine_(MachineConfig(spec, options.term), mail, this),
       leases_(LeaseSizes(spec), spec.flows_max),
       info_(spec.flows_max),
-      placing_(spec.switching->placement) {
+      placing_(spec.switching->placement),
+      own_counters_(options.counters == nullptr ? std::make_unique<PacketCounters>() : nullptr),
+      counters_(options.counters == nullptr ? *own_counters_ : *options.counters) {
   present_.reserve(kMembersMax);
 }
 
-Expected<std::unique_ptr<Vswitch>> Vswitch::Create(const RuntimeSpec& spec, MemberMail* mail) {
-  std::unique_ptr<Vswitch> vswitch(new Vswitch(spec, mail));
+Expected<std::unique_ptr<Vswitch>> Vswitch::Create(const RuntimeSpec& spec, MemberMail* mail, const Options& options) {
+  std::unique_ptr<Vswitch> vswitch(new Vswitch(spec, mail, options));
   if (auto built = vswitch->Build(spec); !built) return std::unexpected(built.error());
   return vswitch;
 }

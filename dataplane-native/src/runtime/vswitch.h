@@ -31,8 +31,15 @@ namespace nf {
 
 class Vswitch final : public LcoreTask, private proto::VswitchHost, private MailHandler {
  public:
+  struct Options {
+    uint8_t term = 1;                    // Higher at each start of the tenant's vswitch.
+    PacketCounters* counters = nullptr;  // Where to count instead of in itself.
+  };
   // Opens the ports of `spec`. Errors: those of ports, eal.memory.
-  static Expected<std::unique_ptr<Vswitch>> Create(const RuntimeSpec& spec, MemberMail* mail);
+  static Expected<std::unique_ptr<Vswitch>> Create(const RuntimeSpec& spec, MemberMail* mail, const Options& options);
+  static Expected<std::unique_ptr<Vswitch>> Create(const RuntimeSpec& spec, MemberMail* mail) {
+    return Create(spec, mail, {});
+  }
   ~Vswitch() override;
 
   // ---- The lcore.
@@ -85,7 +92,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
     info_[entry].in_conflict = on;
   }
 
-  Vswitch(const RuntimeSpec& spec, MemberMail* mail);
+  Vswitch(const RuntimeSpec& spec, MemberMail* mail, const Options& options);
   Expected<void> Build(const RuntimeSpec& spec);
   void Serve(Command& command);
 
@@ -142,7 +149,8 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   std::vector<uint16_t> present_;              // Ids in use.
   std::optional<PortQueues> queues_;           // Live.
   std::optional<PollOutput> output_;           // From a capture: everything in order of arrival.
-  PacketCounters counters_;
+  std::unique_ptr<PacketCounters> own_counters_;
+  PacketCounters& counters_;
   std::vector<int> wait_fds_;
   CommandRing commands_;
 
