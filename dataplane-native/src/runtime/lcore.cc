@@ -99,6 +99,17 @@ uint32_t Lcore::Serve(LcoreTask& task) const {
   return total;
 }
 
+// Nobody has wanted the time that some used beyond their share: a turn in which the CPU was somebody else's for a while
+// would keep its task waiting through thousands of sleeps. True when there were any.
+bool Lcore::ForgiveDebts() {
+  bool had_any = false;
+  for (LcoreTask* task : tasks_) {
+    had_any |= task->deficit_ < 0;
+    task->deficit_ = std::max<int64_t>(task->deficit_, 0);
+  }
+  return had_any;
+}
+
 void Lcore::Sleep() {
   int sleep_ms = 1000;
   for (const LcoreTask* task : tasks_) sleep_ms = std::min(sleep_ms, task->sleep_ms_max());
@@ -130,6 +141,7 @@ void Lcore::Run() {
       idle_.Reset();
       continue;
     }
+    if (ForgiveDebts()) continue;
     if (ends_tasks_ && std::ranges::all_of(tasks_, [](const LcoreTask* task) { return task->at_end(); })) break;
     Sleep();
   }

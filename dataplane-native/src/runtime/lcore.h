@@ -40,6 +40,7 @@ class Lcore {
   enum Stop : int { kRun, kDrain, kNow };
   void Run();
   uint32_t Serve(LcoreTask& task) const;
+  bool ForgiveDebts();
   void Sleep();
   void Change(LcoreTask* task, bool add);
   void ApplyChange();
