@@ -42,7 +42,7 @@ class RingQueue {
       taken = rte_ring_sp_enqueue_burst(ring_, reinterpret_cast<void**>(packets), count, nullptr);
       wrote_ |= taken != 0;
     }
-    for (; taken < count && waiting_packets_ < kPacketsMax && waiting_ < kBacklogMax; ++taken) {
+    for (; taken < count && waiting_packets_ < kPacketsMax; ++taken) {
       ++waiting_packets_;
       Wait(packets[taken]);
     }
@@ -94,7 +94,7 @@ class RingQueue {
     Transit::Of(mbuf).is_marker = 1;
     if (waiting_ == 0 && rte_ring_sp_enqueue(ring_, mbuf) == 0) {
       wrote_ = true;
-    } else if (waiting_ < kBacklogMax) {
+    } else if (waiting_ - waiting_packets_ < kBacklogMax - kPacketsMax) {
       Wait(mbuf);
     } else {
       rte_pktmbuf_free(mbuf);
