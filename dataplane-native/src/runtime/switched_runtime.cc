@@ -69,8 +69,10 @@ SwitchedRuntime::SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& su
 Expected<std::unique_ptr<SwitchedRuntime>> SwitchedRuntime::Create(Engine& engine, const RuntimeSpec& spec,
                                                                    const Surroundings& surroundings) {
   std::unique_ptr<SwitchedRuntime> runtime(new SwitchedRuntime(spec, surroundings));
-  auto built = runtime->BuildChain(
-      engine, spec, {.native = surroundings.native, .is_placed = true, .number_base = uint64_t{surroundings.id} << 48});
+  auto built = runtime->BuildChain(engine, spec,
+                                   {.native = surroundings.native,
+                                    .is_placed = true,
+                                    .number_base = (uint64_t{surroundings.id} << 48) + surroundings.flows_before});
   if (!built) return std::unexpected(built.error());
   runtime->uplink_ = std::make_unique<Uplink>(&runtime->machine_, runtime->flows_.get(), &runtime->link_,
                                               &runtime->counters_, runtime->chain_->may_edit());

@@ -43,6 +43,7 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
     rte_mempool* pool;  // Of packets.
     std::vector<NativeNf*> native;
     PacketCounters* counters = nullptr;  // Where to count instead of in itself.
+    uint64_t flows_before = 0;           // Opened by runtimes of the same id that are no more.
   };
   static Expected<std::unique_ptr<SwitchedRuntime>> Create(Engine& engine, const RuntimeSpec& spec,
                                                            const Surroundings& surroundings);

@@ -66,7 +66,8 @@ Expected<uint16_t> Tenant::Parts::Add() {
                                           .mail = member->mail.get(),
                                           .leases = &vswitch->leases(),
                                           .pool = vswitch->pool(),
-                                          .native = options.native});
+                                          .native = options.native,
+                                          .flows_before = flows_before[id]});
   if (!runtime) return std::unexpected(runtime.error());
   member->runtime = std::move(*runtime);
 
@@ -138,6 +139,7 @@ void Tenant::Parts::Remove(Member* member) {
   AddChain(member->runtime->chain(), &last);
   last.flows_opened = member->runtime->flows_opened();
   last.events_lost = member->runtime->events().lost();
+  flows_before[id] += last.flows_opened;
   AddEnded(last, &of_ended);
   ended_received += member->runtime->counters().received.value();
   ended_sent += member->runtime->counters().sent.value() - fenced;

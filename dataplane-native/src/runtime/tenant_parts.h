@@ -2,6 +2,7 @@
 // swaps, listings), `control` for one command, `names` for looking.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -75,6 +76,7 @@ struct Tenant::Parts {
   CountersSnapshot of_ended;
   std::vector<Event> events_of_ended;
   uint64_t ended_received = 0, ended_sent = 0;
+  std::array<uint64_t, kMembersMax> flows_before{};  // By id: what they opened, so that no number comes again.
 };
 
 }  // namespace nf
