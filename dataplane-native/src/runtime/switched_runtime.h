@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -54,6 +55,10 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   // ---- The lcore.
   bool has_work() const override;
   void End() override;
+  // Before the end, when no lcore runs any more: flows whose states were sent live there, if `has_come` says of their
+  // entry that it is so; the others end here.
+  void LetGo(const std::function<bool(uint32_t entry)>& has_come);
+  bool HasFlowOf(uint32_t entry) const;
   int sleep_ms_max() const override;
 
   // ---- Any thread.

@@ -76,6 +76,19 @@ void SwitchedRuntime::EndOnConflict(const proto::Marker& marker) {
   if (flows_->actor(actor).number != 0) chain_->Close(actor, CloseReason::kAliasConflict);
 }
 
+void SwitchedRuntime::LetGo(const std::function<bool(uint32_t)>& has_come) {
+  for (uint32_t actor = 0; actor < flows_->flows_max(); ++actor) {
+    const proto::Actor& a = machine_.actor(actor);
+    if (a.state == proto::ActorState::kFinal && flows_->actor(actor).number != 0 && has_come(a.entry))
+      flows_->Depart(actor);
+  }
+}
+
+bool SwitchedRuntime::HasFlowOf(uint32_t entry) const {
+  const uint32_t actor = machine_.actor_of_entry(entry);
+  return actor != proto::kNone && machine_.actor(actor).state != proto::ActorState::kAwaiting;
+}
+
 void SwitchedRuntime::End() {
   rte_mbuf* mbuf;
   while (rte_ring_sc_dequeue(link_.down, reinterpret_cast<void**>(&mbuf)) == 0) {
@@ -88,11 +101,6 @@ void SwitchedRuntime::End() {
     counters_.Drop(mbuf, DropReason::kShutdown);
   }
   machine_.DropAllHeld();
-  for (uint32_t actor = 0; actor < flows_->flows_max(); ++actor) {
-    // It lives where its state was sent to.
-    if (machine_.actor(actor).state == proto::ActorState::kFinal && flows_->actor(actor).number != 0)
-      flows_->Depart(actor);
-  }
   EndFlows();
   uplink_->DropBacklog();
   for (Operation*& operation : operations_) {

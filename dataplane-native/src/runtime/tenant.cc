@@ -152,6 +152,12 @@ void Tenant::Parts::Watch() {
   for (auto& lcore : lcores) lcore->RequestStop(false);
   for (auto& lcore : lcores) lcore->WaitUntilEnded();
   std::lock_guard lock(control);
+  for (auto& member : members) {
+    member->runtime->LetGo([this, &member](uint32_t entry) {
+      return std::ranges::any_of(
+          members, [&](const auto& other) { return other != member && other->runtime->HasFlowOf(entry); });
+    });
+  }
   for (auto& member : members) member->runtime->End();
   vswitch->End();
   ended.store(true, std::memory_order_release);

@@ -116,6 +116,7 @@ void Tenant::Parts::Remove(Member* member) {
   --tasks_of[member->lcore];
   std::lock_guard control_lock(control);
   member->runtime->events().Abandon();
+  member->runtime->LetGo([](uint32_t) { return true; });
   member->runtime->End();
   std::lock_guard lock(names);
   for (;;) {
