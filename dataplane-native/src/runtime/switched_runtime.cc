@@ -303,7 +303,7 @@ bool SwitchedRuntime::Serve(Command& command) {
 
 void SwitchedRuntime::Begin(Command& command) {
   const auto free = std::ranges::find(operations_, nullptr);
-  if (free == operations_.end()) {
+  if (is_ended_ || free == operations_.end()) {
     command.operation = nullptr;
     return;
   }

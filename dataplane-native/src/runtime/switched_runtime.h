@@ -118,7 +118,8 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
 
   std::array<Operation*, kOperationsMax> operations_{};
   uint32_t operations_count_ = 0;
-  std::array<std::vector<uint32_t>, kOperationsMax> chosen_;  // Of moves of chosen flows.
+  bool is_ended_ = false;                                     // Nobody would end an operation any more.
+  std::array<std::vector<uint32_t>, kOperationsMax> chosen_;  // Handles, of moves of chosen flows.
 
   uint64_t load_begin_tsc_ = 0, load_busy_tsc_ = 0;
   Counter draining_shown_, moved_in_shown_, moved_out_shown_, migrations_shown_, actors_shown_;

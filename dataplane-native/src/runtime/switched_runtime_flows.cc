@@ -90,6 +90,7 @@ bool SwitchedRuntime::HasFlowOf(uint32_t entry) const {
 }
 
 void SwitchedRuntime::End() {
+  is_ended_ = true;
   rte_mbuf* mbuf;
   while (rte_ring_sc_dequeue(link_.down, reinterpret_cast<void**>(&mbuf)) == 0) {
     if (Transit::Of(mbuf).is_marker != 0) {

@@ -224,7 +224,7 @@ Expected<OperationReport> Tenant::Operate(uint16_t from, std::span<const uint16_
     }
     command.operation = &operation;
     parts.Perform(*member, command);
-    if (command.operation == nullptr) return std::unexpected(Busy(from));
+    if (command.operation == nullptr) return std::unexpected(ended() ? Ended() : Busy(from));
   }
   OperationReport report = Await(operation, begin);
   if (operation.is_cut_short) return std::unexpected(Ended());
