@@ -252,6 +252,26 @@ TEST_F(MigrationTest, MoveTakesSoManyFlowsAndDrainAll) {
   EXPECT_TRUE(vswitch.machine.accepts(2));
 }
 
+TEST_F(MigrationTest, AChosenFlowThatEndsBeforeItsTurnIsNotTakenForTheOneInItsPlace) {
+  const uint32_t first = OpenFlow(), second = OpenFlow();
+  const uint32_t place = ActorAt(1, second);
+  const uint32_t chosen[] = {At(1).machine.handle(ActorAt(1, first)), At(1).machine.handle(place)};
+  ASSERT_TRUE(At(1).machine.MoveThese(1, 2, chosen));
+  ASSERT_TRUE(At(1).machine.Close(place, now_ns));
+  Settle();
+  const uint32_t other = OpenFlow();
+  ASSERT_EQ(ActorAt(1, other), place);
+  for (int i = 0; i < 3; ++i) {
+    Turn();
+    Settle();
+  }
+  EXPECT_EQ(Ended(1, 1).moved, 1u);
+  EXPECT_EQ(Ended(1, 1).failed, 1u);
+  EXPECT_EQ(Ended(1, 1).reason, Refusal::kNoFlow);
+  EXPECT_EQ(vswitch.machine.entry(first).owner.id, 2);
+  EXPECT_EQ(vswitch.machine.entry(other).owner.id, 1);
+}
+
 TEST_F(MigrationTest, UndrainEndsADrainWhenTheMovesThatItHasBegunAreThrough) {
   for (int i = 0; i < 2; ++i) OpenFlow();
   const uint16_t targets[] = {2, 3};

@@ -42,12 +42,12 @@ bool RuntimeMachine::MoveOne(uint32_t id, uint16_t target, uint32_t actor, uint6
   return true;
 }
 
-bool RuntimeMachine::MoveThese(uint32_t id, uint16_t target, std::span<const uint32_t> actors) {
+bool RuntimeMachine::MoveThese(uint32_t id, uint16_t target, std::span<const uint32_t> handles) {
   Operation* operation = IsTarget(target) ? NewOperation(id) : nullptr;
   if (operation == nullptr) return false;
-  operation->left = static_cast<uint32_t>(actors.size());
+  operation->left = static_cast<uint32_t>(handles.size());
   operation->has_chosen = true;
-  operation->chosen = actors;
+  operation->chosen = handles;
   operation->targets.push_back(target);
   return true;
 }
@@ -103,8 +103,8 @@ void RuntimeMachine::RunOperation(uint32_t slot, uint64_t now_ns) {
     const uint32_t place = operation.cursor;
     operation.cursor = place + 1 < size ? place + 1 : 0;
     ++operation.looked_at;
-    const uint32_t index = operation.has_chosen ? operation.chosen[place] : place;
-    if (operation.has_chosen && index >= actors_.size()) {
+    const uint32_t index = operation.has_chosen ? HandleIndex(operation.chosen[place]) : place;
+    if (operation.has_chosen && (index >= actors_.size() || handle(index) != operation.chosen[place])) {
       --operation.left;
       ++operation.under_way;
       OperationStep(slot, false, Refusal::kNoFlow);

@@ -155,8 +155,9 @@ class RuntimeMachine {
   // Moves `flows` flows, whichever; ends through OperationEnded. False: unknown target, or too many operations.
   bool Move(uint32_t operation, uint16_t target, uint32_t flows);
   bool MoveOne(uint32_t operation, uint16_t target, uint32_t actor, uint64_t now_ns);
-  // The flows of these actors (kNone counts as failed: no_flow), which stay where they are until the operation ends.
-  bool MoveThese(uint32_t operation, uint16_t target, std::span<const uint32_t> actors);
+  // The flows of these handles (kNoHandle, and whose actor has another flow by then, count as failed: no_flow). The
+  // span stays as it is until the operation ends.
+  bool MoveThese(uint32_t operation, uint16_t target, std::span<const uint32_t> handles);
   // No new flows, and all that are here go to the targets in turn.
   bool Drain(uint32_t operation, std::span<const uint16_t> targets);
   // Takes new flows again. Drains that go on end when the moves that they have begun are through.

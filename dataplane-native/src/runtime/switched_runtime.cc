@@ -19,6 +19,7 @@ using abi::DropReason;
 constexpr uint64_t kMachineEveryNs = 50'000;  // So often the protocol's time passes when nothing happens.
 constexpr uint32_t kHeldPackets = 4096;       // All of them may be one flow's: the pool is the bound.
 constexpr uint32_t kOpenedMax = 1024;
+constexpr uint32_t kChoosePerTurn = 4096;  // Chosen flows looked up in one turn.
 // Inside a process nothing that was said is lost, and who doesn't answer has no core just now: a move that gave up on
 // it would lose what waits.
 constexpr uint64_t kGiveUpNs = 30'000'000'000;
@@ -295,10 +296,26 @@ bool SwitchedRuntime::Serve(Command& command) {
     case Command::Kind::kUndrain:
       machine_.Undrain();
       return true;
+    case Command::Kind::kMoveThese:
+      if (!Choose(command)) return false;  // Goes on next turn.
+      Begin(command);
+      return true;
     default:
       Begin(command);
       return true;
   }
+}
+
+// Makes of places handles, as far as the flows are still there: until their turn to move comes, others may have taken
+// the places. True when all are done.
+bool SwitchedRuntime::Choose(Command& command) {
+  const auto end = static_cast<uint32_t>(std::min(command.places.size(), size_t{command.cursor} + kChoosePerTurn));
+  for (; command.cursor < end; ++command.cursor) {
+    uint32_t& place = command.places[command.cursor];
+    const bool is_there = place != kNoFlow && flows_->actor(place).number == command.numbers[command.cursor];
+    place = is_there ? machine_.handle(place) : proto::kNoHandle;
+  }
+  return end == command.places.size();
 }
 
 void SwitchedRuntime::Begin(Command& command) {
@@ -312,10 +329,6 @@ void SwitchedRuntime::Begin(Command& command) {
   if (command.kind == Command::Kind::kMove) {
     begun = machine_.Move(id, command.targets[0], command.flows_wanted);
   } else if (command.kind == Command::Kind::kMoveThese) {
-    for (size_t i = 0; i < command.places.size(); ++i) {
-      uint32_t& place = command.places[i];
-      if (place != kNoFlow && flows_->actor(place).number != command.numbers[i]) place = kNoFlow;
-    }
     std::swap(chosen_[id], command.places);
     begun = machine_.MoveThese(id, command.targets[0], chosen_[id]);
   } else {

@@ -43,8 +43,8 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
     const LeaseTable* leases;
     rte_mempool* pool;  // Of packets.
     std::vector<NativeNf*> native;
-    PacketCounters* counters = nullptr;  // Where to count instead of in itself.
     uint64_t flows_before = 0;           // Opened by runtimes of the same id that are no more.
+    PacketCounters* counters = nullptr;  // Where to count instead of in itself.
   };
   static Expected<std::unique_ptr<SwitchedRuntime>> Create(Engine& engine, const RuntimeSpec& spec,
                                                            const Surroundings& surroundings);
@@ -102,6 +102,7 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   bool Open(uint32_t actor, rte_mbuf* mbuf, const proto::PacketHeader& header);
   void EndOnConflict(const proto::Marker& marker);
   void SettleActors(uint64_t mono_ns);
+  bool Choose(Command& command);
   void Begin(Command& command);
   void Publish();
 

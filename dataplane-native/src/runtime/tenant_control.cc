@@ -139,8 +139,8 @@ void Tenant::Parts::Remove(Member* member) {
   AddFates(member->runtime->counters(), &last);
   AddChain(member->runtime->chain(), &last);
   last.flows_opened = member->runtime->flows_opened();
-  last.events_lost = member->runtime->events().lost();
   flows_before[id] += last.flows_opened;
+  last.events_lost = member->runtime->events().lost();
   AddEnded(last, &of_ended);
   ended_received += member->runtime->counters().received.value();
   ended_sent += member->runtime->counters().sent.value() - fenced;
