@@ -19,7 +19,7 @@ SwitchedRun::SwitchedRun(Engine& engine, const Options& options) : frames_(Messa
   const uint32_t image_bytes = FlowImageBytesMax(spec.chain);
   vswitch_mail_ = Must(MemberMail::Create(proto::kVswitch, frames_, image_bytes));
   vswitch_mail_->set_incarnation(1);
-  vswitch_ = Must(Vswitch::Create(spec, vswitch_mail_.get()));
+  vswitch_ = Must(Vswitch::Create(spec, vswitch_mail_.get(), &board_));
   for (uint16_t id = 1; id <= options.runtimes; ++id) {
     Member member{.mail = Must(MemberMail::Create(id, frames_, image_bytes)),
                   .link = Must(RuntimeLink::Create(markers_)),
@@ -31,6 +31,7 @@ SwitchedRun::SwitchedRun(Engine& engine, const Options& options) : frames_(Messa
                                                    .is_capture = false,
                                                    .link = member.link.get(),
                                                    .mail = member.mail.get(),
+                                                   .board = &board_,
                                                    .leases = &vswitch_->leases(),
                                                    .pool = vswitch_->pool(),
                                                    .native = {}}));

@@ -63,6 +63,7 @@ class SwitchedRun {
   rte_mempool* frames_;
   rte_mempool* markers_;
   Turns turns_;
+  ClusterBoard board_;
   std::unique_ptr<MemberMail> vswitch_mail_;
   std::unique_ptr<Vswitch> vswitch_;
   std::vector<Member> members_;  // Runtimes, from number 1 on.

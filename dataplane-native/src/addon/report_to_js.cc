@@ -80,6 +80,10 @@ Napi::Value ToJs(Napi::Env env, const RuntimeStatus& status) {
   made.Set("movedIn", Big(env, status.moved_in));
   made.Set("movedOut", Big(env, status.moved_out));
   made.Set("migrations", status.migrations);
+  made.Set("nfAsked", Big(env, status.nf_asked));
+  made.Set("nfMoves", Big(env, status.nf_moves));
+  made.Set("nfMovesFailed", Big(env, status.nf_moves_failed));
+  made.Set("arrivalsRefused", Big(env, status.arrivals_refused));
   made.Set("busyNs", Big(env, status.busy_ns));
   made.Set("queued", status.queued);
   return made;

@@ -15,6 +15,7 @@ Expected<std::unique_ptr<Chain>> Chain::Create(Engine& engine, const std::vector
                                              std::to_string(abi::kChainNfsMax) + " are possible");
   }
   std::unique_ptr<Chain> chain(new Chain);
+  chain->flows_move_ = options.flows_move;
   auto headers = HeaderArea::Create();
   if (!headers) return std::unexpected(headers.error());
   chain->shared_headers_ = std::move(*headers);

@@ -12,6 +12,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ class Chain {
   struct Options {
     uint32_t flows_max;
     std::vector<NativeNf*> native;  // By position; benchmarks only.
+    bool flows_move = false;        // Else nobody hears what NFs ask with ASK_MIGRATE.
   };
   static Expected<std::unique_ptr<Chain>> Create(Engine& engine, const std::vector<NfSpec>& specs,
                                                  const Options& options);
@@ -74,12 +76,33 @@ class Chain {
 
   // Tells the NFs that have opened the flow, then forgets it. No call may hold packets of it.
   void Close(uint32_t flow, abi::CloseReason reason) { Close(flow, reason, kNoNf); }
+
+  // ---- Flows that move; chain_moves.cc. No call runs meanwhile.
+  struct Ask {
+    uint32_t flow;
+    uint64_t number;  // Of the flow that was there then.
+  };
+  // Flows with ASK_MIGRATE in a result since the last ForgetAsks, each once. What finds no room is lost: the NF may ask
+  // again.
+  std::span<const Ask> asks() const { return {asks_.data(), asks_count_}; }
+  void ForgetAsks() { asks_count_ = 0; }
+  // Some NF that can be called says where flows should go.
+  bool knows_targets() const;
+  // The first answer but 0 of the NFs that have opened the flow: a guest's, any number. `cluster` has at most
+  // kClusterRuntimesMax.
+  uint32_t TargetOf(uint32_t flow, std::span<const abi::RuntimeRecord> cluster);
+  // The flow is here now, and is not any more; NFs that have opened it hear of it. False: one does not take it, and
+  // those that did have heard that it left.
+  bool TellArrived(uint32_t flow);
+  void TellLeft(uint32_t flow) { TellLeft(flow, size()); }
+
   void PublishCounters();
   uint64_t flows_ended() const { return flows_ended_.value(); }
 
  private:
   static constexpr uint32_t kNoNf = UINT32_MAX;
   static constexpr uint32_t kNoPlace = UINT32_MAX;
+  static constexpr uint32_t kAsksMax = 32;
   static constexpr uint32_t kEmitsMax = abi::kEmitsPerPacketMax * abi::kBurstPackets * abi::kChainNfsMax;
 
   struct Pending {
@@ -159,6 +182,11 @@ class Chain {
   }
   void PrepareCallback(Instance& instance, uint32_t flow);
 
+  // chain_moves.cc
+  void NoteAsk(uint32_t flow);
+  bool IsTold(const ChainNf& nf, const FlowActor& actor) const;
+  void TellLeft(uint32_t flow, uint32_t end);
+
   // chain_leave.cc
   void Leave(rte_mbuf* mbuf, const Walk& walk);
   abi::DropReason CheckTuple(const PacketMeta& meta, uint32_t direction, PacketRole role);
@@ -170,6 +198,7 @@ class Chain {
   HeaderArea shared_headers_;
   PayloadArea shared_payloads_;
   bool may_edit_ = false;
+  bool flows_move_ = false;
 
   Flows* flows_ = nullptr;
   PollOutput* output_ = nullptr;
@@ -181,6 +210,8 @@ class Chain {
   uint64_t now_ns_ = 0;
   Pending pending_[2];
   Counter flows_ended_;
+  std::array<Ask, kAsksMax> asks_;
+  uint32_t asks_count_ = 0;
 
   // Of the call that runs.
   std::array<Turned, abi::kBurstPackets> turned_;

@@ -14,6 +14,7 @@ using abi::Verdict;
 
 constexpr uint16_t kEditFlags =
     abi::kResultFlagModifiedHeader | abi::kResultFlagModifiedPayload | abi::kResultFlagReshaped;
+constexpr uint16_t kFlowFlags = abi::kResultFlagCloseFlow | abi::kResultFlagArmTimer | abi::kResultFlagAskMigrate;
 
 }  // namespace
 
@@ -219,7 +220,7 @@ void Chain::TakeResult(ChainNf& nf, Walk& walk, const Call& call, uint32_t index
   const uint32_t flow = MetaOf(mbuf)->flow;
   if (nf.rights().emits != 0) [[unlikely]]
     TakeEmits(nf, walk, index, mbuf);
-  if (((result.flags & (abi::kResultFlagCloseFlow | abi::kResultFlagArmTimer)) | result.timeout) != 0) [[unlikely]] {
+  if (((result.flags & kFlowFlags) | result.timeout) != 0) [[unlikely]] {
     TakeFlowAnswer(nf, flow, result, (call.first >> index & 1) != 0 && walk.role == PacketRole::kPacket);
   }
   if (verdict == Verdict::kForward) [[likely]]
@@ -242,6 +243,7 @@ void Chain::TakeFlowAnswer(ChainNf& nf, uint32_t flow, const abi::Result& result
     actor.idle_ms = result.timeout;
     flows_->Rearm(flow);
   }
+  if ((result.flags & abi::kResultFlagAskMigrate) != 0 && flows_move_) NoteAsk(flow);
   if ((result.flags & abi::kResultFlagCloseFlow) != 0) {
     const bool refused =
         is_first && result.verdict == static_cast<uint8_t>(Verdict::kDrop) && actor.packets[0] + actor.packets[1] == 1;

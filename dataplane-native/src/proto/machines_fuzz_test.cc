@@ -83,7 +83,7 @@ class MachinesFuzz : public MembersTest {
       const Actor& a = machine.actor(i);
       out << static_cast<int>(a.state) << ' ' << a.entry << ' ' << a.epoch << ' ' << a.expected << ' '
           << int{a.generation} << ' ' << int{a.last_part} << ' ' << a.migration << ' ' << a.came_epoch << ' '
-          << a.came_attempt << ' ' << a.came_from << ' ' << a.denied << a.denied_sequence << a.afresh << ' '
+          << a.came_attempt << ' ' << a.came_from << ' ' << a.denied << a.denied_sequence << a.no_state << ' '
           << a.held.count << ' ' << a.timer.armed << ' ' << a.timer.armed_ns << ' ' << At(id).state[i] << '\n';
     }
     for (uint32_t entry = 0; entry < kEntriesOfTest; ++entry) out << machine.actor_of_entry(entry) << ' ';

@@ -48,10 +48,11 @@ enum class Refusal : uint32_t {
   kNoFlow,     // No such flow there.
   kCancelled,  // The attempt was given up before.
   kTimeout,
+  kNf,  // An NF there does not take it.
 };
 inline const char* RefusalName(Refusal refusal) {
-  constexpr const char* kNames[] = {"none",     "chain",     "layout",  "room",      "busy",
-                                    "draining", "no_member", "no_flow", "cancelled", "timeout"};
+  constexpr const char* kNames[] = {"none",      "chain",   "layout",    "room",    "busy", "draining",
+                                    "no_member", "no_flow", "cancelled", "timeout", "nf"};
   const auto index = static_cast<size_t>(refusal);
   return index < std::size(kNames) ? kNames[index] : "unknown";
 }

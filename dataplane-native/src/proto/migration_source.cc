@@ -70,7 +70,10 @@ void RuntimeMachine::EndMigration(uint32_t m, bool moved) {
   const Migration migration = migrations_[m];
   if (migration.actor != kNone) actors_[migration.actor].migration = kNone;
   migrations_.Free(m);
-  if (migration.operation != kNone) OperationStep(migration.operation, moved, migration.reason);
+  if (migration.operation != kNone)
+    OperationStep(migration.operation, moved, migration.reason);
+  else if (!moved)
+    ++counters_.alone_failed;
 }
 
 // The attempt is over and the flow stays.

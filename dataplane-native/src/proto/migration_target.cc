@@ -53,14 +53,17 @@ void RuntimeMachine::OnState(uint16_t peer, const StateRecord& record, std::span
     Tell(peer, MessageType::kRefused, record.id, static_cast<uint32_t>(reason));
   };
   const bool expected = index != kNone && actors_[index].came_from == peer && handle(index) == record.handle;
-  if (!expected || actors_[index].afresh) return refuse(Refusal::kNoFlow);
+  if (!expected || actors_[index].no_state) return refuse(Refusal::kNoFlow);
   Actor& a = actors_[index];
   if (a.state != ActorState::kAwaiting) {
     Tell(peer, MessageType::kInstalled, record.id);
     return;
   }
   if (InForce(Protection::kLayoutDigest) && record.layout != config_.digests.layout) return refuse(Refusal::kLayout);
-  if (!host_->InstallState(index, a.key, bytes)) return refuse(Refusal::kLayout);
+  if (const Refusal reason = host_->InstallState(index, a.key, bytes); reason != Refusal::kNo) {
+    a.no_state = true;  // The source may ask a second time before it hears this.
+    return refuse(reason);
+  }
   actor_timers_.Disarm(index);
   a.state = ActorState::kActive;
   a.epoch = record.new_epoch;
@@ -100,7 +103,7 @@ void RuntimeMachine::OnSourceLost(const Marker& marker) {
   if (a.state == ActorState::kAwaiting) {
     actor_timers_.Disarm(index);
     a.state = ActorState::kActive;
-    a.afresh = true;
+    a.no_state = true;
     a.epoch = marker.new_epoch;
     a.expected = marker.sequence + 1;
     ++counters_.state_lost;

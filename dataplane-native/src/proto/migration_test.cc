@@ -196,11 +196,49 @@ TEST_F(MigrationTest, AStateThatTheTargetCantTakeGoesBackToTheSource) {
   At(2).refuses_states = true;
   UpToSwitch(entry);
   Settle();
-  EXPECT_EQ(Ended(1, 7).reason, Refusal::kLayout);
+  EXPECT_EQ(Ended(1, 7).reason, Refusal::kNf);
   Send(entry, 1);
   Settle();
   EXPECT_EQ(StateAt(1, entry), "ab");
   EXPECT_EQ(StateAt(2, entry), "none");
+}
+
+// The source says its state again while the refusal is on its way.
+TEST_F(MigrationTest, AStateThatWasRefusedIsNotShownToTheTargetAgain) {
+  const uint32_t entry = OpenFlow();
+  At(2).refuses_states = true;
+  UpToState(entry);
+  const Letter state = letters.front();
+  letters.clear();
+  Hand(state);
+  At(2).refuses_states = false;
+  Hand(state);
+  EXPECT_EQ(At(2).states_shown, 1u);
+  Settle();
+  EXPECT_EQ(Ended(1, 7).reason, Refusal::kNf);
+  EXPECT_EQ(StateAt(1, entry), "a");
+  EXPECT_EQ(StateAt(2, entry), "none");
+}
+
+TEST_F(MigrationTest, AFlowMovesAloneAndNobodyHearsOfIt) {
+  const uint32_t entry = OpenFlow();
+  const uint32_t actor = At(1).machine.actor_of_entry(entry);
+  EXPECT_EQ(At(1).machine.MoveAlone(actor, 2, now_ns), Refusal::kNo);
+  EXPECT_EQ(At(1).machine.MoveAlone(actor, 2, now_ns), Refusal::kBusy);
+  Settle();
+  EXPECT_EQ(StateAt(2, entry), "a");
+  EXPECT_TRUE(At(1).ended.empty());
+  EXPECT_EQ(At(1).machine.counters().alone_failed, 0u);
+  EXPECT_EQ(At(1).machine.MoveAlone(actor, 2, now_ns), Refusal::kNoFlow);
+  EXPECT_EQ(At(1).machine.MoveAlone(kNone, 2, now_ns), Refusal::kNoFlow);
+  const uint32_t there = At(2).machine.actor_of_entry(entry);
+  for (uint16_t target : std::initializer_list<uint16_t>{0, 2, 77, UINT16_MAX})
+    EXPECT_EQ(At(2).machine.MoveAlone(there, target, now_ns), Refusal::kNoMember);
+  At(1).refuses_states = true;
+  EXPECT_EQ(At(2).machine.MoveAlone(there, 1, now_ns), Refusal::kNo);
+  Settle();
+  EXPECT_EQ(At(2).machine.counters().alone_failed, 1u);
+  EXPECT_EQ(StateAt(2, entry), "a");
 }
 
 TEST_F(MigrationTest, ATargetThatHearsNothingAsksAndVThenNeverSwitches) {

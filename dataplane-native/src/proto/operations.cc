@@ -42,6 +42,10 @@ bool RuntimeMachine::MoveOne(uint32_t id, uint16_t target, uint32_t actor, uint6
   return true;
 }
 
+Refusal RuntimeMachine::MoveAlone(uint32_t actor, uint16_t target, uint64_t now_ns) {
+  return actor < actors_.size() ? Start(actor, target, kNone, now_ns) : Refusal::kNoFlow;
+}
+
 bool RuntimeMachine::MoveThese(uint32_t id, uint16_t target, std::span<const uint32_t> handles) {
   Operation* operation = IsTarget(target) ? NewOperation(id) : nullptr;
   if (operation == nullptr) return false;

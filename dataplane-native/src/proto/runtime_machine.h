@@ -83,8 +83,8 @@ class RuntimeHost {
   virtual void DropHeld(PacketRef packet, const PacketHeader& header, PacketDrop reason) = 0;
   // Writes the flow's state; at most out.size() bytes. 0: it can't be written.
   virtual uint32_t WriteState(uint32_t actor, std::span<uint8_t> out) = 0;
-  // False: not a state that this chain can take; nothing was changed.
-  virtual bool InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) = 0;
+  // kNo: it is installed. Else why this chain does not take it, for good; then nothing was changed.
+  virtual Refusal InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) = 0;
   // The state that was written isn't final any more: the flow goes on here.
   virtual void Resume(uint32_t actor) = 0;
   // The actor ends here; the flow may live elsewhere (then its state is kFinal).
@@ -108,6 +108,7 @@ struct RuntimeCounters {
   uint64_t abandoned = 0;
   uint64_t came_back = 0;
   uint64_t state_lost = 0;
+  uint64_t alone_failed = 0;  // Moves begun by MoveAlone that came to nothing.
 };
 
 struct Actor {
@@ -125,7 +126,7 @@ struct Actor {
   uint16_t retries = 0;
   uint32_t denied_sequence = 0;  // While kClosing: V has stamped up to here.
   bool denied = false;
-  bool afresh = false;  // It was to come by an attempt whose source died: the state, should it still come, is refused.
+  bool no_state = false;  // The state, should one (still) come, is refused: its source died, or one was refused before.
   HeldList held;
   TimerLink timer;  // While kAwaiting or kClosing.
   uint32_t next_free = kNone;
@@ -155,6 +156,8 @@ class RuntimeMachine {
   // Moves `flows` flows, whichever; ends through OperationEnded. False: unknown target, or too many operations.
   bool Move(uint32_t operation, uint16_t target, uint32_t flows);
   bool MoveOne(uint32_t operation, uint16_t target, uint32_t actor, uint64_t now_ns);
+  // Without an operation, since nobody waits for how it ends. Not kNo: it has not begun.
+  Refusal MoveAlone(uint32_t actor, uint16_t target, uint64_t now_ns);
   // The flows of these handles (kNoHandle, and whose actor has another flow by then, count as failed: no_flow). The
   // span stays as it is until the operation ends.
   bool MoveThese(uint32_t operation, uint16_t target, std::span<const uint32_t> handles);

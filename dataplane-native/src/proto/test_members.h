@@ -66,10 +66,11 @@ struct TestRuntime final : RuntimeHost {
     std::memcpy(out.data(), state[actor].data(), state[actor].size());
     return static_cast<uint32_t>(state[actor].size());
   }
-  bool InstallState(uint32_t actor, const FlowKey&, std::span<const uint8_t> bytes) override {
-    if (refuses_states) return false;
+  Refusal InstallState(uint32_t actor, const FlowKey&, std::span<const uint8_t> bytes) override {
+    ++states_shown;
+    if (refuses_states) return Refusal::kNf;
     state[actor].assign(bytes.begin(), bytes.end());
-    return true;
+    return Refusal::kNo;
   }
   void Resume(uint32_t) override {}
   void FreeState(uint32_t actor) override { state[actor] = "freed"; }
@@ -94,6 +95,7 @@ struct TestRuntime final : RuntimeHost {
   std::map<uint32_t, OperationResult> ended;
   std::deque<OnData> to_vswitch;
   bool refuses_states = false;
+  uint32_t states_shown = 0;
 };
 
 struct TestVswitch final : VswitchHost {

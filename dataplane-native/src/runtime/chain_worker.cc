@@ -29,7 +29,8 @@ bool Exports(const NfSpec& spec, abi::Export which) {
 
 Expected<void> ChainWorker::BuildChain(Engine& engine, const RuntimeSpec& spec, const Options& options) {
   if (spec.flows_max == 0) return Fail(ErrorCode::kRuntimeSpec, "a runtime has room for one flow at least");
-  auto chain = Chain::Create(engine, spec.chain, {.flows_max = spec.flows_max, .native = options.native});
+  auto chain = Chain::Create(engine, spec.chain,
+                             {.flows_max = spec.flows_max, .native = options.native, .flows_move = options.is_placed});
   if (!chain) return std::unexpected(chain.error());
   chain_ = std::move(*chain);
   Flows::Options of_flows{.flows_max = spec.flows_max,

@@ -76,9 +76,13 @@ struct RuntimeStatus {
   uint32_t flows_open = 0;  // Of the vswitch: route entries in use.
   uint64_t received = 0, sent = 0, dropped = 0, held = 0;
   uint64_t moved_in = 0, moved_out = 0;
-  uint32_t migrations = 0;  // Under way from here.
-  uint64_t busy_ns = 0;     // Time of turns that had work.
-  uint32_t queued = 0;      // Packets that wait in its input ring.
+  uint32_t migrations = 0;        // Under way from here.
+  uint64_t nf_asked = 0;          // How often NFs were asked where a flow should go.
+  uint64_t nf_moves = 0;          // Moves that this began; some of them are under way, some of them failed.
+  uint64_t nf_moves_failed = 0;   // Those, and answers that named no runtime that takes flows.
+  uint64_t arrivals_refused = 0;  // Flows that came and that an NF here didn't take.
+  uint64_t busy_ns = 0;           // Time of turns that had work.
+  uint32_t queued = 0;            // Packets that wait in its input ring.
 };
 
 // How a move or a drain ended.

@@ -37,8 +37,6 @@ struct RuntimeLink {
   std::atomic<uint64_t> sealed{0};
   // The runtime: the last poll that is worked off, with all its output in `up`.
   alignas(64) std::atomic<uint64_t> worked_off{0};
-  std::atomic<uint32_t> flows{0};
-  std::atomic<uint32_t> load_permille{0};  // Of its lcore's time, lately.
 
  private:
   RuntimeLink() = default;

@@ -62,6 +62,7 @@ SwitchedRuntime::SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& su
     : ChainWorker(surroundings.counters),
       link_(*surroundings.link),
       mail_(*surroundings.mail),
+      board_(*surroundings.board),
       leases_(*surroundings.leases),
       machine_(MachineConfig(spec, surroundings), &mail_, this) {
   opened_.reserve(kOpenedMax);
@@ -78,8 +79,13 @@ Expected<std::unique_ptr<SwitchedRuntime>> SwitchedRuntime::Create(Engine& engin
   runtime->uplink_ = std::make_unique<Uplink>(&runtime->machine_, runtime->flows_.get(), &runtime->link_,
                                               &runtime->counters_, runtime->chain_->may_edit());
   runtime->joiner_.emplace(*runtime->chain_, *runtime->flows_);
+  runtime->asker_.emplace(MoveAsker::Parts{.chain = runtime->chain_.get(),
+                                           .flows = runtime->flows_.get(),
+                                           .machine = &runtime->machine_,
+                                           .board = surroundings.board});
   runtime->Connect(runtime->uplink_.get(), runtime->uplink_.get(), surroundings.pool, surroundings.is_capture, spec);
   runtime->mail_.set_incarnation(surroundings.incarnation);
+  runtime->Publish();
   return runtime;
 }
 
@@ -91,7 +97,8 @@ bool SwitchedRuntime::has_work() const {
 }
 
 int SwitchedRuntime::sleep_ms_max() const {
-  if (machine_.actors_used() != flows_->open() || machine_.migrations_used() != 0 || !mail_.is_idle()) {
+  if (machine_.actors_used() != flows_->open() || machine_.migrations_used() != 0 || !mail_.is_idle() ||
+      asker_->is_asked()) {
     return kSleepBusyMs;
   }
   return flows_->open() != 0 ? kSleepMs : kSleepWithoutFlowsMs;
@@ -247,6 +254,7 @@ uint32_t SwitchedRuntime::Finish(uint32_t taken, uint64_t mono_ns) {
   machine_.Turn(mono_ns);
   EndPoll(taken != 0);
   SettleActors(mono_ns);
+  asker_->Turn(mono_ns);
   mail_.Send(mono_ns);
   uplink_->Flush();
   Publish();
@@ -269,17 +277,22 @@ void SwitchedRuntime::SettleActors(uint64_t mono_ns) {
 }
 
 void SwitchedRuntime::Publish() {
-  link_.flows.store(flows_->open(), std::memory_order_relaxed);
   draining_shown_.Set(machine_.draining());
   moved_in_shown_.Set(machine_.counters().moved_in);
   moved_out_shown_.Set(machine_.counters().moved_out);
+  moves_failed_shown_.Set(machine_.counters().alone_failed);
   migrations_shown_.Set(machine_.migrations_used());
   actors_shown_.Set(machine_.actors_used());
+  MeasureLoad();
+  board_.Post(id(), {.flows = flows_->open(), .load_permille = load_permille_, .is_draining = machine_.draining()});
+}
+
+void SwitchedRuntime::MeasureLoad() {
   const uint64_t now = rte_rdtsc();
   const uint64_t elapsed = now - load_begin_tsc_;
   if (elapsed * 1'000 < rte_get_tsc_hz()) return;  // Once in a millisecond.
   const uint64_t busy = busy_tsc().value();
-  link_.load_permille.store(static_cast<uint32_t>((busy - load_busy_tsc_) * 1000 / elapsed), std::memory_order_relaxed);
+  load_permille_ = static_cast<uint16_t>(std::min<uint64_t>((busy - load_busy_tsc_) * 1000 / elapsed, 1000));
   load_begin_tsc_ = now;
   load_busy_tsc_ = busy;
 }

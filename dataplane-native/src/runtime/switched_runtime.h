@@ -16,8 +16,10 @@
 #include "flow/lease_table.h"
 #include "proto/runtime_machine.h"
 #include "runtime/chain_worker.h"
+#include "runtime/cluster_board.h"
 #include "runtime/flow_joiner.h"
 #include "runtime/member_mail.h"
+#include "runtime/move_asker.h"
 #include "runtime/runtime_link.h"
 
 namespace nf {
@@ -40,6 +42,7 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
     bool is_capture;   // Time is that of the packets.
     RuntimeLink* link;
     MemberMail* mail;
+    ClusterBoard* board;
     const LeaseTable* leases;
     rte_mempool* pool;  // Of packets.
     std::vector<NativeNf*> native;
@@ -66,6 +69,10 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   bool draining() const { return draining_shown_.value() != 0; }
   uint64_t moved_in() const { return moved_in_shown_.value(); }
   uint64_t moved_out() const { return moved_out_shown_.value(); }
+  // Moves that NFs wanted and that began, and came to nothing.
+  uint64_t moves_failed() const { return moves_failed_shown_.value(); }
+  uint64_t arrivals_refused() const { return arrivals_refused_.value(); }
+  const MoveAsker& asker() const { return *asker_; }
   uint32_t migrations() const { return static_cast<uint32_t>(migrations_shown_.value()); }
   // Actors in use: flows, flows to come, and flows that have ended but for the vswitch's word.
   uint32_t actors_used() const { return static_cast<uint32_t>(actors_shown_.value()); }
@@ -83,7 +90,7 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   void ProcessHeld(uint32_t actor, proto::PacketRef packet, const proto::PacketHeader& header) override;
   void DropHeld(proto::PacketRef packet, const proto::PacketHeader& header, proto::PacketDrop reason) override;
   uint32_t WriteState(uint32_t actor, std::span<uint8_t> out) override;
-  bool InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) override;
+  proto::Refusal InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) override;
   void Resume(uint32_t actor) override;
   void FreeState(uint32_t actor) override;
   void SendMarker(const proto::Marker& marker) override;
@@ -102,16 +109,20 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   bool Open(uint32_t actor, rte_mbuf* mbuf, const proto::PacketHeader& header);
   void EndOnConflict(const proto::Marker& marker);
   void SettleActors(uint64_t mono_ns);
+  void Depart(uint32_t actor);
   bool Choose(Command& command);
   void Begin(Command& command);
   void Publish();
+  void MeasureLoad();
 
   RuntimeLink& link_;
   MemberMail& mail_;
+  ClusterBoard& board_;
   const LeaseTable& leases_;
   proto::RuntimeMachine machine_;
   std::unique_ptr<Uplink> uplink_;
   std::optional<FlowJoiner> joiner_;
+  std::optional<MoveAsker> asker_;
   uint32_t held_processed_ = 0;
   uint64_t machine_ns_ = 0;  // When its time last passed.
   // Actors that this poll opened: the vswitch is told of those that caused no output.
@@ -123,7 +134,9 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   std::array<std::vector<uint32_t>, kOperationsMax> chosen_;  // Handles, of moves of chosen flows.
 
   uint64_t load_begin_tsc_ = 0, load_busy_tsc_ = 0;
-  Counter draining_shown_, moved_in_shown_, moved_out_shown_, migrations_shown_, actors_shown_;
+  uint16_t load_permille_ = 0;
+  Counter arrivals_refused_;
+  Counter draining_shown_, moved_in_shown_, moved_out_shown_, moves_failed_shown_, migrations_shown_, actors_shown_;
 };
 
 }  // namespace nf

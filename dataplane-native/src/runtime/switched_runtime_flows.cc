@@ -38,10 +38,16 @@ uint32_t SwitchedRuntime::WriteState(uint32_t actor, std::span<uint8_t> out) {
   return bytes;
 }
 
-bool SwitchedRuntime::InstallState(uint32_t actor, const FlowKey&, std::span<const uint8_t> state) {
-  if (!ReadFlowImage(*chain_, *flows_, actor, state)) return false;
-  if (flows_->actor(actor).number == 0) flows_->NoteFreed(actor);  // It had ended before it came.
-  return true;
+proto::Refusal SwitchedRuntime::InstallState(uint32_t actor, const FlowKey&, std::span<const uint8_t> state) {
+  if (!ReadFlowImage(*chain_, *flows_, actor, state)) return proto::Refusal::kLayout;
+  if (flows_->actor(actor).number == 0) {
+    flows_->NoteFreed(actor);  // It had ended before it came.
+  } else if (!chain_->TellArrived(actor)) {
+    flows_->Depart(actor);
+    arrivals_refused_.Add();
+    return proto::Refusal::kNf;
+  }
+  return proto::Refusal::kNo;
 }
 
 void SwitchedRuntime::Resume(uint32_t actor) {
@@ -50,10 +56,16 @@ void SwitchedRuntime::Resume(uint32_t actor) {
 
 void SwitchedRuntime::FreeState(uint32_t actor) {
   if (flows_->actor(actor).number == 0) return;
-  if (machine_.actor(actor).state == proto::ActorState::kFinal) return flows_->Depart(actor);
+  if (machine_.actor(actor).state == proto::ActorState::kFinal) return Depart(actor);
   // The vswitch has given the flow up, or to somebody else, without asking.
   chain_->RunPending();
   if (flows_->actor(actor).number != 0) chain_->Close(actor, CloseReason::kShutdown);
+}
+
+// It lives elsewhere now.
+void SwitchedRuntime::Depart(uint32_t actor) {
+  chain_->TellLeft(actor);
+  flows_->Depart(actor);
 }
 
 void SwitchedRuntime::SendMarker(const proto::Marker& marker) { uplink_->SendMarker(marker); }
@@ -79,8 +91,7 @@ void SwitchedRuntime::EndOnConflict(const proto::Marker& marker) {
 void SwitchedRuntime::LetGo(const std::function<bool(uint32_t)>& has_come) {
   for (uint32_t actor = 0; actor < flows_->flows_max(); ++actor) {
     const proto::Actor& a = machine_.actor(actor);
-    if (a.state == proto::ActorState::kFinal && flows_->actor(actor).number != 0 && has_come(a.entry))
-      flows_->Depart(actor);
+    if (a.state == proto::ActorState::kFinal && flows_->actor(actor).number != 0 && has_come(a.entry)) Depart(actor);
   }
 }
 

@@ -76,7 +76,7 @@ Expected<std::unique_ptr<Tenant>> Tenant::Create(Engine& engine, const RuntimeSp
   parts->vswitch_mail->set_incarnation(++parts->last_incarnation);
   // The ports come last, as an output file is made only when nothing else can fail; but runtimes take packets from the
   // pool that belongs to them.
-  auto vswitch = Vswitch::Create(spec, parts->vswitch_mail.get());
+  auto vswitch = Vswitch::Create(spec, parts->vswitch_mail.get(), &parts->board);
   if (!vswitch) return std::unexpected(vswitch.error());
   parts->vswitch = std::move(*vswitch);
   for (uint16_t i = 0; i < switching.lcores; ++i) {
@@ -228,6 +228,10 @@ std::vector<RuntimeStatus> Tenant::Runtimes() const {
                    .moved_in = runtime.moved_in(),
                    .moved_out = runtime.moved_out(),
                    .migrations = runtime.migrations(),
+                   .nf_asked = runtime.asker().asked(),
+                   .nf_moves = runtime.asker().begun(),
+                   .nf_moves_failed = runtime.asker().ignored() + runtime.moves_failed(),
+                   .arrivals_refused = runtime.arrivals_refused(),
                    .busy_ns = NsFromTsc(runtime.busy_tsc().value()),
                    .queued = rte_ring_count(member->link->down)});
   }

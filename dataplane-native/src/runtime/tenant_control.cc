@@ -64,6 +64,7 @@ Expected<uint16_t> Tenant::Parts::Add() {
                                           .is_capture = vswitch->is_capture(),
                                           .link = member->link.get(),
                                           .mail = member->mail.get(),
+                                          .board = &board,
                                           .leases = &vswitch->leases(),
                                           .pool = vswitch->pool(),
                                           .native = options.native,
@@ -118,6 +119,7 @@ void Tenant::Parts::Remove(Member* member) {
   member->runtime->events().Abandon();
   member->runtime->LetGo([](uint32_t) { return true; });
   member->runtime->End();
+  board.Take(id);
   std::lock_guard lock(names);
   for (;;) {
     auto events = member->runtime->events().Read(4096);

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/cluster_board.h"
 #include "runtime/lcore.h"
 #include "runtime/member_mail.h"
 #include "runtime/runtime_link.h"
@@ -58,6 +59,7 @@ struct Tenant::Parts {
   TenantOptions options;
   rte_mempool* frames = nullptr;   // Of messages.
   rte_mempool* markers = nullptr;  // Of markers.
+  ClusterBoard board;
   std::unique_ptr<MemberMail> vswitch_mail;
   std::unique_ptr<Vswitch> vswitch;
   std::vector<std::unique_ptr<Member>> members;

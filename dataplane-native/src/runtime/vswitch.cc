@@ -54,9 +54,10 @@ rte_mbuf* MbufOf(proto::PacketRef packet) { return reinterpret_cast<rte_mbuf*>(p
 
 }  // namespace
 
-Vswitch::Vswitch(const RuntimeSpec& spec, MemberMail* mail, const Options& options)
+Vswitch::Vswitch(const RuntimeSpec& spec, MemberMail* mail, const ClusterBoard* board, const Options& options)
     : non_ip_(spec.non_ip),
       mail_(*mail),
+      board_(*board),
       machine_(MachineConfig(spec, options.term), mail, this),
       leases_(LeaseSizes(spec), spec.flows_max),
       info_(spec.flows_max),
@@ -66,8 +67,9 @@ Vswitch::Vswitch(const RuntimeSpec& spec, MemberMail* mail, const Options& optio
   present_.reserve(kMembersMax);
 }
 
-Expected<std::unique_ptr<Vswitch>> Vswitch::Create(const RuntimeSpec& spec, MemberMail* mail, const Options& options) {
-  std::unique_ptr<Vswitch> vswitch(new Vswitch(spec, mail, options));
+Expected<std::unique_ptr<Vswitch>> Vswitch::Create(const RuntimeSpec& spec, MemberMail* mail,
+                                                   const ClusterBoard* board, const Options& options) {
+  std::unique_ptr<Vswitch> vswitch(new Vswitch(spec, mail, board, options));
   if (auto built = vswitch->Build(spec); !built) return std::unexpected(built.error());
   return vswitch;
 }
@@ -274,10 +276,10 @@ void Vswitch::Publish(uint64_t mono_ns) {
   closed_shown_.Set(is_closed_);
   for (uint16_t id : present_) {
     const Runtime& runtime = runtimes_[id];
-    const uint64_t load = runtime.link->load_permille.load(std::memory_order_relaxed);
-    const uint64_t flows = runtime.link->flows.load(std::memory_order_relaxed);
+    const ClusterBoard::Standing standing = board_.Of(id);
     // Work that waits says most, then how busy it is; flows decide between idle ones.
-    placing_.SetLoad(id, uint64_t{runtime.queue->queued()} * 4096 + load * 64 + flows * 64 / info_.size());
+    placing_.SetLoad(id, uint64_t{runtime.queue->queued()} * 4096 + standing.load_permille * uint64_t{64} +
+                             standing.flows * uint64_t{64} / info_.size());
   }
   if (mono_ns - missed_ns_ >= kMissedEveryNs) {
     missed_ns_ = mono_ns;

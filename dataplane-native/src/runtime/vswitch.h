@@ -17,6 +17,7 @@
 #include "flow/fragment_table.h"
 #include "flow/lease_table.h"
 #include "proto/vswitch_machine.h"
+#include "runtime/cluster_board.h"
 #include "runtime/command.h"
 #include "runtime/command_ring.h"
 #include "runtime/inputs.h"
@@ -36,9 +37,11 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
     PacketCounters* counters = nullptr;  // Where to count instead of in itself.
   };
   // Opens the ports of `spec`. Errors: those of ports, eal.memory.
-  static Expected<std::unique_ptr<Vswitch>> Create(const RuntimeSpec& spec, MemberMail* mail, const Options& options);
-  static Expected<std::unique_ptr<Vswitch>> Create(const RuntimeSpec& spec, MemberMail* mail) {
-    return Create(spec, mail, {});
+  static Expected<std::unique_ptr<Vswitch>> Create(const RuntimeSpec& spec, MemberMail* mail, const ClusterBoard* board,
+                                                   const Options& options);
+  static Expected<std::unique_ptr<Vswitch>> Create(const RuntimeSpec& spec, MemberMail* mail,
+                                                   const ClusterBoard* board) {
+    return Create(spec, mail, board, {});
   }
   ~Vswitch() override;
 
@@ -92,7 +95,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
     info_[entry].in_conflict = on;
   }
 
-  Vswitch(const RuntimeSpec& spec, MemberMail* mail, const Options& options);
+  Vswitch(const RuntimeSpec& spec, MemberMail* mail, const ClusterBoard* board, const Options& options);
   Expected<void> Build(const RuntimeSpec& spec);
   void Serve(Command& command);
 
@@ -136,6 +139,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   NonIpPolicy non_ip_;
   Inputs inputs_;
   MemberMail& mail_;
+  const ClusterBoard& board_;
   proto::VswitchMachine machine_;
   std::optional<FlowTable> table_;  // Keys are those of the machine's entries.
   std::optional<FragmentTable> fragments_;

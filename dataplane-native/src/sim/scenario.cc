@@ -89,6 +89,7 @@ Scenario MakeScenario(uint64_t seed) {
   c.leases = static_cast<uint32_t>(random.Between(1, 2 * c.flows));
   c.answered = 0.5;
   c.answer_max_ns = random.Between(2'000, 300'000);
+  if (!c.strict && random.Chance(0.3)) c.picky = 0.4;
   return scenario;
 }
 
@@ -129,6 +130,7 @@ std::string Describe(const Conditions& c) {
   return Text("%u runtimes, %u flows, %s%s%s%s", c.runtimes, c.flows, c.strict ? "nothing may be lost" : "members die",
               c.tight ? ", little room" : "", c.mixed_layouts ? ", two layouts" : "",
               c.restless > 0 ? ", flows move on at once" : "") +
+         (c.picky > 0 ? ", targets refuse states" : "") +
          (c.aliases ? Text(", %u leases, answers within %.1f us", c.leases, static_cast<double>(c.answer_max_ns) / 1000)
                     : "") +
          "\n  data: " + link(c.data) + "\n  messages: " + link(c.messages);

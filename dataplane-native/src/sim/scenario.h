@@ -29,6 +29,8 @@ struct Conditions {
   bool mixed_layouts = false;
   // How often a flow that has just arrived is sent on at once.
   double restless = 0;
+  // How often a target does not take a flow, its state seen. What waits for it there is lost.
+  double picky = 0;
   LinkFaults data;
   LinkFaults messages;
   uint64_t turn_min_ns = 5'000;

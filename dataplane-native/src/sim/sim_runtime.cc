@@ -294,10 +294,10 @@ uint32_t SimRuntime::WriteState(uint32_t actor, std::span<uint8_t> out) {
   return static_cast<uint32_t>(sizeof wire + wire.filling);
 }
 
-bool SimRuntime::InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) {
+proto::Refusal SimRuntime::InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) {
   Model& model = world_->model();
   WireState wire;
-  if (state.size() < sizeof wire) return false;
+  if (state.size() < sizeof wire) return proto::Refusal::kLayout;
   std::memcpy(&wire, state.data(), sizeof wire);
   const uint32_t flow = key.source_port - 1u;
   const auto filling = state.subspan(sizeof wire);
@@ -310,12 +310,16 @@ bool SimRuntime::InstallState(uint32_t actor, const FlowKey& key, std::span<cons
   const bool is_this_move = e.used && e.switched && e.previous_epoch == machine_.actor(actor).came_epoch;
   if (is_this_move && wire.tuple != world_->vswitch().tuples().tuple_of(entry))
     model.Violate(Text("flow %u has come to runtime %u with what belongs to another", flow, id_));
+  if (!world_->calm() && world_->conditions().picky > 0 && world_->random().Chance(world_->conditions().picky)) {
+    if (world_->logs()) world_->Log(Text("runtime %u does not take flow %u", id_, flow));
+    return proto::Refusal::kNf;
+  }
   state_of_[actor] = wire.state;
   tuple_of_[actor] = {.number = wire.tuple, .taught = wire.taught != 0};
   if (world_->logs()) world_->Log(Text("runtime %u installs flow %u", id_, flow));
   if (!world_->calm() && world_->random().Chance(world_->conditions().restless)) sent_on_.push_back(flow);
   world_->Installed(entry, machine_.actor(actor).came_epoch);
-  return true;
+  return proto::Refusal::kNo;
 }
 
 void SimRuntime::FreeState(uint32_t actor) {

@@ -37,7 +37,7 @@ class SimRuntime final : public proto::RuntimeHost, public proto::MessageHandler
   void ProcessHeld(uint32_t actor, proto::PacketRef packet, const proto::PacketHeader& header) override;
   void DropHeld(proto::PacketRef packet, const proto::PacketHeader& header, proto::PacketDrop reason) override;
   uint32_t WriteState(uint32_t actor, std::span<uint8_t> out) override;
-  bool InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) override;
+  proto::Refusal InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) override;
   void Resume(uint32_t) override {}
   void FreeState(uint32_t actor) override;
   void SendMarker(const proto::Marker& marker) override;

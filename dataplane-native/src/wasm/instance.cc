@@ -209,6 +209,7 @@ void Instance::FindAreas(const InstancePlan& plan) {
   burst_header_ = reinterpret_cast<abi::BurstHeader*>(call + abi::kBurstHeaderOffset);
   descriptors_ = reinterpret_cast<abi::Descriptor*>(call + abi::kDescriptorsOffset);
   flow_records_ = reinterpret_cast<abi::FlowRecord*>(call + abi::kFlowRecordsOffset);
+  cluster_ = reinterpret_cast<abi::RuntimeRecord*>(call + abi::kClusterOffset);
   results_ = reinterpret_cast<abi::Result*>(result + abi::kResultsOffset);
   emit_records_ = reinterpret_cast<abi::EmitRecord*>(result + abi::kEmitRecordsOffset);
   counters_ = reinterpret_cast<uint64_t*>(result + abi::kCountersOffset);
@@ -297,6 +298,30 @@ bool Instance::FlowTimer(uint32_t flow, uint32_t state, uint64_t now_ns) noexcep
   if (!has(OptionalExport::kFlowTimer)) return true;
   wasmtime_val_raw_t values[] = {I32(flow), I32(state), I64(now_ns)};
   return Call(Export::kFlowTimer, values, std::size(values));
+}
+
+bool Instance::MigrationTarget(uint32_t runtimes, uint32_t flow, uint32_t state, uint32_t* answer) noexcept {
+  *answer = 0;
+  if (!has(OptionalExport::kMigrationTarget)) return true;
+  wasmtime_val_raw_t values[] = {I32(abi::kClusterAddress), I32(runtimes), I32(flow), I32(state)};
+  if (!Call(Export::kMigrationTarget, values, std::size(values))) return false;
+  *answer = static_cast<uint32_t>(values[0].i32);
+  return true;
+}
+
+bool Instance::FlowArrived(uint32_t flow, uint32_t state, abi::ArrivalReason reason, uint32_t* answer) noexcept {
+  *answer = 0;
+  if (!has(OptionalExport::kFlowArrived)) return true;
+  wasmtime_val_raw_t values[] = {I32(flow), I32(state), I32(static_cast<uint32_t>(reason))};
+  if (!Call(Export::kFlowArrived, values, std::size(values))) return false;
+  *answer = static_cast<uint32_t>(values[0].i32);
+  return true;
+}
+
+bool Instance::FlowLeft(uint32_t flow, uint32_t state) noexcept {
+  if (!has(OptionalExport::kFlowLeft)) return true;
+  wasmtime_val_raw_t values[] = {I32(flow), I32(state)};
+  return Call(Export::kFlowLeft, values, std::size(values));
 }
 
 bool Instance::Tick(uint64_t now_ms) noexcept {

@@ -81,6 +81,7 @@ class Instance {
   abi::BurstHeader* burst_header() const { return burst_header_; }
   abi::Descriptor* descriptors() const { return descriptors_; }    // kBurstPackets
   abi::FlowRecord* flow_records() const { return flow_records_; }  // kBurstPackets
+  abi::RuntimeRecord* cluster() const { return cluster_; }         // kClusterRuntimesMax
   abi::Result* results() const { return results_; }                // kBurstPackets; guest-written: read once.
   abi::EmitRecord* emit_records() const { return emit_records_; }  // kEmitsPerBurstMax; guest-written.
   uint8_t* emit_area() const { return emit_area_; }                // Null without the right. Guest-written.
@@ -98,11 +99,15 @@ class Instance {
   void AddTo(WarmUp& warm_up) const;
 
   // Calls of the lcore. True when the guest returned; false after a trap or deadline: then fault() says what, and the
-  // instance is dead (a call of a dead one is false at once). Arguments are guest addresses of docs/abi.md. FlowTimer
-  // and Tick do nothing where the module has no such export. A successful call neither allocates nor locks.
+  // instance is dead (a call of a dead one is false at once). Arguments are guest addresses of docs/abi.md. Calls of
+  // optional exports do nothing where the module has none. A successful call neither allocates nor locks.
   bool ProcessBurst(uint32_t count) noexcept;
   bool FlowClose(uint32_t flow, uint32_t state, abi::CloseReason reason) noexcept;
   bool FlowTimer(uint32_t flow, uint32_t state, uint64_t now_ns) noexcept;
+  // These three have an answer where there is such an export, else 0; it is the guest's, any number.
+  bool MigrationTarget(uint32_t runtimes, uint32_t flow, uint32_t state, uint32_t* answer) noexcept;
+  bool FlowArrived(uint32_t flow, uint32_t state, abi::ArrivalReason reason, uint32_t* answer) noexcept;
+  bool FlowLeft(uint32_t flow, uint32_t state) noexcept;
   bool Tick(uint64_t now_ms) noexcept;
   const FaultInfo& fault() const { return fault_; }
 
@@ -120,6 +125,7 @@ class Instance {
   abi::BurstHeader* burst_header_ = nullptr;
   abi::Descriptor* descriptors_ = nullptr;
   abi::FlowRecord* flow_records_ = nullptr;
+  abi::RuntimeRecord* cluster_ = nullptr;
   abi::Result* results_ = nullptr;
   abi::EmitRecord* emit_records_ = nullptr;
   uint8_t* emit_area_ = nullptr;

@@ -148,7 +148,7 @@ export interface MigrateOptions {
 }
 
 /** Why a flow did not move. */
-export type MoveRefusal = "none" | "chain" | "layout" | "room" | "busy" | "draining" | "no_member" | "no_flow" | "cancelled" | "timeout";
+export type MoveRefusal = "none" | "chain" | "layout" | "room" | "busy" | "draining" | "no_member" | "no_flow" | "cancelled" | "timeout" | "nf";
 
 export interface OperationReport {
   moved: number;
@@ -179,6 +179,14 @@ export interface RuntimeStatus {
   movedOut: bigint;
   /** Flows on their way, in either direction. */
   migrations: number;
+  /** How often its NFs were asked where a flow should go. */
+  nfAsked: bigint;
+  /** Moves that this began, those under way and those that failed included. */
+  nfMoves: bigint;
+  /** Those that failed, and answers that named no runtime that takes flows. */
+  nfMovesFailed: bigint;
+  /** Flows that came and that an NF here did not take. */
+  arrivalsRefused: bigint;
   /** Time with work in it: load = Δ busyNs / Δ time. */
   busyNs: bigint;
   /** Packets that wait in its input ring. */

@@ -18,6 +18,10 @@ export const runtimeSchema = z.strictObject({
   moved_in: amount.describe("Flows."),
   moved_out: amount,
   under_way: amount.describe("Flows that are moving away now."),
+  nf_asked: amount.describe("How often its NFs were asked where a flow should go."),
+  nf_moves: amount.describe("Moves that this began, those under way and those that failed included."),
+  nf_moves_failed: amount.describe("Moves that NFs wanted and that failed, or named no runtime that takes flows."),
+  arrivals_refused: amount.describe("Flows that came and that an NF here did not take."),
   queued: amount.describe("Packets that wait in its input ring."),
   busy_us: amount.describe("Time with work in it, µs; load is its growth over the time passed."),
 });
@@ -34,6 +38,7 @@ export const MOVE_REFUSALS = [
   "no_flow",
   "cancelled",
   "timeout",
+  "nf",
 ] as const satisfies readonly MoveRefusal[];
 
 /** How a migration or a drain ended. */
@@ -61,6 +66,10 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
     moved_in: Number(status.movedIn),
     moved_out: Number(status.movedOut),
     under_way: status.migrations,
+    nf_asked: Number(status.nfAsked),
+    nf_moves: Number(status.nfMoves),
+    nf_moves_failed: Number(status.nfMovesFailed),
+    arrivals_refused: Number(status.arrivalsRefused),
     queued: status.queued,
     busy_us: Number(status.busyNs / 1000n),
   };

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { MOVE_REFUSALS, type RuntimeJson } from "./runtimes_result.ts";
-import { operationText, ratesOf } from "./runtimes_text.ts";
+import { operationText, ratesOf, runtimesTable } from "./runtimes_text.ts";
 
-const none = { lcore: 0, state: "running" as const, flows: 0, received: 0, sent: 0, dropped: 0, held: 0, moved_in: 0, moved_out: 0, under_way: 0, queued: 0 };
+const byNfs = { nf_asked: 0, nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0 };
+const packets = { received: 0, sent: 0, dropped: 0, held: 0, queued: 0 };
+const none = { lcore: 0, state: "running" as const, flows: 0, ...packets, moved_in: 0, moved_out: 0, under_way: 0, ...byNfs };
 const at = (atUs: number, runtimes: RuntimeJson[]) => ({ atUs, runtimes });
 const ended = { dry_run: false, flows: 10, moved: 10, failed: 0, reason: "none" as const, drained: false, undrained: false, duration_ns: 2_000_000 };
 
@@ -21,6 +23,16 @@ test("rates are of the time between two looks; a runtime that is new counts from
 test("two looks at the same moment give numbers", () => {
   const [row] = ratesOf(at(5, [{ ...none, runtime: 1, busy_us: 7 }]), at(5, [{ ...none, runtime: 1, busy_us: 7 }]));
   expect(row).toMatchObject({ load: 0, received_pps: 0 });
+});
+
+test("what NFs did about moves has columns once there is something", () => {
+  const rows = (...some: Partial<RuntimeJson>[]) =>
+    runtimesTable(some.map((one, i) => ({ ...none, runtime: i + 1, busy_us: 0, load: 0, received_pps: 0, sent_pps: 0, ...one })));
+  expect(rows({}, {})).not.toMatch(/by NFs|not taken/);
+  const [head, first, second] = rows({ nf_moves: 12 }, { arrivals_refused: 3 }).split("\n");
+  expect(head).toMatch(/moved out +by NFs +not taken +queue/);
+  expect(first).toMatch(/ 12 +0 +0 +0$/);
+  expect(second).toMatch(/ 3 +0 +0 +0$/);
 });
 
 test("how it ended: how many, how fast, and what is left", () => {

@@ -28,7 +28,7 @@ export function ratesOf(now: RuntimesSample, before: RuntimesSample): (RuntimeJs
 
 export const nameOf = (runtime: number): string => (runtime === 0 ? "vswitch" : String(runtime));
 
-/** The columns that matter most come first: a view that is too narrow cuts the others off. */
+/** The columns that matter most come first: a view that is too narrow cuts the others off. One without any cell is left out. */
 const COLUMNS: readonly (readonly [name: string, cell: (row: RuntimeJson & RuntimeRates) => string])[] = [
   ["runtime", ({ runtime }) => nameOf(runtime)],
   ["state", ({ state }) => (state === "vswitch" ? "" : state)],
@@ -39,15 +39,18 @@ const COLUMNS: readonly (readonly [name: string, cell: (row: RuntimeJson & Runti
   ["under way", ({ runtime, under_way }) => (runtime === 0 ? "" : count(under_way))],
   ["moved in", ({ runtime, moved_in }) => (runtime === 0 ? "" : count(moved_in))],
   ["moved out", ({ runtime, moved_out }) => (runtime === 0 ? "" : count(moved_out))],
+  ["by NFs", ({ nf_moves }) => (nf_moves === 0 ? "" : count(nf_moves))],
+  ["not taken", ({ arrivals_refused }) => (arrivals_refused === 0 ? "" : count(arrivals_refused))],
   ["queue", ({ queued }) => count(queued)],
   ["drops", ({ dropped }) => count(dropped)],
   ["lcore", ({ lcore }) => String(lcore)],
 ];
 
 export function runtimesTable(rows: readonly (RuntimeJson & RuntimeRates)[]): string {
-  const lines = rows.map((row) => COLUMNS.map(([, cell]) => cell(row)));
-  const right = COLUMNS.map((_, i) => i).filter((i) => i > 1);
-  return table([COLUMNS.map(([name]) => name), ...lines], right);
+  const columns = COLUMNS.filter(([, cell]) => rows.some((row) => cell(row) !== ""));
+  const lines = rows.map((row) => columns.map(([, cell]) => cell(row)));
+  const right = columns.map((_, i) => i).filter((i) => i > 1);
+  return table([columns.map(([name]) => name), ...lines], right);
 }
 
 /** At the end of a run: who has done what. */
@@ -73,6 +76,7 @@ const REFUSALS: Record<MoveRefusal, readonly [why: string, fix: string]> = {
   no_member: ["the target is gone", "'nfactor runtimes' shows which ones there are."],
   no_flow: ["they ended, or moved away, before their turn came", "'nfactor flows' shows where flows are."],
   cancelled: ["the move was called off before they had left", "Try again."],
+  nf: ["an NF of the target did not take them", "Its log, or the host's faults, may say why; choose another target."],
   timeout: ["the target did not answer in time", "'nfactor runtimes' shows whether it is overloaded; try again."],
 };
 

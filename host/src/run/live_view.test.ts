@@ -47,7 +47,7 @@ test("the terminal's lines show each NF with its faults and counters", () => {
 
 const runtime = (number: number, flows: number, more: Partial<RuntimeJson> = {}): RuntimeJson => ({
   ...{ runtime: number, lcore: 0, state: number === 0 ? "vswitch" : "running", flows, received: 0, sent: 0, dropped: 0, held: 0 },
-  ...{ moved_in: 0, moved_out: 0, under_way: 0, queued: 0, busy_us: 0 },
+  ...{ moved_in: 0, moved_out: 0, under_way: 0, queued: 0, busy_us: 0, nf_asked: 0, nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0 },
   ...more,
 });
 

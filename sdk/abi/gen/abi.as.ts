@@ -21,6 +21,8 @@ export const EMITS_PER_BURST_MAX: u32 = 64;
 export const EMIT_STRIDE: u32 = 9216;
 /** An NF's own counters. */
 export const COUNTERS_MAX: u32 = 64;
+/** Runtimes that migration-target is shown. */
+export const CLUSTER_RUNTIMES_MAX: u32 = 64;
 /** Records in the log ring. */
 export const LOG_RECORDS: u32 = 16;
 /** Text of one log record, UTF-16LE. */
@@ -99,7 +101,7 @@ export const LEASE_QUARANTINE_MS: u32 = 1000;
 /** Never mapped: a null pointer traps. */
 export const NULL_AREA: usize = 0x00000000;
 export const NULL_AREA_BYTES: u32 = 65536;
-/** Burst header, descriptors, flow records. One per instance, written by the host. */
+/** Burst header, descriptors, flow records, runtimes. One per instance, written by the host. */
 export const CALL_AREA: usize = 0x00010000;
 export const CALL_AREA_BYTES: u32 = 8192;
 /** Results, emit records, counters, fault record, log ring. One per instance. */
@@ -130,6 +132,7 @@ export const MODULE_AREA_BYTES: u32 = 0;
 export const BURST_HEADER_ADDRESS: usize = 0x00010000;
 export const DESCRIPTORS_ADDRESS: usize = 0x00010040;
 export const FLOW_RECORDS_ADDRESS: usize = 0x00010840;
+export const CLUSTER_ADDRESS: usize = 0x00011040;
 export const RESULTS_ADDRESS: usize = 0x00018000;
 export const EMIT_RECORDS_ADDRESS: usize = 0x00018200;
 export const COUNTERS_ADDRESS: usize = 0x00018600;
@@ -296,6 +299,28 @@ if (offsetof<FlowRecord>("start_ns") != 48) ERROR("FlowRecord.start_ns is not at
 if (offsetof<FlowRecord>("seed") != 56) ERROR("FlowRecord.seed is not at 56, where the ABI has it");
 if (offsetof<FlowRecord>() != 64) ERROR("FlowRecord is not 64 bytes, as the ABI has it");
 
+/** A runtime of the tenant, for migration-target, in order of their numbers. Written by the host; means nothing outside that call. */
+@unmanaged
+export class RuntimeRecord {
+  /** Number, from 1. */
+  runtime: u32;
+  /** Flows that it has. */
+  flows: u32;
+  /** Share of its lcore's time that it worked, lately. */
+  load_permille: u16;
+  /** runtime_flag bits. */
+  flags: u16;
+  /** Reserved, 0. */
+  reserved_12_0: u32;
+}
+export const RUNTIME_RECORD_BYTES: usize = 16;
+if (offsetof<RuntimeRecord>("runtime") != 0) ERROR("RuntimeRecord.runtime is not at 0, where the ABI has it");
+if (offsetof<RuntimeRecord>("flows") != 4) ERROR("RuntimeRecord.flows is not at 4, where the ABI has it");
+if (offsetof<RuntimeRecord>("load_permille") != 8) ERROR("RuntimeRecord.load_permille is not at 8, where the ABI has it");
+if (offsetof<RuntimeRecord>("flags") != 10) ERROR("RuntimeRecord.flags is not at 10, where the ABI has it");
+if (offsetof<RuntimeRecord>("reserved_12_0") != 12) ERROR("RuntimeRecord.reserved_12_0 is not at 12, where the ABI has it");
+if (offsetof<RuntimeRecord>() != 16) ERROR("RuntimeRecord is not 16 bytes, as the ABI has it");
+
 /** One per packet, written by the NF in order. The host zeroes it before the call. */
 @unmanaged
 export class Result {
@@ -440,7 +465,7 @@ export enum ResultFlag {
   RESHAPED = 4,
   /** Close the flow after this call; with DROP on FIRST: refuse it. */
   CLOSE_FLOW = 8,
-  /** Ask migration-target soon. */
+  /** Ask migration-target soon. Without effect where flows have nowhere to go. */
   ASK_MIGRATE = 16,
   /** Call flow-timer after timeout ms. */
   ARM_TIMER = 32,
@@ -461,6 +486,18 @@ export enum CloseReason {
   ALIAS_CONFLICT = 6,
   /** The run ended. */
   SHUTDOWN = 7,
+}
+
+export enum ArrivalReason {
+  /** From another runtime, which goes on without it. */
+  MOVED = 1,
+}
+
+export enum RuntimeFlag {
+  /** The one that asks: it has the flow. */
+  OWN = 1,
+  /** It is being emptied, and takes no flows. */
+  DRAINING = 2,
 }
 
 export enum DropReason {

@@ -24,6 +24,8 @@ export const LIMITS = {
   emit_stride: 9216,
   /** An NF's own counters. */
   counters_max: 64,
+  /** Runtimes that migration-target is shown. */
+  cluster_runtimes_max: 64,
   /** Records in the log ring. */
   log_records: 16,
   /** Text of one log record, UTF-16LE. */
@@ -108,7 +110,7 @@ export type Access = "none" | "read" | "write" | "by rights";
 export const AREAS = {
   /** Never mapped: a null pointer traps. */
   null: { address: 0x00000000, bytes: 65536, access: "none" },
-  /** Burst header, descriptors, flow records. One per instance, written by the host. */
+  /** Burst header, descriptors, flow records, runtimes. One per instance, written by the host. */
   call: { address: 0x00010000, bytes: 8192, access: "read" },
   /** Results, emit records, counters, fault record, log ring. One per instance. */
   result: { address: 0x00018000, bytes: 8192, access: "write" },
@@ -133,6 +135,7 @@ export const CALL = {
   burst_header: 0x00010000,
   descriptors: 0x00010040,
   flow_records: 0x00010840,
+  cluster: 0x00011040,
 } as const;
 /** Guest addresses of the parts of the result area. */
 export const RESULT = {
@@ -238,6 +241,22 @@ export const RECORDS = {
     },
     /** [offset, bytes] of what is reserved and zero. */
     reserved: [[44, 4]],
+  },
+  /** A runtime of the tenant, for migration-target, in order of their numbers. Written by the host; means nothing outside that call. */
+  runtime_record: {
+    bytes: 16,
+    fields: {
+      /** Number, from 1. */
+      runtime: { offset: 0, type: "u32" },
+      /** Flows that it has. */
+      flows: { offset: 4, type: "u32" },
+      /** Share of its lcore's time that it worked, lately. */
+      load_permille: { offset: 8, type: "u16" },
+      /** runtime_flag bits. */
+      flags: { offset: 10, type: "u16" },
+    },
+    /** [offset, bytes] of what is reserved and zero. */
+    reserved: [[12, 4]],
   },
   /** One per packet, written by the NF in order. The host zeroes it before the call. */
   result: {
@@ -365,6 +384,11 @@ export const FLOW_RECORD_VLAN_OUTER_OFFSET = 40;
 export const FLOW_RECORD_VLAN_INNER_OFFSET = 42;
 export const FLOW_RECORD_START_NS_OFFSET = 48;
 export const FLOW_RECORD_SEED_OFFSET = 56;
+export const RUNTIME_RECORD_BYTES = 16;
+export const RUNTIME_RECORD_RUNTIME_OFFSET = 0;
+export const RUNTIME_RECORD_FLOWS_OFFSET = 4;
+export const RUNTIME_RECORD_LOAD_PERMILLE_OFFSET = 8;
+export const RUNTIME_RECORD_FLAGS_OFFSET = 10;
 export const RESULT_BYTES = 16;
 export const RESULT_VERDICT_OFFSET = 0;
 export const RESULT_DROP_REASON_OFFSET = 1;
@@ -442,7 +466,7 @@ export const ResultFlag = {
   RESHAPED: 4,
   /** Close the flow after this call; with DROP on FIRST: refuse it. */
   CLOSE_FLOW: 8,
-  /** Ask migration-target soon. */
+  /** Ask migration-target soon. Without effect where flows have nowhere to go. */
   ASK_MIGRATE: 16,
   /** Call flow-timer after timeout ms. */
   ARM_TIMER: 32,
@@ -475,6 +499,29 @@ const closeReasonNames: ReadonlyMap<number, string> = new Map([[1, "EXPIRED"], [
 export function closeReasonName(value: number): string {
   return closeReasonNames.get(value) ?? `unknown_${String(value)}`;
 }
+
+export const ArrivalReason = {
+  /** From another runtime, which goes on without it. */
+  MOVED: 1,
+} as const;
+export type ArrivalReason = (typeof ArrivalReason)[keyof typeof ArrivalReason];
+export type ArrivalReasonName = keyof typeof ArrivalReason;
+const arrivalReasonNames: ReadonlyMap<number, string> = new Map([[1, "MOVED"]]);
+/** The name of a arrival_reason; unknown_<value> for a value that has none. */
+export function arrivalReasonName(value: number): string {
+  return arrivalReasonNames.get(value) ?? `unknown_${String(value)}`;
+}
+
+export const RuntimeFlag = {
+  /** The one that asks: it has the flow. */
+  OWN: 1,
+  /** It is being emptied, and takes no flows. */
+  DRAINING: 2,
+} as const;
+export type RuntimeFlag = (typeof RuntimeFlag)[keyof typeof RuntimeFlag];
+export type RuntimeFlagName = keyof typeof RuntimeFlag;
+/** Every bit of runtime_flag that has a meaning. */
+export const RUNTIME_FLAG_ALL = 3;
 
 export const DropReason = {
   /** Not dropped. */
@@ -683,11 +730,11 @@ export const EXPORTS: {
     { name: "flow-close", params: [{ name: "flow", type: "u32" }, { name: "state", type: "u32" }, { name: "reason", type: "u32" }], result: undefined },
   ],
   optional: [
-    // Runtime to move this flow to; 0 = stay.
+    // n runtime_records at cluster. Runtime to move this flow to; 0 = stay.
     { name: "migration-target", params: [{ name: "cluster", type: "u32" }, { name: "n", type: "u32" }, { name: "flow", type: "u32" }, { name: "state", type: "u32" }], result: "u32" },
-    // A flow arrived with its state; not 0 = refuse.
+    // A flow that this NF has opened elsewhere arrives with its state; reason is an arrival_reason. Not 0 = refuse: it stays where it was.
     { name: "flow-arrived", params: [{ name: "flow", type: "u32" }, { name: "state", type: "u32" }, { name: "reason", type: "u32" }], result: "u32" },
-    // A flow has moved away.
+    // A flow has moved away, with its state as it is here.
     { name: "flow-left", params: [{ name: "flow", type: "u32" }, { name: "state", type: "u32" }], result: undefined },
     // Converts one slot; 0 = done.
     { name: "migrate-state", params: [{ name: "from-version", type: "u32" }, { name: "old", type: "u32" }, { name: "old-len", type: "u32" }, { name: "new", type: "u32" }], result: "u32" },

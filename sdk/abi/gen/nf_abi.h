@@ -25,6 +25,7 @@ inline constexpr uint32_t kEmitsPerPacketMax = 2;  // Frames one packet may caus
 inline constexpr uint32_t kEmitsPerBurstMax = 64;  // Emit records of one call.
 inline constexpr uint32_t kEmitStride = 9216;  // Bytes per frame in the emit area.
 inline constexpr uint32_t kCountersMax = 64;  // An NF's own counters.
+inline constexpr uint32_t kClusterRuntimesMax = 64;  // Runtimes that migration-target is shown.
 inline constexpr uint32_t kLogRecords = 16;  // Records in the log ring.
 inline constexpr uint32_t kLogTextBytesMax = 248;  // Text of one log record, UTF-16LE.
 inline constexpr uint32_t kFaultTextBytesMax = 504;  // Message and file of a fault record, each, UTF-16LE.
@@ -70,7 +71,7 @@ inline constexpr uint32_t kModuleBase = 0x80000000;
 // Never mapped: a null pointer traps. Access: none.
 inline constexpr uint32_t kNullAreaAddress = 0x00000000;
 inline constexpr uint32_t kNullAreaBytes = 65536;
-// Burst header, descriptors, flow records. One per instance, written by the host. Access: read.
+// Burst header, descriptors, flow records, runtimes. One per instance, written by the host. Access: read.
 inline constexpr uint32_t kCallAreaAddress = 0x00010000;
 inline constexpr uint32_t kCallAreaBytes = 8192;
 // Results, emit records, counters, fault record, log ring. One per instance. Access: write.
@@ -103,6 +104,8 @@ inline constexpr uint32_t kDescriptorsAddress = 0x00010040;
 inline constexpr uint32_t kDescriptorsOffset = kDescriptorsAddress - kCallAreaAddress;
 inline constexpr uint32_t kFlowRecordsAddress = 0x00010840;
 inline constexpr uint32_t kFlowRecordsOffset = kFlowRecordsAddress - kCallAreaAddress;
+inline constexpr uint32_t kClusterAddress = 0x00011040;
+inline constexpr uint32_t kClusterOffset = kClusterAddress - kCallAreaAddress;
 inline constexpr uint32_t kResultsAddress = 0x00018000;
 inline constexpr uint32_t kResultsOffset = kResultsAddress - kResultAreaAddress;
 inline constexpr uint32_t kEmitRecordsAddress = 0x00018200;
@@ -213,6 +216,22 @@ static_assert(offsetof(FlowRecord, vlan_inner) == 42);
 static_assert(offsetof(FlowRecord, reserved_44) == 44);
 static_assert(offsetof(FlowRecord, start_ns) == 48);
 static_assert(offsetof(FlowRecord, seed) == 56);
+
+// A runtime of the tenant, for migration-target, in order of their numbers. Written by the host; means nothing outside that call.
+struct RuntimeRecord {
+  uint32_t runtime;  // @0 Number, from 1.
+  uint32_t flows;  // @4 Flows that it has.
+  uint16_t load_permille;  // @8 Share of its lcore's time that it worked, lately.
+  uint16_t flags;  // @10 runtime_flag bits.
+  uint8_t reserved_12[4];  // @12 Reserved, 0.
+};
+inline constexpr uint32_t kRuntimeRecordBytes = 16;
+static_assert(sizeof(RuntimeRecord) == 16 && alignof(RuntimeRecord) == 4);
+static_assert(offsetof(RuntimeRecord, runtime) == 0);
+static_assert(offsetof(RuntimeRecord, flows) == 4);
+static_assert(offsetof(RuntimeRecord, load_permille) == 8);
+static_assert(offsetof(RuntimeRecord, flags) == 10);
+static_assert(offsetof(RuntimeRecord, reserved_12) == 12);
 
 // One per packet, written by the NF in order. The host zeroes it before the call.
 struct Result {
@@ -335,7 +354,7 @@ inline constexpr uint16_t kResultFlagModifiedHeader = 1;  // Header bytes change
 inline constexpr uint16_t kResultFlagModifiedPayload = 2;  // Payload bytes changed. Needs edit: payload.
 inline constexpr uint16_t kResultFlagReshaped = 4;  // Lengths or structure changed. Needs reshape.
 inline constexpr uint16_t kResultFlagCloseFlow = 8;  // Close the flow after this call; with DROP on FIRST: refuse it.
-inline constexpr uint16_t kResultFlagAskMigrate = 16;  // Ask migration-target soon.
+inline constexpr uint16_t kResultFlagAskMigrate = 16;  // Ask migration-target soon. Without effect where flows have nowhere to go.
 inline constexpr uint16_t kResultFlagArmTimer = 32;  // Call flow-timer after timeout ms.
 inline constexpr uint16_t kResultFlagAll = 63;  // Every bit that has a meaning.
 
@@ -369,6 +388,23 @@ inline constexpr const char* CloseReasonName(CloseReason value) {
   }
   return "unknown";
 }
+
+enum class ArrivalReason : uint8_t {
+  kMoved = 1,  // From another runtime, which goes on without it.
+};
+inline constexpr uint32_t kArrivalReasonCount = 2;  // One more than the largest value.
+// The name as it is written in counters, messages and JSON; "unknown" for any other value.
+inline constexpr const char* ArrivalReasonName(ArrivalReason value) {
+  switch (value) {
+    case ArrivalReason::kMoved:
+      return "MOVED";
+  }
+  return "unknown";
+}
+
+inline constexpr uint16_t kRuntimeFlagOwn = 1;  // The one that asks: it has the flow.
+inline constexpr uint16_t kRuntimeFlagDraining = 2;  // It is being emptied, and takes no flows.
+inline constexpr uint16_t kRuntimeFlagAll = 3;  // Every bit that has a meaning.
 
 enum class DropReason : uint8_t {
   kNone = 0,  // Not dropped.
@@ -600,9 +636,9 @@ inline constexpr ExportSpec kExports[kExportCount] = {
     {"configure", {WasmType::kI32, WasmType::kI32, WasmType::kNone, WasmType::kNone}, 2, WasmType::kI32, true},  // MessagePack in the config area. 0 = accepted, else the NF's own code.
     {"process-burst", {WasmType::kI32, WasmType::kNone, WasmType::kNone, WasmType::kNone}, 1, WasmType::kNone, true},  // n packets, descriptors 0 to n-1.
     {"flow-close", {WasmType::kI32, WasmType::kI32, WasmType::kI32, WasmType::kNone}, 3, WasmType::kNone, true},  // A flow this NF opened has ended.
-    {"migration-target", {WasmType::kI32, WasmType::kI32, WasmType::kI32, WasmType::kI32}, 4, WasmType::kI32, false},  // Runtime to move this flow to; 0 = stay.
-    {"flow-arrived", {WasmType::kI32, WasmType::kI32, WasmType::kI32, WasmType::kNone}, 3, WasmType::kI32, false},  // A flow arrived with its state; not 0 = refuse.
-    {"flow-left", {WasmType::kI32, WasmType::kI32, WasmType::kNone, WasmType::kNone}, 2, WasmType::kNone, false},  // A flow has moved away.
+    {"migration-target", {WasmType::kI32, WasmType::kI32, WasmType::kI32, WasmType::kI32}, 4, WasmType::kI32, false},  // n runtime_records at cluster. Runtime to move this flow to; 0 = stay.
+    {"flow-arrived", {WasmType::kI32, WasmType::kI32, WasmType::kI32, WasmType::kNone}, 3, WasmType::kI32, false},  // A flow that this NF has opened elsewhere arrives with its state; reason is an arrival_reason. Not 0 = refuse: it stays where it was.
+    {"flow-left", {WasmType::kI32, WasmType::kI32, WasmType::kNone, WasmType::kNone}, 2, WasmType::kNone, false},  // A flow has moved away, with its state as it is here.
     {"migrate-state", {WasmType::kI32, WasmType::kI32, WasmType::kI32, WasmType::kI32}, 4, WasmType::kI32, false},  // Converts one slot; 0 = done.
     {"flow-timer", {WasmType::kI32, WasmType::kI32, WasmType::kI64, WasmType::kNone}, 3, WasmType::kNone, false},  // The timer asked for with ARM_TIMER.
     {"tick", {WasmType::kI64, WasmType::kNone, WasmType::kNone, WasmType::kNone}, 1, WasmType::kNone, false},  // At most every tick_interval_ms.
