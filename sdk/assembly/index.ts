@@ -1,8 +1,9 @@
 // What an NF imports: `import { NetworkFunction, Packet, Verdict } from "@nfactor/sdk";` The README lists it all.
 export { Address, parseAddress } from "./address";
-export { CloseReason, LogLevel, Side, Verdict } from "./abi";
+export { ArrivalReason, CloseReason, LogLevel, Side, Verdict } from "./abi";
 export { Bytes } from "./bytes";
 export { addDeltaAt, addUdpDeltaAt, checksumDelta, checksumDeltas } from "./checksum";
+export { RuntimeInfo, leastLoaded, ownRuntime, runtimeAt } from "./cluster";
 export { CONFIG_REFUSED, configError } from "./config_error";
 export { U8Array, U16Array, U32Array, U64Array } from "./number_array";
 export { counter, Counter } from "./counter";

@@ -10,7 +10,9 @@
 //   timer(f: Flow, s: S, nowNs: u64): void                   the timer that p.armTimer(ms) asked for
 //   tick(nowMs: u64): void                                   ten times a second at most
 //   migrateState(fromVersion: u32, old: usize, oldBytes: u32, s: S): bool     converts the state of an older layout
-//   migrationTarget(cluster: u32, n: u32, f: Flow, s: S): u32, arrived(f: Flow, s: S, reason: u32): u32, left(f: Flow, s: S): void
+//   migrationTarget(cluster: u32, n: u32, f: Flow, s: S): u32                 the runtime that the flow should move to; 0 or its own: stay
+//   arrived(f: Flow, s: S, reason: u32): u32                 a flow comes with its state (reason: ArrivalReason); not 0: it stays where it was
+//   left(f: Flow, s: S): void                                a flow has moved away
 
 /** State of an NF that keeps none. */
 @unmanaged

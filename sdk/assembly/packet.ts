@@ -210,7 +210,7 @@ export class Packet {
     result.flags = <u16>((<u32>result.flags) | (<u32>ResultFlag.ARM_TIMER));
     result.timeout = ms;
   }
-  /** Asks the host to call migrationTarget soon. */
+  /** Asks the host to call migrationTarget for this flow soon, of whichever NFs of the chain have it. */
   @inline askMigrate(): void {
     const result = resultOf(changetype<usize>(this));
     result.flags = <u16>((<u32>result.flags) | (<u32>ResultFlag.ASK_MIGRATE));

@@ -2,14 +2,14 @@
  * One NF of a chain: its current instance and what outlives instances (counters, faults, quarantine). Calls go through here, so that log lines and
  * counters of every call are taken, and a trap is followed by a spare instance on the same slots.
  */
-import { AREAS, CALL, type CloseReason, FaultKind, LIMITS } from "../abi/gen/abi.ts";
+import { AREAS, ArrivalReason, CALL, type CloseReason, FaultKind, LIMITS } from "../abi/gen/abi.ts";
 import { MalformedError } from "../pack/wasm_reader.ts";
 import { NfError } from "../errors.ts";
 import type { Manifest, Rights } from "../manifest/manifest.ts";
 import type { StateSchema } from "../manifest/state_schema.ts";
 import type { GuestFault } from "./fault.ts";
 import type { Flow } from "./flow.ts";
-import { writeFlowRecord } from "./fill.ts";
+import { type RuntimeShown, writeCluster, writeFlowRecord } from "./fill.ts";
 import { guardModule } from "./guard.ts";
 import { Instance, type Program } from "./instance.ts";
 import { planMemory, slotStride } from "./memory_plan.ts";
@@ -99,6 +99,17 @@ export class ChainNf {
   flowTimer(flow: Flow, nowNs: bigint): GuestFault | undefined {
     return this.#callback(nowNs, "flow-timer", flow, [nowNs]);
   }
+  /** Its answer; 0 without the export. */
+  migrationTarget(flow: Flow, runtimes: readonly RuntimeShown[], nowNs: bigint): GuestFault | number {
+    writeCluster(this.instance, runtimes);
+    return this.#ask(nowNs, "migration-target", [CALL.cluster, runtimes.length], flow, []);
+  }
+  flowArrived(flow: Flow, nowNs: bigint): GuestFault | number {
+    return this.#ask(nowNs, "flow-arrived", [], flow, [ArrivalReason.MOVED]);
+  }
+  flowLeft(flow: Flow, nowNs: bigint): GuestFault | undefined {
+    return this.instance.has("flow-left") ? this.#callback(nowNs, "flow-left", flow, []) : undefined;
+  }
   tick(nowNs: bigint): GuestFault | undefined {
     this.instance.callbackHeader(nowNs);
     return this.#run(nowNs, "tick", nowNs / 1_000_000n);
@@ -152,6 +163,15 @@ export class ChainNf {
     this.instance.callbackHeader(nowNs);
     writeFlowRecord(this.instance, 0, flow);
     return this.#run(nowNs, name, CALL.flow_records, this.stateAddress(flow), ...rest);
+  }
+
+  #ask(nowNs: bigint, name: "migration-target" | "flow-arrived", first: number[], flow: Flow, rest: number[]): GuestFault | number {
+    if (!this.instance.has(name)) return 0;
+    this.instance.callbackHeader(nowNs);
+    writeFlowRecord(this.instance, 0, flow);
+    const answer = this.instance.ask(name, ...first, CALL.flow_records, this.stateAddress(flow), ...rest);
+    this.#drainLog(nowNs);
+    return answer;
   }
 
   /** Guest address of the flow's slot; 0 without state. */

@@ -1,5 +1,18 @@
 /** Fills an instance's areas for a call: burst header, descriptors, flow records, headers, payloads; zeroes results and emit records. */
-import { AREAS, CALL, DESCRIPTOR_BYTES, EMIT_RECORD_BYTES, FLOW_RECORD_BYTES, LIMITS, PacketFlag, RECORDS, RESULT, RESULT_BYTES } from "../abi/gen/abi.ts";
+import {
+  AREAS,
+  CALL,
+  DESCRIPTOR_BYTES,
+  EMIT_RECORD_BYTES,
+  FLOW_RECORD_BYTES,
+  LIMITS,
+  PacketFlag,
+  RECORDS,
+  RESULT,
+  RESULT_BYTES,
+  RUNTIME_RECORD_BYTES,
+  RuntimeFlag,
+} from "../abi/gen/abi.ts";
 import type { Flow } from "./flow.ts";
 import type { ChainNf } from "./chain_nf.ts";
 import type { Instance } from "./instance.ts";
@@ -82,6 +95,29 @@ function writeDescriptor(nf: ChainNf, i: number, job: Job, first: boolean, nowNs
   call.setUint16(at + fields.header_room.offset, room.header, true);
   call.setUint16(at + fields.payload_room.offset, room.payload, true);
   call.setUint32(at + fields.after_now_ns.offset, Math.min(Math.max(Number(job.timestampNs - nowNs), 0), LIMITS.poll_gap_ns), true);
+}
+
+/** A runtime as migration-target is shown it. */
+export interface RuntimeShown {
+  /** Number, from 1. */
+  runtime: number;
+  flows?: number;
+  loadPermille?: number;
+  /** It is the one that asks. */
+  own?: boolean;
+  draining?: boolean;
+}
+
+export function writeCluster({ call }: Instance, runtimes: readonly RuntimeShown[]): void {
+  if (runtimes.length > LIMITS.cluster_runtimes_max) throw new RangeError(`a cluster has at most ${LIMITS.cluster_runtimes_max} runtimes`);
+  const fields = RECORDS.runtime_record.fields;
+  runtimes.forEach(({ runtime, flows = 0, loadPermille = 0, own = false, draining = false }, i) => {
+    const at = CALL.cluster - AREAS.call.address + i * RUNTIME_RECORD_BYTES;
+    call.setUint32(at + fields.runtime.offset, runtime, true);
+    call.setUint32(at + fields.flows.offset, flows, true);
+    call.setUint16(at + fields.load_permille.offset, loadPermille, true);
+    call.setUint16(at + fields.flags.offset, (own ? RuntimeFlag.OWN : 0) | (draining ? RuntimeFlag.DRAINING : 0), true);
+  });
 }
 
 export function writeFlowRecord({ call }: Instance, i: number, { tuple, side, startNs, seed }: Flow): void {

@@ -89,6 +89,12 @@ export class Instance {
     return typeof outcome === "object" ? outcome : undefined;
   }
 
+  /** Calls an export that answers with a u32. */
+  ask(name: string, ...args: (number | bigint)[]): GuestFault | number {
+    const outcome = this.#invoke(name, CALL_FUEL, args);
+    return typeof outcome === "object" ? outcome : Number(outcome) >>> 0;
+  }
+
   /** Sets what a callback's burst header says. */
   callbackHeader(nowNs: bigint): void {
     const fields = RECORDS.burst_header.fields;

@@ -7,6 +7,7 @@ import { NfError } from "../errors.ts";
 import { type CallSink, runCall } from "./chain.ts";
 import { type ChainEntry, ChainNf } from "./chain_nf.ts";
 import { ACK, DEFAULT_IDLE_MS, type Flow, type IdleMs, NS_PER_MS, SYN } from "./flow.ts";
+import type { RuntimeShown } from "./fill.ts";
 import { flowReport } from "./flow_report.ts";
 import { type FlowHit, FlowTable } from "./flow_table.ts";
 import { FragmentTable } from "./fragments.ts";
@@ -338,6 +339,36 @@ export class Simulation implements CallSink {
     flow.status = "ended";
     flow.closeReason = reason;
     this.#ended.push(flowReport(flow, flow.finalStates));
+  }
+
+  /** Where the NFs would have this flow go, of these runtimes; 0: they do not say. */
+  targetOf(flow: Flow, runtimes: readonly RuntimeShown[]): number {
+    for (const nf of this.chain) {
+      const answer = nf.isTold(flow) ? this.#answer(nf, nf.migrationTarget(flow, runtimes, this.nowNs)) : 0;
+      if (answer) return answer;
+    }
+    return 0;
+  }
+
+  /** Tells the NFs that the flow has come from another runtime; false: one does not take it. */
+  flowArrives(flow: Flow): boolean {
+    for (const nf of this.chain) {
+      if (!nf.isTold(flow) || this.#answer(nf, nf.flowArrived(flow, this.nowNs)) === 0) continue;
+      this.flowLeaves(flow, nf.position);
+      return false;
+    }
+    return true;
+  }
+
+  /** Tells the NFs (before position `end`) that the flow has moved away. */
+  flowLeaves(flow: Flow, end = this.chain.length): void {
+    for (const nf of this.chain.slice(0, end)) if (nf.isTold(flow)) this.#afterCallback(nf, nf.flowLeft(flow, this.nowNs));
+  }
+
+  #answer(nf: ChainNf, answer: ReturnType<ChainNf["flowArrived"]>): number | undefined {
+    if (typeof answer === "number") return answer;
+    this.#afterCallback(nf, answer);
+    return undefined;
   }
 
   #tellClosed(flow: Flow, reason: CloseReason, except: number | undefined): void {

@@ -4,6 +4,7 @@
  * An NF is built from its folder and runs on the simulator, which does with packets what the dataplane does. Packets are built from lines of text.
  */
 export { type ChainItem, type ChainOptions, type NfOptions, loadChain, loadNf } from "./load_nf.ts";
+export type { RuntimeShown } from "../simulator/fill.ts";
 export { type SendOptions, TestChain, type TestFault, type TestFlow } from "./test_chain.ts";
 export { Verdict } from "./verdict.ts";
 export {

@@ -26,6 +26,37 @@ export class Counting extends NetworkFunction<Counts, Config> {
   );
 
 describe("one NF", () => {
+  test("what it has to do with moves is called when the test says so", async () => {
+    const source = `import { Flow, NetworkFunction, NoConfig, Packet, Verdict, leastLoaded } from "@nfactor/sdk";
+@flowState class Moves { packets: u32; arrived: u32; left: u32; }
+export class Moving extends NetworkFunction<Moves, NoConfig> {
+  process(p: Packet, s: Moves): Verdict { s.packets += 1; p.askMigrate(); return Verdict.FORWARD; }
+  migrationTarget(cluster: u32, n: u32, f: Flow, s: Moves): u32 {
+    assert(s.packets < 3, "enough");
+    return leastLoaded(cluster, n).number;
+  }
+  arrived(f: Flow, s: Moves, reason: u32): u32 { s.arrived += reason; return f.responderPort == 53 ? 0 : 9; }
+  left(f: Flow, s: Moves): void { s.left += 1; }
+}`;
+    const nf = await loadNf(scratchNf(source));
+    const [dns, web] = ["udp 10.0.0.1:1000 > 10.0.0.2:53", "udp 10.0.0.1:1000 > 10.0.0.2:80"];
+    nf.send([udp(dns.slice(4)), udp(web.slice(4))]);
+    expect(nf.flow(dns).state).toEqual({ packets: 1, arrived: 0, left: 0 });
+    const runtimes = [
+      { runtime: 1, own: true, loadPermille: 700 },
+      { runtime: 2, loadPermille: 100, draining: true },
+      { runtime: 5, loadPermille: 200 },
+    ];
+    expect(nf.migrationTarget(dns, runtimes)).toBe(5);
+    expect([nf.arrive(dns), nf.arrive(web)]).toEqual([true, false]);
+    nf.leave(dns);
+    expect(nf.flow(dns).state).toEqual({ packets: 1, arrived: 1, left: 1 });
+    nf.send([udp(dns.slice(4)), udp(dns.slice(4))]);
+    expect(nf.migrationTarget(dns, runtimes)).toBe(0);
+    expect(nf.faults).toMatchObject([{ call: "migration-target", message: "enough" }]);
+    expect(() => nf.arrive("udp 10.0.0.9:1 > 10.0.0.2:53")).toThrow("no flow 'udp 10.0.0.9:1 > 10.0.0.2:53' is open");
+  });
+
   test("verdicts, state by field name, counters, logs", async () => {
     const nf = await loadNf(counting(), { limit: 2 });
     const verdicts = nf.send([1, 2, 3].map(() => udp("10.0.0.1:1000 > 10.0.0.2:53", { payload: "hi" })));

@@ -5,6 +5,8 @@ import { type FaultKindName, LIMITS, faultKindName, logLevelName } from "../abi/
 import { type Capture, readCapture } from "../capture/index.ts";
 import { type StateSchema } from "../manifest/state_schema.ts";
 import { type StateValue, readState } from "../manifest/state_values.ts";
+import type { RuntimeShown } from "../simulator/fill.ts";
+import type { Flow } from "../simulator/flow.ts";
 import type { NativeFlow, SimulatedFault } from "../simulator/report.ts";
 import { type InputPacket, Simulation, type SimulationOptions } from "../simulator/simulation.ts";
 import { sides } from "../simulator/simulate.ts";
@@ -112,6 +114,21 @@ export class TestChain {
     this.simulation.advance(this.#nowNs);
   }
 
+  /** Where the NFs would have the flow go if these were the runtimes; 0: they do not say. The run is not changed: a test has one runtime. */
+  migrationTarget(text: string, runtimes: readonly RuntimeShown[]): number {
+    return this.simulation.targetOf(this.#living(text), runtimes);
+  }
+
+  /** Tells the NFs that the flow, with its state as it is, has come from another runtime; false: one does not take it. */
+  arrive(text: string): boolean {
+    return this.simulation.flowArrives(this.#living(text));
+  }
+
+  /** Tells the NFs that the flow has moved away; in the test it goes on. */
+  leave(text: string): void {
+    this.simulation.flowLeaves(this.#living(text));
+  }
+
   /** Ends the run: all flows close. */
   end(): void {
     this.simulation.end();
@@ -166,6 +183,12 @@ export class TestChain {
     this.simulation.poll(packets);
     const prefix = this.#nfs.length === 1 ? `${this.#nfs[0]!.entry}.` : "";
     return this.simulation.outcomes.slice(from).map((outcome) => new Verdict(outcome, this.simulation.output, prefix));
+  }
+
+  #living(text: string): Flow {
+    const found = [...this.simulation.flows.flows].find((flow) => flow.status === "living" && this.#matches(this.simulation.reportOf(flow), text));
+    if (found) return found;
+    throw new Error(`no flow '${text}' is open`);
   }
 
   #matches(flow: NativeFlow, text: string): boolean {

@@ -1,8 +1,8 @@
 /** Valid artifacts that take time, stack or patience: loops and traps in each export, recursion, floods, and what only looks hostile. */
-import { EXPORTS, LIMITS, Verdict, type FaultKindName } from "@nfactor/sdk/abi";
+import { EXPORTS, LIMITS, RECORDS, RUNTIME_RECORD_BYTES, RuntimeFlag, Verdict, type FaultKindName } from "@nfactor/sdk/abi";
 import type { ManifestFields } from "../../sdk/admission/testing/artifact.ts";
 import { I32, addFunction, body, encodeModule, validModule } from "../../sdk/admission/testing/raw_module.ts";
-import { type ExportName, type HostileEntry, type RunExpectation, running } from "./entry.ts";
+import { type ExportName, type HostileEntry, OF_MOVES, type RunExpectation, running } from "./entry.ts";
 
 const CONSTANTS: readonly string[] = ["abi-version", "state-bytes", "state-version"];
 const CALLED = [...EXPORTS.required, ...EXPORTS.optional].filter(({ name }) => !CONSTANTS.includes(name));
@@ -15,19 +15,36 @@ function inExport(name: ExportName, what: string, code: string, fault: FaultKind
   const signature = [`(param ${params.map((p) => scalar[p.type]).join(" ")})`, ...(result === undefined ? [] : [`(result ${scalar[result]})`])].join(" ");
   const text = `(func (export "${name}") ${params.length === 0 ? "" : signature} ${code})`;
   const packets = STARTING.includes(name) ? "never_started" : name === "process-burst" ? "faulted" : "forwarded";
-  // A timer has to be armed before it can fire.
-  const arm = name === "flow-timer" ? timerText : "";
+  const arm = ARMS[name] ?? "";
+  // Where flows move there are faults by time, not by packet; those are to go on meanwhile.
+  const manifest: ManifestFields = OF_MOVES.includes(name) ? { quarantine: "open" } : {};
   return running(
     `${what}_${name.replaceAll("-", "_")}`,
     `${what === "loop" ? "never return from" : "trap in"} ${name}`,
     { in: name, fault, packets },
-    { source: { text: `${text}\n${arm}` } },
+    { source: { text: `${text}\n${arm}` }, manifest },
   );
 }
 const timerText = `(func $packet (param $result i32) (param $descriptor i32)
   (i32.store16 offset={{record.result.flags}} (local.get $result) (i32.const {{flag.ARM_TIMER}}))
   (i32.store offset={{record.result.timeout}} (local.get $result) (i32.const 1))
   (i32.store8 (local.get $result) (i32.const ${Verdict.FORWARD})))`;
+
+const askText = `(func $packet (param $result i32) (param $descriptor i32)
+  (i32.store16 offset={{record.result.flags}} (local.get $result) (i32.const {{flag.ASK_MIGRATE}}))
+  (i32.store8 (local.get $result) (i32.const ${Verdict.FORWARD})))`;
+const { runtime, flags } = RECORDS.runtime_record.fields;
+/** Of two runtimes the other one. */
+const otherRuntimeText = `(func (export "migration-target") (param $cluster i32) (param i32 i32 i32) (result i32)
+  (i32.load offset=${runtime.offset} (i32.add (local.get $cluster) (select (i32.const ${RUNTIME_RECORD_BYTES}) (i32.const 0)
+    (i32.and (i32.load16_u offset=${flags.offset} (local.get $cluster)) (i32.const ${RuntimeFlag.OWN}))))))`;
+/** What it takes that an export is called: a timer has to be armed, a move asked for, and to lead somewhere. */
+const ARMS: Partial<Record<ExportName, string>> = {
+  "flow-timer": timerText,
+  "migration-target": askText,
+  "flow-arrived": `${askText}\n${otherRuntimeText}`,
+  "flow-left": `${askText}\n${otherRuntimeText}`,
+};
 
 const EVERY_EXPORT = CALLED.flatMap(({ name }) => [
   inExport(name, "loop", "(loop $l (br $l)) (unreachable)", "deadline"),

@@ -9,7 +9,7 @@ import { ACCESS_ENTRIES } from "./access_entries.ts";
 import { ANSWER_ENTRIES } from "./answer_entries.ts";
 import { assemble, isByPacket } from "./assemble.ts";
 import { BEHAVIOUR_ENTRIES } from "./behaviour_entries.ts";
-import type { HostileEntry, RunExpectation, Source } from "./entry.ts";
+import { type HostileEntry, OF_MOVES, type RunExpectation, type Source } from "./entry.ts";
 import { REFUSED_ENTRIES } from "./refused_entries.ts";
 
 export type { HostileEntry, RunExpectation } from "./entry.ts";
@@ -21,9 +21,11 @@ export const HOSTILE_RUNS: readonly (HostileEntry & { run: RunExpectation })[] =
   "run" in entry.expect ? [{ ...entry, run: entry.expect.run }] : [],
 );
 
-/** Exports that no engine calls yet: state stays on one runtime. */
-const NOT_CALLED: readonly string[] = ["migration-target", "flow-arrived", "flow-left", "migrate-state"];
-export const CALLED_RUNS = HOSTILE_RUNS.filter(({ run }) => !NOT_CALLED.includes(run.in));
+/** No engine calls it yet: a swap to another layout is refused. */
+const NOT_CALLED: readonly string[] = ["migrate-state"];
+export const CALLED_RUNS = HOSTILE_RUNS.filter(({ run }) => ![...OF_MOVES, ...NOT_CALLED].includes(run.in));
+/** What flows that move are attacked with. */
+export const MOVED_RUNS = HOSTILE_RUNS.filter(({ name, run }) => OF_MOVES.includes(run.in) || name === "migrate_everything");
 
 const STATE_BYTES = 8;
 

@@ -5,6 +5,9 @@ import type { ManifestFields } from "../../sdk/admission/testing/artifact.ts";
 
 export type ExportName = RequiredExport | OptionalExport;
 
+/** Exports that are called only where flows move between runtimes. */
+export const OF_MOVES: readonly string[] = ["migration-target", "flow-arrived", "flow-left"];
+
 /** A valid artifact that misbehaves when it runs. */
 export interface RunExpectation {
   /** The export in which it misbehaves: what a test has to make happen. */

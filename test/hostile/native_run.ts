@@ -10,10 +10,10 @@ import { buildNf } from "@nfactor/sdk/build";
 import { readCapture } from "@nfactor/sdk/capture";
 import { encodeConfig } from "@nfactor/sdk/config";
 import { NfError } from "@nfactor/sdk/errors";
-import { defaultConfig } from "../../host/src/config/host_config.ts";
+import { defaultConfig, runtimesSchema } from "../../host/src/config/host_config.ts";
 import { startAddon } from "../../host/src/dataplane/addon.ts";
 import { AddonDataplane } from "../../host/src/dataplane/addon_dataplane.ts";
-import type { CountersSnapshot, FaultEvent, NativeEvent, NfSpec, RunReport } from "../../host/src/dataplane/native_types.ts";
+import type { CountersSnapshot, FaultEvent, NativeEvent, NfSpec, RunReport, RuntimeStatus } from "../../host/src/dataplane/native_types.ts";
 import { nfSpec, runtimeSpec } from "../../host/src/dataplane/runtime_spec.ts";
 import { compileNf } from "../../host/src/nf/compile.ts";
 import { faultSource } from "../../host/src/nf/fault_source.ts";
@@ -34,6 +34,8 @@ export interface NativeOutcome {
   /** What a person at the terminal has read. */
   said: string[];
   sent: Uint8Array[];
+  /** At the end, where there are several. */
+  runtimes: RuntimeStatus[];
 }
 
 /** An NF made ready for a chain under this name; fails the test when it is not admitted. */
@@ -62,8 +64,8 @@ class KeptEvents extends RunEvents {
   }
 }
 
-/** Rejects with NfError when the chain does not start. */
-export async function runNative(chain: readonly PreparedNf[], packets: readonly TestPacket[]): Promise<NativeOutcome> {
+/** With `runtimes` behind a vswitch. Rejects with NfError when the chain does not start. */
+export async function runNative(chain: readonly PreparedNf[], packets: readonly TestPacket[], runtimes?: number): Promise<NativeOutcome> {
   const folder = mkdtempSync(join(tmpdir(), "nfactor-hostile-"));
   try {
     const [input, output] = [join(folder, "in.pcap"), join(folder, "out.pcap")];
@@ -76,16 +78,18 @@ export async function runNative(chain: readonly PreparedNf[], packets: readonly 
     const flows = new FlowList({ which: "all" });
     const events = new KeptEvents(chain, flows, (text) => said.push(text));
     const spec = runtimeSpec(
-      { ...settings, flows: { ...settings.flows, max: 1024 } },
+      { ...settings, flows: { ...settings.flows, max: 1024 }, ...(runtimes === undefined ? {} : { runtimes: runtimesSchema.parse({ count: runtimes }) }) },
       { kind: "capture", in: input, out: output, clientCidrs: [] },
       specs,
       256,
     );
     const run = await NativeRun.create(AddonDataplane.create(addon, spec), "capture", [], events);
     let report: RunReport;
+    let status: RuntimeStatus[];
     try {
       await run.start();
       report = await run.ended();
+      status = run.dataplane.switched ? run.dataplane.runtimes() : [];
     } finally {
       await run.destroy();
     }
@@ -96,6 +100,7 @@ export async function runNative(chain: readonly PreparedNf[], packets: readonly 
       result: { flows: [...flows.json()].map((text) => JSON.parse(text) as FlowJson), faults: events.faults.json() },
       said,
       sent: readCapture(output).records.map(({ bytes }) => bytes),
+      runtimes: status,
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

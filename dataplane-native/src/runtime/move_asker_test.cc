@@ -78,8 +78,8 @@ class NfMoves : public testing::Test {
     return counters.nfs.at(nf).counters.at(name);
   }
   uint64_t Faults() { return wires_.tenant().counters().nfs.at(0).faults; }
-  void ExpectStates(uint32_t flows) {
-    const auto all = wires_.flows();
+  void ExpectStates(uint32_t flows) { ExpectStates(flows, wires_.flows()); }
+  void ExpectStates(uint32_t flows, const std::vector<FlowSnapshot>& all) {
     EXPECT_EQ(all.size(), flows);
     for (const FlowSnapshot& flow : all) {
       const uint32_t packets = traffic_->of_flow(static_cast<uint16_t>(flow.key.source_port - 1000));
@@ -117,6 +117,7 @@ TEST_F(NfMovesOverThree, FlowsForWhichAnNfAsksAllTheTimeMoveUnderTrafficAndLoseN
          .timer = true,
          .process_burst = AsksAlways(1),
          .more = MigrationTarget(kFewestFlows) + FlowArrived(Number(0)) + FlowLeft()});
+  wires_.spec.keep_ended_flows = 1024;
   wires_.Start();
   traffic_.emplace(&wires_, kFlows);
   for (int round = 0; round < 300; ++round) {
@@ -125,9 +126,13 @@ TEST_F(NfMovesOverThree, FlowsForWhichAnNfAsksAllTheTimeMoveUnderTrafficAndLoseN
     if (round % 8 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   ASSERT_TRUE(Eventually([&] { return traffic_->AllBack(); })) << traffic_->received() << " of " << traffic_->sent();
-  ExpectStates(kFlows);
-  EXPECT_GT(Sum(&RuntimeStatus::nf_moves), 0u);
   const CountersSnapshot counters = StopWithoutLoss();
+  // While they move, a listing may miss one, or show it twice.
+  std::vector<FlowSnapshot> ended;
+  for (const Event& event : wires_.tenant().DrainEvents()) {
+    if (const auto* flow = std::get_if<FlowEndedEvent>(&event)) ended.push_back(flow->flow);
+  }
+  ExpectStates(kFlows, ended);
   EXPECT_EQ(counters.flows_opened, kFlows);
   const uint64_t moved = Sum(&RuntimeStatus::moved_in);
   EXPECT_GT(moved, 0u);

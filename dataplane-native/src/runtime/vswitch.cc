@@ -67,8 +67,8 @@ Vswitch::Vswitch(const RuntimeSpec& spec, MemberMail* mail, const ClusterBoard* 
   present_.reserve(kMembersMax);
 }
 
-Expected<std::unique_ptr<Vswitch>> Vswitch::Create(const RuntimeSpec& spec, MemberMail* mail,
-                                                   const ClusterBoard* board, const Options& options) {
+Expected<std::unique_ptr<Vswitch>> Vswitch::Create(const RuntimeSpec& spec, MemberMail* mail, const ClusterBoard* board,
+                                                   const Options& options) {
   std::unique_ptr<Vswitch> vswitch(new Vswitch(spec, mail, board, options));
   if (auto built = vswitch->Build(spec); !built) return std::unexpected(built.error());
   return vswitch;
