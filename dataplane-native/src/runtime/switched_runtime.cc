@@ -141,7 +141,9 @@ uint32_t SwitchedRuntime::RoundCapture() {
   Take(packets.data(), taken, mono);
   const uint32_t work = Finish(taken, mono);
   if (!is_over) return work;
-  if (uplink_->is_empty()) link_.worked_off.store(sealed, std::memory_order_release);
+  // What waits for a flow that moves belongs to its poll too, and has that poll's time.
+  if (!uplink_->is_empty() || machine_.held() != 0) return work;
+  link_.worked_off.store(sealed, std::memory_order_release);
   return work + 1;
 }
 
