@@ -206,7 +206,9 @@ TEST_F(NfMoves, ARuntimeThatIsDrainedGetsNoneBack) {
   const auto drained = wires_.tenant().Drain(2, {});
   ASSERT_TRUE(drained.has_value());
   EXPECT_TRUE(drained->drained);
-  ASSERT_TRUE(Eventually([&] { return wires_.status(1).nf_moves_failed > 20; }));
+  const RuntimeStatus before = wires_.status(1);
+  ASSERT_TRUE(Eventually([&] { return wires_.status(1).nf_moves_failed > before.nf_moves_failed + 20; }));
+  EXPECT_EQ(wires_.status(1).nf_moves, before.nf_moves) << "it is asked in vain";
   EXPECT_EQ(wires_.status(1).flows_open, 10u);
   EXPECT_EQ(wires_.status(2).moved_in, 5u);
   Round();
@@ -243,7 +245,15 @@ TEST_F(NfMoves, RefusalsUnderTrafficCostOnlyWhatWaited) {
   wires_.Start();
   traffic_.emplace(&wires_, kFlows);
   uint64_t sent = 0;
+  // No more under way than the queues hold.
+  const auto is_under_way = [&] {
+    const CountersSnapshot counters = wires_.tenant().counters();
+    uint64_t gone = counters.sent;
+    for (const auto& [reason, count] : counters.dropped) gone += count;
+    return sent - gone;
+  };
   for (uint32_t round = 0; round < 200; ++round) {
+    ASSERT_TRUE(Eventually([&] { return is_under_way() < 512; }));
     for (uint16_t flow = 0; flow < kFlows; ++flow) {
       sent += wires_.Send(UdpFrame(static_cast<uint16_t>(1000 + flow), Payload({{}})), 0);
     }
