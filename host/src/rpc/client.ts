@@ -30,6 +30,8 @@ export class ControlClient {
   readonly #reader = new FrameReader();
   #id = 0;
   #waiting: { done(message: unknown): void; fail(error: Error): void } | undefined;
+  /** What came before anything was asked: why the host will not serve us. */
+  #early: unknown;
   /** Why there will be no answer any more. */
   #end: Error | undefined;
 
@@ -37,7 +39,10 @@ export class ControlClient {
     this.#socket = socket;
     socket.on("data", (chunk) => {
       try {
-        for (const message of this.#reader.push(chunk)) this.#waiting?.done(message);
+        for (const message of this.#reader.push(chunk)) {
+          if (this.#waiting) this.#waiting.done(message);
+          else this.#early ??= message;
+        }
       } catch (error) {
         this.#over(error as Error);
       }
@@ -66,6 +71,7 @@ export class ControlClient {
     let timer: NodeJS.Timeout | undefined;
     try {
       const message = await new Promise<unknown>((done, fail) => {
+        if (this.#early !== undefined) return done(this.#early);
         // A socket that is closed takes what is written without a word.
         if (this.#end) return fail(this.#end);
         this.#waiting = { done, fail };

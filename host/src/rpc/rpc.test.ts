@@ -109,6 +109,17 @@ test("a connection that has ended answers no request, and says so", async () => 
   await expect(client.call("info", {})).rejects.toMatchObject({ code: "host.not_running" });
 }, 10_000);
 
+test("a client too many is told so, and others go on", async () => {
+  server = await ControlServer.listen(path(), handlersOf());
+  const clients: ControlClient[] = [];
+  for (let i = 0; i < 18; i++) clients.push(await ControlClient.connect(server.path));
+  const results = await Promise.allSettled(clients.map((client) => client.call("info", {})));
+  expect(results.slice(0, 16).every(({ status }) => status === "fulfilled")).toBe(true);
+  for (const result of results.slice(16))
+    expect(result).toMatchObject({ reason: { code: "host.socket", message: expect.stringContaining("all that it serves") as string } });
+  for (const client of clients) client.close();
+});
+
 test("a drain that lasts holds nobody up, and its result comes to whoever has asked for it", async () => {
   server = await ControlServer.listen(path(), handlersOf());
   const [patient, other] = await Promise.all([ControlClient.connect(server.path), ControlClient.connect(server.path)]);

@@ -14,6 +14,8 @@ export type Handlers = { [M in Method]: (params: Params<M>) => Promise<Result<M>
 const CONNECTIONS_MAX = 16;
 /** A request must be complete this soon after its first byte, a response taken this soon, and an idle connection ends. */
 const DEADLINE_MS = 10_000;
+/** One too many gets so long to read that it is. */
+const REFUSED_MS = 1000;
 
 export class ControlServer {
   readonly path: string;
@@ -27,7 +29,7 @@ export class ControlServer {
     this.path = path;
     this.#handlers = handlers;
     this.#server = createServer((socket) => this.#serve(socket));
-    this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.maxConnections = 2 * CONNECTIONS_MAX;
   }
 
   /** Listens at `path`. A socket that nobody listens on any more is replaced; throws NfError (host.socket) when another host is there. */
@@ -61,6 +63,7 @@ export class ControlServer {
   }
 
   #serve(socket: Socket): void {
+    if (this.#connections.size >= CONNECTIONS_MAX) return refuse(socket);
     this.#connections.add(socket);
     const reader = new FrameReader();
     let busy = 0;
@@ -129,6 +132,17 @@ export class ControlServer {
     this.#alone = done.catch(() => undefined);
     return done;
   }
+}
+
+/** Says why, and takes what was sent: a socket that is closed with bytes unread is reset, and the other end reads nothing. */
+function refuse(socket: Socket): void {
+  socket.on("error", () => socket.destroy());
+  socket.setTimeout(REFUSED_MS, () => socket.destroy());
+  socket.resume();
+  const error = new NfError("host.socket", `${CONNECTIONS_MAX} commands are connected to the host, which is all that it serves at once`, {
+    fix: "Try again when one of them has ended.",
+  });
+  socket.end(packFrame({ v: PROTOCOL_VERSION, id: 0, error: errorJson(error) }));
 }
 
 /** Whether somebody listens on the socket. */
