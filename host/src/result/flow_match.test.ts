@@ -42,4 +42,6 @@ test("IPv6 endpoints", () => {
 test("a word that means nothing is refused", () => {
   expect(() => parseFlowMatch(["tpc"])).toThrow("'tpc' is not understood");
   expect(() => parseFlowMatch(["10.0.0.0/40"])).toThrow(/not understood/);
+  expect(() => parseFlowMatch([":65536"])).toThrow(/not understood/);
+  expect(parseFlowMatch([":65535"])(six)).toBe(false);
 });

@@ -15,6 +15,7 @@ import type { FlowJson } from "./run_result.ts";
 export type FlowMatch = (flow: FlowJson) => boolean;
 
 const PROTOCOL = /^(tcp|udp|icmp|icmpv6|sctp|udplite|ip\d{1,3})$/;
+const PORT_MAX = 65_535;
 const FIELD = /^([a-z][a-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)(!=|<=|>=|=|<|>)(.*)$/s;
 
 /** Throws NfError (usage) at the first word that is none of the above; its message begins with `what`. */
@@ -36,8 +37,8 @@ function parseWord(word: string, what: string): FlowMatch {
   }
   const endpoint = /^(?:\[([^\]]+)\]|([0-9.]+))?:(\d{1,5})$/.exec(word);
   const address = endpoint?.[1] ?? endpoint?.[2];
-  if (endpoint && (address === undefined || isPrefix(address))) {
-    const port = Number(endpoint[3]);
+  const port = Number(endpoint?.[3]);
+  if (endpoint && port <= PORT_MAX && (address === undefined || isPrefix(address))) {
     const inside = address === undefined ? () => true : prefixTest(address);
     return ({ key }) => [key.initiator, key.responder].some((end) => end.port === port && inside(end.address));
   }
