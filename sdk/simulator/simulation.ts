@@ -125,6 +125,7 @@ export class Simulation implements CallSink {
     return {
       nowNs: this.nowNs,
       ...this.#counts,
+      missed: 0n,
       held: BigInt(this.#fragments.held),
       dropped: { ...this.#dropped },
       flowsOpen: this.flows.size,

@@ -32,6 +32,7 @@ Napi::Value ToJs(Napi::Env env, const CountersSnapshot& counters) {
   made.Set("receivedBytes", Big(env, counters.received_bytes));
   made.Set("sent", Big(env, counters.sent));
   made.Set("sentBytes", Big(env, counters.sent_bytes));
+  made.Set("missed", Big(env, counters.missed));
   made.Set("emitted", Big(env, counters.emitted));
   made.Set("held", Big(env, counters.held));
   made.Set("dropped", BigByName(env, counters.dropped));
@@ -86,6 +87,8 @@ Napi::Value ToJs(Napi::Env env, const RuntimeStatus& status) {
   made.Set("arrivalsRefused", Big(env, status.arrivals_refused));
   made.Set("busyNs", Big(env, status.busy_ns));
   made.Set("queued", status.queued);
+  made.Set("missed", Big(env, status.missed));
+  made.Set("refusedMessages", Big(env, status.refused_messages));
   return made;
 }
 

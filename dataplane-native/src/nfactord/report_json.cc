@@ -58,8 +58,13 @@ Json Convert(const FlowEndedEvent& ended) {
 
 std::string ToJson(const RunReport& report) {
   const CountersSnapshot& counters = report.counters;
-  Json made = {{"received", counters.received}, {"sent", counters.sent},       {"emitted", counters.emitted},
-               {"held", counters.held},         {"dropped", counters.dropped}, {"flows_opened", counters.flows_opened},
+  Json made = {{"received", counters.received},
+               {"sent", counters.sent},
+               {"emitted", counters.emitted},
+               {"missed", counters.missed},
+               {"held", counters.held},
+               {"dropped", counters.dropped},
+               {"flows_opened", counters.flows_opened},
                {"nfs", Json::array()}};
   for (const NfCounters& nf : counters.nfs) {
     made["nfs"].push_back({{"entry", nf.entry}, {"faults", nf.faults}, {"counters", nf.counters}});

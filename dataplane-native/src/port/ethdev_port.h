@@ -26,7 +26,7 @@ class EthdevPort : public Port {
   uint32_t RxBurst(rte_mbuf** packets, uint32_t count) override;
   uint32_t TxBurst(rte_mbuf** packets, uint32_t count) override;
   std::span<const int> wait_fds() const override { return fds_; }
-  uint64_t missed() const override;
+  uint64_t missed() override;
 
  private:
   EthdevPort(std::string device, uint8_t side) : device_(std::move(device)), side_(side) {}
@@ -37,6 +37,7 @@ class EthdevPort : public Port {
   uint16_t port_ = 0;
   bool started_ = false;
   uint64_t arrival_ = 0;
+  uint64_t missed_in_rings_ = 0;
   std::vector<int> fds_;
 };
 

@@ -28,8 +28,8 @@ class Port {
   virtual Expected<void> Finish() { return {}; }
   // Descriptors to poll() on while idle; empty if there are none.
   virtual std::span<const int> wait_fds() const { return {}; }
-  // Packets that the receive side lost by itself: the driver's and the kernel's counts.
-  virtual uint64_t missed() const { return 0; }
+  // Packets that the receive side lost by itself, since the start: the driver's and the kernel's counts.
+  virtual uint64_t missed() { return 0; }
 
  protected:
   Port() = default;

@@ -25,7 +25,7 @@ struct Inputs {
   std::optional<Error> Finish();
   std::vector<int> wait_fds() const;
   // Packets that the ports lost by themselves.
-  uint64_t missed() const { return client->missed() + (server != client ? server->missed() : 0); }
+  uint64_t missed() { return client->missed() + (server != client ? server->missed() : 0); }
 
   Inputs() = default;
   Inputs(Inputs&& other) noexcept;

@@ -35,6 +35,20 @@ TEST(LcoreTest, AGracefulStopTakesWhatThePortsHold) {
   EXPECT_EQ(runtime.Wait().counters.sent, 1000u);  // The same again.
 }
 
+TEST(LcoreTest, PacketsThatThePortsLostAreCountedButNotReceived) {
+  Wires wires;
+  Runtime& runtime = wires.Make();
+  wires.Miss(3, 0);
+  ASSERT_TRUE(runtime.Start().has_value());
+  EXPECT_TRUE(Eventually([&] { return runtime.counters().missed == 3; }));
+  wires.Miss(4, 1);
+  runtime.RequestStop(true);
+  const RunReport report = runtime.Wait();
+  EXPECT_FALSE(report.error.has_value());
+  EXPECT_EQ(report.counters.missed, 7u);
+  EXPECT_EQ(report.counters.received, 0u);
+}
+
 TEST(LcoreTest, AStopAtOnceLeavesTheRestOnTheWire) {
   Wires wires;
   Runtime& runtime = wires.Make();

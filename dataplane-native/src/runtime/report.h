@@ -29,6 +29,7 @@ struct CountersSnapshot {
   uint64_t now_ns = 0;
   uint64_t received = 0, received_bytes = 0;
   uint64_t sent = 0, sent_bytes = 0;
+  uint64_t missed = 0;  // Packets that the ports lost by themselves: they were never received.
   uint64_t emitted = 0;
   uint64_t held = 0;
   std::map<std::string, uint64_t> dropped;  // By full name; only those above 0.
@@ -83,6 +84,8 @@ struct RuntimeStatus {
   uint64_t arrivals_refused = 0;  // Flows that came and that an NF here didn't take.
   uint64_t busy_ns = 0;           // Time of turns that had work.
   uint32_t queued = 0;            // Packets that wait in its input ring.
+  uint64_t missed = 0;            // Of the vswitch: as in CountersSnapshot.
+  uint64_t refused_messages = 0;  // Of other members, that could not be read.
 };
 
 // How a move or a drain ended.

@@ -30,6 +30,7 @@ CountersSnapshot Runtime::Parts::Counters() const {
   snapshot.now_ns = worker->now_ns();
   AddTraffic(worker->counters(), &snapshot);
   AddFates(worker->counters(), &snapshot);
+  snapshot.missed = worker->missed();
   snapshot.flows_open = worker->flows_open();
   snapshot.flows_opened = worker->flows_opened();
   snapshot.events_lost = worker->events().lost();

@@ -194,6 +194,7 @@ CountersSnapshot Tenant::Parts::Counters() const {
   }
   AddFates(vswitch->counters(), &snapshot);
   AddTraffic(vswitch->counters(), &snapshot);
+  snapshot.missed = vswitch->missed();
   snapshot.now_ns = vswitch->now_ns();
   if (ended.load(std::memory_order_acquire)) return snapshot;
   uint64_t gone = snapshot.sent;
@@ -214,7 +215,9 @@ std::vector<RuntimeStatus> Tenant::Runtimes() const {
                  .sent = vswitch.counters().sent.value(),
                  .dropped = Dropped(vswitch.counters()),
                  .held = vswitch.counters().held.value(),
-                 .busy_ns = NsFromTsc(vswitch.busy_tsc().value())});
+                 .busy_ns = NsFromTsc(vswitch.busy_tsc().value()),
+                 .missed = vswitch.missed(),
+                 .refused_messages = parts_->vswitch_mail->refused()});
   for (const auto& member : parts_->members) {
     const SwitchedRuntime& runtime = *member->runtime;
     all.push_back({.runtime = runtime.id(),
@@ -233,7 +236,8 @@ std::vector<RuntimeStatus> Tenant::Runtimes() const {
                    .nf_moves_failed = runtime.asker().ignored() + runtime.moves_failed(),
                    .arrivals_refused = runtime.arrivals_refused(),
                    .busy_ns = NsFromTsc(runtime.busy_tsc().value()),
-                   .queued = rte_ring_count(member->link->down)});
+                   .queued = rte_ring_count(member->link->down),
+                   .refused_messages = member->mail->refused()});
   }
   return all;
 }

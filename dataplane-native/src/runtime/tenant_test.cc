@@ -137,14 +137,17 @@ TEST(TenantTest, UndrainEndsADrainThatGoesOn) {
   Tenant& tenant = wires.Start();
   for (uint16_t i = 0; i < kFlows; ++i) {
     ASSERT_TRUE(Eventually([&] { return wires.Send(UdpFrame(static_cast<uint16_t>(1000 + i), Payload({{}})), 0); }));
-    if (i % 500 == 0) ASSERT_TRUE(Eventually([&] { return wires.status(0).flows_open == i + 1u; }));
+    if (i % 500 != 0) continue;
+    ASSERT_TRUE(Eventually([&] { return wires.status(0).flows_open == i + 1u; }));
   }
   ASSERT_TRUE(Eventually([&] { return wires.status(1).flows_open == kFlows / 2; }));
   OperationReport report;
   uint64_t moved_before = 0;
   // A drain that was through before anybody looked is begun anew.
   for (int attempt = 0; attempt < 10 && !report.undrained; ++attempt) {
-    if (attempt > 0) ASSERT_TRUE(tenant.Migrate(2, 1, kFlows / 2).has_value());
+    if (attempt > 0) {
+      ASSERT_TRUE(tenant.Migrate(2, 1, kFlows / 2).has_value());
+    }
     moved_before = wires.status(1).moved_out;
     std::thread drain([&] { report = tenant.Drain(1, {}).value(); });
     ASSERT_TRUE(Eventually([&] { return wires.status(1).moved_out > moved_before; }));
@@ -207,6 +210,19 @@ void RemoveByForceUnderTraffic(uint16_t lcores) {
 
 TEST(TenantTest, TheBooksBalanceWhenRuntimesGoByForceOnOneLcore) { RemoveByForceUnderTraffic(1); }
 TEST(TenantTest, TheBooksBalanceWhenRuntimesGoByForceOnTwoLcores) { RemoveByForceUnderTraffic(2); }
+
+TEST(TenantTest, PacketsThatThePortsLostAreCountedAtTheVswitch) {
+  TenantWires wires(2);
+  wires.Start();
+  wires.Miss(3, 0);
+  EXPECT_TRUE(Eventually([&] { return wires.status(0).missed == 3; }));
+  EXPECT_EQ(wires.status(1).missed, 0u);
+  wires.Miss(4, 1);
+  const CountersSnapshot counters = wires.Stop();
+  EXPECT_EQ(counters.missed, 7u);
+  EXPECT_EQ(counters.received, 0u);
+  for (const RuntimeStatus& status : wires.tenant().Runtimes()) EXPECT_EQ(status.refused_messages, 0u);
+}
 
 TEST(TenantTest, ChosenFlowsMoveAndKeepTheirIds) {
   TenantWires wires(2);

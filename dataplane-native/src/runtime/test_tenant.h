@@ -38,6 +38,7 @@ class TenantWires {
 
   bool Send(const std::string& frame, uint8_t side) { return ports_[side].Give(frame); }
   std::deque<std::string> Receive(uint8_t side) { return ports_[side].Take(); }
+  void Miss(uint64_t packets, uint8_t side) { ports_[side].Miss(packets); }
 
   RuntimeStatus status(uint16_t runtime) const {
     for (const RuntimeStatus& status : tenant_->Runtimes()) {

@@ -3,6 +3,7 @@
 
 #include <rte_mbuf.h>
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -48,6 +49,8 @@ class WirePort : public Port {
     return count;
   }
 
+  uint64_t missed() override { return missed_; }
+
   // The other end, any thread.
   bool Give(const std::string& frame) {
     std::lock_guard lock(mutex_);
@@ -59,6 +62,7 @@ class WirePort : public Port {
     std::lock_guard lock(mutex_);
     return std::exchange(out_, {});
   }
+  void Miss(uint64_t packets) { missed_ += packets; }
 
  private:
   const uint8_t side_;
@@ -66,6 +70,7 @@ class WirePort : public Port {
   uint64_t arrival_ = 0;
   std::mutex mutex_;
   std::deque<std::string> in_, out_;
+  std::atomic<uint64_t> missed_ = 0;
 };
 
 class Wires {
@@ -95,6 +100,9 @@ class Wires {
     }
     return static_cast<uint32_t>(frames.size());
   }
+  // The wire itself loses some.
+  void Miss(uint64_t packets, uint8_t side) { ports_[side].Miss(packets); }
+
   RuntimeSpec spec;
   std::unique_ptr<Runtime> runtime;
 

@@ -323,6 +323,7 @@ void Vswitch::End() {
     output_->Flush();
   is_closed_ = true;
   Publish(MonotonicNs());
+  missed_.Set(inputs_.missed());
   failure_ = inputs_.Finish();
 }
 

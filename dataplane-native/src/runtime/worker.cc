@@ -93,6 +93,7 @@ void Worker::End() {
   fragments_->Drain([this](rte_mbuf* mbuf) { counters_.Drop(mbuf, DropReason::kShutdown); });
   counters_.held.Set(0);
   EndFlows();
+  missed_.Set(inputs_.missed());
   failure_ = inputs_.Finish();
 }
 

@@ -108,7 +108,7 @@ export class TenantInMemory {
 
   #status(runtime: number, flowsOpen: number): RuntimeStatus {
     const { draining = false, movedIn = 0n, movedOut = 0n } = this.states.get(runtime) ?? {};
-    const busy = { received: 10n, sent: 9n, dropped: 1n, held: 0n, busyNs: 1_000_000n, queued: 0, migrations: 0 };
+    const busy = { received: 10n, sent: 9n, dropped: 1n, held: 0n, busyNs: 1_000_000n, queued: 0, migrations: 0, missed: 0n, refusedMessages: 0n };
     return { runtime, lcore: 0, draining, flowsOpen, ...busy, movedIn, movedOut, nfAsked: 0n, nfMoves: 0n, nfMovesFailed: 0n, arrivalsRefused: 0n };
   }
 }

@@ -191,6 +191,10 @@ export interface RuntimeStatus {
   busyNs: bigint;
   /** Packets that wait in its input ring. */
   queued: number;
+  /** Of the vswitch: as in CountersSnapshot. */
+  missed: bigint;
+  /** Of other members, that could not be read: a fault of ours. */
+  refusedMessages: bigint;
 }
 
 /** In switched mode the sums over vswitch and runtimes. */
@@ -201,6 +205,8 @@ export interface CountersSnapshot {
   receivedBytes: bigint;
   sent: bigint;
   sentBytes: bigint;
+  /** Packets that the interfaces lost before anybody took them: not among those received. */
+  missed: bigint;
   emitted: bigint;
   held: bigint;
   /** By full name: `malformed_ipv4`, `fw.policy`; only those above 0. */

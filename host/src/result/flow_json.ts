@@ -27,6 +27,7 @@ export interface PacketCounts {
   received: bigint | number;
   sent: bigint | number;
   emitted: bigint | number;
+  missed: bigint | number;
   held: bigint | number;
   dropped: Readonly<Record<string, bigint | number>>;
 }
@@ -34,6 +35,13 @@ export interface PacketCounts {
 export function packetsJson(counts: PacketCounts): RunResult["packets"] {
   const dropped: Record<string, number> = {};
   for (const reason of Object.keys(counts.dropped).sort()) if (Number(counts.dropped[reason]) > 0) dropped[reason] = Number(counts.dropped[reason]);
-  const emitted = Number(counts.emitted);
-  return { received: Number(counts.received), sent: Number(counts.sent), ...(emitted > 0 ? { emitted } : {}), held: Number(counts.held), dropped };
+  const [emitted, missed] = [Number(counts.emitted), Number(counts.missed)];
+  return {
+    received: Number(counts.received),
+    sent: Number(counts.sent),
+    ...(emitted > 0 ? { emitted } : {}),
+    held: Number(counts.held),
+    dropped,
+    ...(missed > 0 ? { missed } : {}),
+  };
 }

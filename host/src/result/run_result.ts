@@ -42,6 +42,7 @@ export const runResultSchema = z.strictObject({
     emitted: amount.optional().describe("Frames that NFs sent of their own, part of sent; only when there are some."),
     held: amount,
     dropped: z.record(z.string(), amount).describe("By reason; an NF's reasons are <entry>.<reason>."),
+    missed: amount.optional().describe("Lost by the interfaces before anybody took them, so not among received; only when there are some."),
   }),
   flows: z.array(flowSchema).describe("All flows of the run, those that ended included, in order of their first packet."),
   flows_omitted: amount.optional().describe("Ended flows of a long run that were not kept; only when there are some."),

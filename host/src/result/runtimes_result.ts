@@ -23,6 +23,8 @@ export const runtimeSchema = z.strictObject({
   nf_moves_failed: amount.describe("Moves that NFs wanted and that failed, or named no runtime that takes flows."),
   arrivals_refused: amount.describe("Flows that came and that an NF here did not take."),
   queued: amount.describe("Packets that wait in its input ring."),
+  missed: amount.describe("Of the virtual switch: packets that the interfaces lost before it took them."),
+  refused_messages: amount.describe("Messages of the others that could not be read: never, unless NFActor itself is at fault."),
   busy_us: amount.describe("Time with work in it, µs; load is its growth over the time passed."),
 });
 export type RuntimeJson = z.output<typeof runtimeSchema>;
@@ -71,6 +73,8 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
     nf_moves_failed: Number(status.nfMovesFailed),
     arrivals_refused: Number(status.arrivalsRefused),
     queued: status.queued,
+    missed: Number(status.missed),
+    refused_messages: Number(status.refusedMessages),
     busy_us: Number(status.busyNs / 1000n),
   };
 }

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { MOVE_REFUSALS, type RuntimeJson } from "./runtimes_result.ts";
-import { operationText, ratesOf, runtimesTable } from "./runtimes_text.ts";
+import { operationText, ratesOf, runtimesSummary, runtimesTable } from "./runtimes_text.ts";
 
 const byNfs = { nf_asked: 0, nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0 };
-const packets = { received: 0, sent: 0, dropped: 0, held: 0, queued: 0 };
+const packets = { received: 0, sent: 0, dropped: 0, held: 0, queued: 0, missed: 0, refused_messages: 0 };
 const none = { lcore: 0, state: "running" as const, flows: 0, ...packets, moved_in: 0, moved_out: 0, under_way: 0, ...byNfs };
 const at = (atUs: number, runtimes: RuntimeJson[]) => ({ atUs, runtimes });
 const ended = { dry_run: false, flows: 10, moved: 10, failed: 0, reason: "none" as const, drained: false, undrained: false, duration_ns: 2_000_000 };
@@ -33,6 +33,30 @@ test("what NFs did about moves has columns once there is something", () => {
   expect(head).toMatch(/moved out +by NFs +not taken +queue/);
   expect(first).toMatch(/ 12 +0 +0 +0$/);
   expect(second).toMatch(/ 3 +0 +0 +0$/);
+});
+
+test("what should be 0 is told below the table when it isn't", () => {
+  const rows = [
+    { ...none, runtime: 0, busy_us: 0, load: 0, received_pps: 0, sent_pps: 0 },
+    { ...none, runtime: 1, busy_us: 0, load: 0, received_pps: 0, sent_pps: 0 },
+  ];
+  expect(runtimesTable(rows).split("\n")).toHaveLength(3);
+  expect(runtimesSummary(rows).split("\n")).toHaveLength(3);
+  const [vswitch, one] = [
+    { ...rows[0]!, missed: 1234 },
+    { ...rows[1]!, refused_messages: 1 },
+  ];
+  const refused = "1 could not read 1 message of the others: a fault of NFActor, please report it";
+  expect(runtimesTable([vswitch, one]).split("\n").slice(3)).toEqual([
+    "the interfaces lost 1,234 packets before they came here: packets come faster than they are taken",
+    `runtime ${refused}`,
+  ]);
+  expect(runtimesSummary([vswitch, one]).split("\n").slice(3)).toEqual([`runtime ${refused}`]);
+  expect(
+    runtimesSummary([{ ...vswitch, refused_messages: 2 }])
+      .split("\n")
+      .at(-1),
+  ).toBe("the vswitch could not read 2 messages of the others: a fault of NFActor, please report it");
 });
 
 test("how it ended: how many, how fast, and what is left", () => {

@@ -50,7 +50,22 @@ export function runtimesTable(rows: readonly (RuntimeJson & RuntimeRates)[]): st
   const columns = COLUMNS.filter(([, cell]) => rows.some((row) => cell(row) !== ""));
   const lines = rows.map((row) => columns.map(([, cell]) => cell(row)));
   const right = columns.map((_, i) => i).filter((i) => i > 1);
-  return table([columns.map(([name]) => name), ...lines], right);
+  return [table([columns.map(([name]) => name), ...lines], right), ...warnings(rows)].join("\n");
+}
+
+export const missedText = (packets: number): string =>
+  `the interfaces lost ${plural(packets, "packet")} before they came here: packets come faster than they are taken`;
+
+/** What should be 0 has no column, and is told when it isn't. */
+function warnings(runtimes: readonly RuntimeJson[]): string[] {
+  return runtimes.flatMap(({ runtime, missed, refused_messages }) => [
+    ...(missed > 0 ? [missedText(missed)] : []),
+    ...(refused_messages > 0
+      ? [
+          `${runtime === 0 ? "the vswitch" : `runtime ${runtime}`} could not read ${plural(refused_messages, "message")} of the others: a fault of NFActor, please report it`,
+        ]
+      : []),
+  ]);
 }
 
 /** At the end of a run: who has done what. */
@@ -62,7 +77,9 @@ export function runtimesSummary(runtimes: readonly RuntimeJson[]): string {
     count(one.dropped),
     ...(one.runtime === 0 ? [] : [count(one.moved_in), count(one.moved_out)]),
   ]);
-  return table([["runtime", "received", "sent", "dropped", "moved in", "moved out"], ...rows], [1, 2, 3, 4, 5]);
+  const lines = table([["runtime", "received", "sent", "dropped", "moved in", "moved out"], ...rows], [1, 2, 3, 4, 5]);
+  // What the interfaces lost stands with the packets.
+  return [lines, ...warnings(runtimes.map((one) => ({ ...one, missed: 0 })))].join("\n");
 }
 
 /** What a refusal means, and what can be done about it. */

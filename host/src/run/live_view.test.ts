@@ -9,6 +9,7 @@ const none: CountersSnapshot = {
   receivedBytes: 0n,
   sent: 0n,
   sentBytes: 0n,
+  missed: 0n,
   emitted: 0n,
   held: 0n,
   dropped: {},
@@ -45,9 +46,28 @@ test("the terminal's lines show each NF with its faults and counters", () => {
   expect(lines).toContain("flows   7 open, 12 in all");
 });
 
+test("what the interfaces lost shows, once there is some", () => {
+  const missed = { ...now, counters: { ...some, missed: 1500n } };
+  expect(viewLine(missed, before, 0)).toMatch(/ {2}missed 1,500$/);
+  expect(viewLines(missed, before, 0, "fw")[1]).toMatch(/ 3,000 packets {2}missed 1,500$/);
+  expect(viewLines(now, before, 0, "fw").join()).not.toContain("missed");
+});
+
 const runtime = (number: number, flows: number, more: Partial<RuntimeJson> = {}): RuntimeJson => ({
   ...{ runtime: number, lcore: 0, state: number === 0 ? "vswitch" : "running", flows, received: 0, sent: 0, dropped: 0, held: 0 },
-  ...{ moved_in: 0, moved_out: 0, under_way: 0, queued: 0, busy_us: 0, nf_asked: 0, nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0 },
+  ...{
+    moved_in: 0,
+    moved_out: 0,
+    under_way: 0,
+    queued: 0,
+    missed: 0,
+    refused_messages: 0,
+    busy_us: 0,
+    nf_asked: 0,
+    nf_moves: 0,
+    nf_moves_failed: 0,
+    arrivals_refused: 0,
+  },
   ...more,
 });
 

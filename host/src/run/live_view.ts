@@ -40,8 +40,11 @@ export function viewLine(now: Sample, before: Sample, startMs: number): string {
   const { in: input, out } = rates(now, before);
   const dropped = droppedOf(now.counters);
   const drops = dropped === 0n ? "" : `  dropped ${count(dropped)} (${topDrops(now.counters, 3)})`;
-  return `${duration((now.atMs - startMs) * 1e6)}  in ${input}  out ${out}  flows ${count(now.counters.flowsOpen)}${flowsByRuntime(now)}${drops}`;
+  return `${duration((now.atMs - startMs) * 1e6)}  in ${input}  out ${out}  flows ${count(now.counters.flowsOpen)}${flowsByRuntime(now)}${drops}${missedOf(now.counters)}`;
 }
+
+/** What the interfaces lost before it came here. */
+const missedOf = ({ missed }: CountersSnapshot): string => (missed > 0n ? `  missed ${count(missed)}` : "");
 
 /** " (1: 20, 2: 19; 3 moving, 120 moved)" */
 function flowsByRuntime({ runtimes = [] }: Sample): string {
@@ -71,7 +74,7 @@ export function viewLines(now: Sample, before: Sample, startMs: number, title: s
   });
   return [
     `${title}   ${duration((now.atMs - startMs) * 1e6)}`,
-    `in      ${input}   ${count(counters.received)} packets`,
+    `in      ${input}   ${count(counters.received)} packets${now.runtimes ? "" : missedOf(counters)}`,
     `out     ${out}   ${count(counters.sent)} packets`,
     `flows   ${count(counters.flowsOpen)} open, ${count(counters.flowsOpened)} in all${counters.held > 0n ? `   held ${count(counters.held)}` : ""}`,
     `dropped ${count(droppedOf(counters))}${droppedOf(counters) === 0n ? "" : `   ${topDrops(counters, 4)}`}`,

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type FlowJson, runResultSchema } from "../result/run_result.ts";
+import { packetsJson } from "../result/flow_json.ts";
 import { FlowList } from "./flow_list.ts";
 import { type RunSummary, resultJson, summaryText } from "./result_text.ts";
 
@@ -27,6 +28,24 @@ test("the JSON in pieces is one object of the published schema", () => {
   expect(result.flows.map(({ packets }) => packets[0])).toEqual([1, 2]);
   expect(result.flows_omitted).toBe(1);
   expect("flows_omitted" in (JSON.parse([...resultJson(summary(3))].join("")) as object)).toBe(false);
+});
+
+test("what the interfaces lost is told, when they lost something", () => {
+  const { packets, ...rest } = summary(0);
+  const lost = { packets: { ...packets, missed: 31 }, ...rest };
+  expect(summaryText(lost).split("\n").slice(0, 2)).toEqual([
+    "1,200 received, 1,190 sent, 10 dropped, 0 held",
+    "the interfaces lost 31 packets before they came here: packets come faster than they are taken",
+  ]);
+  expect(runResultSchema.parse(JSON.parse([...resultJson(lost)].join(""))).packets.missed).toBe(31);
+  expect(packetsJson({ received: 1n, sent: 1n, emitted: 0n, held: 0n, missed: 2n, dropped: {} })).toEqual({
+    received: 1,
+    sent: 1,
+    held: 0,
+    dropped: {},
+    missed: 2,
+  });
+  expect("missed" in packetsJson({ received: 1n, sent: 1n, emitted: 0n, held: 0n, missed: 0n, dropped: {} })).toBe(false);
 });
 
 test("the text has counts by reason, flows with fields that are not zero, faults with their place", () => {

@@ -3,7 +3,7 @@ import { DROP_REASON_DOCS } from "@nfactor/sdk/abi";
 import { flowText } from "../result/flow_text.ts";
 import type { FaultJson, FlowJson, RunResult } from "../result/run_result.ts";
 import type { RuntimeJson } from "../result/runtimes_result.ts";
-import { runtimesSummary } from "../result/runtimes_text.ts";
+import { missedText, runtimesSummary } from "../result/runtimes_text.ts";
 import { count, plural, safeText, table } from "../result/text.ts";
 import type { FlowList } from "./flow_list.ts";
 
@@ -36,6 +36,7 @@ export function summaryText({ packets, flows, faults, runtimes }: RunSummary): s
       `${count(dropped)} dropped`,
       `${count(packets.held)} held`,
     ].join(", "),
+    ...(packets.missed ? [missedText(packets.missed)] : []),
   ];
   const reasons = Object.entries(packets.dropped).sort(([, a], [, b]) => b - a);
   if (reasons.length > 0)
