@@ -169,7 +169,7 @@ describe.skipIf(!isRoot)("live", () => {
     expect(Number(downloads[0]!.nfs["http_parser"]!["requests"])).toBe(1);
   }, 180_000);
 
-  test("300 flows with numbered packets, while commands race: nothing is overtaken, nothing comes twice, nothing is lost unseen", async () => {
+  test("300 flows with numbered packets, while commands race: nothing is overtaken, nothing comes twice, nothing is lost", async () => {
     const host = await LiveHost.start(lab, "races", ["--chain", CHAIN, "--runtimes", "4", "--placement", "least_loaded"]);
     const traffic = await NumberedFlows.start(lab, { flows: 300, everyMs: 100 });
     const callers = await Promise.all(Array.from({ length: 8 }, () => connect(host)));
@@ -203,7 +203,8 @@ describe.skipIf(!isRoot)("live", () => {
     };
     await Promise.all(
       callers.map(async (client) => {
-        while (Date.now() < end) {
+        // As long as it takes on a machine with other things to do.
+        while (Date.now() < end || moved <= 300) {
           try {
             await one(client);
           } catch (error) {
@@ -214,7 +215,6 @@ describe.skipIf(!isRoot)("live", () => {
       }),
     );
     console.log(`${moved} flows moved, refusals: ${JSON.stringify(Object.fromEntries(codes))}`);
-    expect(moved).toBeGreaterThan(300);
     const expected = ["runtime.unknown", "runtime.same", "runtime.busy", "runtime.limit", "runtime.not_empty", "runtime.last", "runtime.ended"];
     expect([...codes.keys()].filter((code) => !expected.includes(code))).toEqual([]);
     // All may be draining by now; flows that live have an owner all the same.
@@ -227,9 +227,8 @@ describe.skipIf(!isRoot)("live", () => {
     const { sent, answered, lost, reordered, repeated } = await traffic.end();
     const { packets, faults, flows: ended } = await host.stop();
     expect({ reordered, repeated }, `seed ${SEED}`).toEqual({ reordered: 0, repeated: 0 });
-    // A thread that the machine stops for long may cost packets, but none that is not counted.
-    expect(lost, `seed ${SEED}, ${JSON.stringify(packets)}`).toBe(sum(packets.dropped));
-    expect(answered).toBe(sent - lost);
+    expect({ lost, dropped: packets.dropped, missed: packets.missed ?? 0 }, `seed ${SEED}`).toEqual({ lost: 0, dropped: {}, missed: 0 });
+    expect(answered).toBe(sent);
     expect(faults).toEqual([]);
     expect(balance(packets)).toBe(0);
     const udp = ended.filter(({ key }) => key.protocol === "udp");
@@ -262,6 +261,32 @@ describe.skipIf(!isRoot)("live", () => {
     const { flows } = await other.call("flows", { match: ["icmp"], limit: 10 });
     expect(flows.map(({ runtime }) => runtime).sort()).toEqual([1, 2]);
     expect(balance((await host.stop()).packets)).toBe(0);
+  }, 60_000);
+
+  test("what the interfaces lose while the host gets no CPU is shown, and is no drop of the host", async () => {
+    const host = await LiveHost.start(lab, "starved", ["--chain", "flow_monitor", "--runtimes", "2"]);
+    const client = await connect(host);
+    expect((await lab.run("client", "ping", ["-c", "1", lab.serverAddress])).code).toBe(0);
+    expect(await statusOf(client)).toMatchObject([0, 1, 2].map((runtime) => ({ runtime, missed: 0, refused_messages: 0 })));
+    // More than the ring in the kernel holds.
+    const flood = `const s = require("node:dgram").createSocket("udp4"); let n = 0;
+      const next = () => (n++ < 10000 ? s.send("x", 9, "${lab.serverAddress}", next) : s.close()); next();`;
+    process.kill(host.pid, "SIGSTOP");
+    const flooded = await lab.run("client", process.execPath, ["-e", flood]);
+    process.kill(host.pid, "SIGCONT");
+    expect(flooded).toMatchObject({ code: 0, stderr: "" });
+    let missed = 0;
+    for (let i = 0; i < 200 && missed === 0; i++) {
+      await new Promise((done) => setTimeout(done, 50));
+      missed = (await statusOf(client))[0]!.missed;
+    }
+    expect(missed).toBeGreaterThan(1000);
+    expect((await host.run("runtimes")).stdout).toMatch(/^the interfaces lost [\d,]+ packets before they came here: /m);
+    const { packets, runtimes } = await host.stop();
+    expect(packets.missed).toBe(runtimes![0]!.missed);
+    expect(packets.dropped).toEqual({});
+    expect(balance(packets)).toBe(0);
+    expect(packets.received + packets.missed!).toBeGreaterThanOrEqual(10_000);
   }, 60_000);
 
   test("chosen flows: those of a state, in one runtime; the others stay", async () => {

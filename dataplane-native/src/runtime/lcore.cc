@@ -13,6 +13,8 @@ namespace {
 // Long enough for several bursts, so that a task's code and data stay in the caches for a while; short enough that a
 // task waits no longer than a hundred microseconds for ten others.
 constexpr int64_t kQuantumNs = 10'000;
+// A turn that took longer than so many quanta was kept from its CPU in the middle of it: that is not its fault.
+constexpr int64_t kDebtMaxQuanta = 50;
 
 std::vector<int> Descriptors(const std::vector<LcoreTask*>& tasks) {
   std::vector<int> fds;
@@ -95,6 +97,7 @@ uint32_t Lcore::Serve(LcoreTask& task) const {
     now = after;
     total += work;
   }
+  task.deficit_ = std::max(task.deficit_, -kDebtMaxQuanta * quantum_);
   if (total != 0) task.busy_tsc_.Add(now - begin);
   return total;
 }

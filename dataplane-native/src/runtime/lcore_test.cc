@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "base/clock.h"
 #include "runtime/idle.h"
 #include "runtime/test_wires.h"
 
@@ -84,6 +85,50 @@ TEST(LcoreTest, StartsOnceAndMayBeThrownAwayAtAnyTime) {
   ASSERT_TRUE(runtime.Start().has_value());
   EXPECT_EQ(runtime.Start().error().code, ErrorCode::kRuntimeBusy);
   ASSERT_TRUE(running.Send(UdpFrame(1000), 0));
+}
+
+class TestTask final : public LcoreTask {
+ public:
+  explicit TestTask(std::function<uint32_t()> turn) : turn_(std::move(turn)) {}
+  uint32_t Turn() override {
+    turns.fetch_add(1);
+    return turn_();
+  }
+  void End() override {}
+  int sleep_ms_max() const override { return 1; }
+  std::atomic<uint64_t> turns = 0;
+
+ private:
+  std::function<uint32_t()> turn_;
+};
+
+// How many turns another task gets while one waits that was kept from its CPU for long in the middle of its turn.
+uint64_t TurnsOfAnother(const std::function<uint32_t()>& turn_of_another) {
+  TestTask another(turn_of_another);
+  std::atomic<uint64_t> before = 0, after = 0;
+  uint32_t turns = 0;
+  TestTask kept([&] {
+    if (++turns == 1) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      before = another.turns.load();
+    } else if (turns == 2) {
+      after = another.turns.load();
+    }
+    return turns <= 2 ? 1u : 0u;
+  });
+  Lcore lcore({&kept, &another}, -1, false);
+  lcore.Start();
+  EXPECT_TRUE(Eventually([&] { return kept.turns >= 3; }));
+  return after - before;
+}
+
+TEST(LcoreTest, ATaskThatWasKeptFromItsCpuDoesNotWaitForAsLongAsThat) {
+  const auto busy = [] {
+    for (const uint64_t end = MonotonicNs() + 20'000; MonotonicNs() < end;) {
+    }
+    return 1u;
+  };
+  EXPECT_LE(TurnsOfAnother(busy), 200u);  // It would be thousands.
 }
 
 // What comes while the lcore sleeps wakes it, and time goes on while nothing comes.
