@@ -15,11 +15,8 @@
 namespace nf {
 namespace {
 
-constexpr size_t kPage = 4096;
 // Linux 6.1; Debian 12's C library does not know the name.
 constexpr int kMadviseCollapse = 25;
-
-size_t RoundUp(size_t value, size_t to) { return (value + to - 1) / to * to; }
 
 // What a region is made of while it is not yet one: closed and unmapped unless it is complete.
 struct Draft {
@@ -31,26 +28,14 @@ struct Draft {
     bytes = wanted;
     fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
     if (fd < 0 || ftruncate(fd, static_cast<off_t>(bytes)) != 0) return false;
-    void* at = Reserve();
+    uint8_t* at = ReserveAligned(bytes);
     if (at == nullptr) return false;
     if (mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
       munmap(at, bytes);
       return false;
     }
-    data = static_cast<uint8_t*>(at);
+    data = at;
     return true;
-  }
-  // Address space for it, that huge pages fit in.
-  void* Reserve() const {
-    const size_t whole = bytes + kHugePageBytes;
-    void* at = mmap(nullptr, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) return nullptr;
-    auto* const begin = static_cast<uint8_t*>(at);
-    const size_t front =
-        RoundUp(reinterpret_cast<uintptr_t>(begin), kHugePageBytes) - reinterpret_cast<uintptr_t>(begin);
-    if (front != 0) munmap(begin, front);
-    munmap(begin + front + bytes, whole - front - bytes);
-    return begin + front;
   }
   // Has the kernel make huge pages where whole ones fit, whatever its settings for shared memory are: later mappings
   // then take over an entry for 2 MiB instead of 512. What does not become one stays as it is. A page must be there for
@@ -58,12 +43,10 @@ struct Draft {
   void Collapse() {
     const size_t whole = bytes / kHugePageBytes * kHugePageBytes;
     for (size_t at = 0; at < whole; at += kHugePageBytes) {
-      if (madvise(data + at, kPage, MADV_POPULATE_WRITE) != 0) return;
+      if (madvise(data + at, kSmallPageBytes, MADV_POPULATE_WRITE) != 0) return;
     }
     if (whole != 0) madvise(data, whole, kMadviseCollapse);
   }
-  // Kernels before 5.14 don't know the advice (EINVAL): pages then come on first touch.
-  bool Populate() { return madvise(data, bytes, MADV_POPULATE_WRITE) == 0 || errno == EINVAL; }
   void Drop() {
     if (data != nullptr) munmap(data, bytes);
     if (fd >= 0) close(fd);
@@ -97,17 +80,19 @@ Expected<SharedRegion> SharedRegion::Create(const char* name, size_t bytes, bool
   SharedRegion region;
   Draft draft;
   // A failure of huge pages is no error: they may be taken between the look and the mapping.
-  if (prefer_huge && bytes >= kHugePageBytes && FreeHugePages() >= RoundUp(bytes, kHugePageBytes) / kHugePageBytes) {
-    if (draft.Make(name, RoundUp(bytes, kHugePageBytes), MFD_HUGETLB | MFD_HUGE_2MB) && draft.Populate()) {
+  if (prefer_huge && bytes >= kHugePageBytes &&
+      FreeHugePages() >= RoundUpToPages(bytes, kHugePageBytes) / kHugePageBytes) {
+    if (draft.Make(name, RoundUpToPages(bytes, kHugePageBytes), MFD_HUGETLB | MFD_HUGE_2MB) &&
+        Populate(draft.data, draft.bytes)) {
       region.page_bytes_ = kHugePageBytes;
     } else {
       draft.Drop();
     }
   }
   if (draft.data == nullptr) {
-    bool made = draft.Make(name, RoundUp(bytes == 0 ? 1 : bytes, kPage), 0);
+    bool made = draft.Make(name, RoundUpToPages(bytes == 0 ? 1 : bytes, kSmallPageBytes), 0);
     if (made && prefer_huge) draft.Collapse();
-    if (!made || !draft.Populate()) {
+    if (!made || !Populate(draft.data, draft.bytes)) {
       std::string why = std::strerror(errno);
       draft.Drop();
       return Fail(ErrorCode::kEalMemory, "no memory for " + std::string(name) + ": " + std::to_string(bytes) +

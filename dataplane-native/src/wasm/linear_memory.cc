@@ -13,7 +13,6 @@
 namespace nf {
 namespace {
 
-constexpr size_t kPage = 4096;
 constexpr size_t kGiB = size_t{1} << 30;
 // All that a 32-bit address can name, and behind it all that a 32-bit offset can add: an offset beyond the end of the
 // largest memory traps without being computed, so the guard is as large as that memory.
@@ -24,8 +23,6 @@ constexpr size_t kFrontBytes = 2 * kHugePageBytes;
 constexpr size_t kWholeBytes = kFrontBytes + kReservedBytes + kGuardBytes;
 
 thread_local LinearMemory* offered = nullptr;
-
-size_t RoundUp(size_t value, size_t to) { return (value + to - 1) / to * to; }
 
 std::unexpected<Error> FailMapping(const char* what) {
   std::string why = std::strerror(errno);
@@ -75,7 +72,7 @@ Expected<std::unique_ptr<LinearMemory>> LinearMemory::Reserve(uint32_t heap_page
   if (at == MAP_FAILED) return FailMapping("the linear memory");
   memory->reservation_ = static_cast<uint8_t*>(at);
   auto start = reinterpret_cast<uintptr_t>(at);
-  memory->base_ = memory->reservation_ + (RoundUp(start + kHugePageBytes, kHugePageBytes) - start);
+  memory->base_ = memory->reservation_ + (RoundUpToPages(start + kHugePageBytes, kHugePageBytes) - start);
   memory->bytes_ = (size_t{abi::kBasePages} + heap_pages) * abi::kPageBytes;
   if (mprotect(memory->base_, memory->bytes_, PROT_READ | PROT_WRITE) != 0) return FailMapping("the heap");
   return memory;
@@ -89,7 +86,7 @@ LinearMemory::~LinearMemory() {
 Expected<void> LinearMemory::MakeOwn(const InstancePlan& plan) {
   constexpr size_t kCallAndResult = abi::kCallAreaBytes + abi::kResultAreaBytes;
   config_offset_ = kCallAndResult + (plan.emits ? abi::kEmitAreaBytes : 0);
-  auto own = SharedRegion::Create("nf-instance", config_offset_ + RoundUp(plan.config.size(), kPage));
+  auto own = SharedRegion::Create("nf-instance", config_offset_ + RoundUpToPages(plan.config.size(), kSmallPageBytes));
   if (!own) return std::unexpected(own.error());
   own_ = std::move(*own);
   result_area_ = own_.data() + abi::kCallAreaBytes;
@@ -130,7 +127,8 @@ Expected<void> LinearMemory::MapAreas(const InstancePlan& plan) {
   if (plan.emits) {
     map(abi::kEmitAreaAddress, abi::kEmitAreaBytes, Access::kWrite, own_, abi::kCallAreaBytes + abi::kResultAreaBytes);
   }
-  map(abi::kConfigAreaAddress, RoundUp(plan.config.size(), kPage), Access::kRead, own_, config_offset_);
+  map(abi::kConfigAreaAddress, RoundUpToPages(plan.config.size(), kSmallPageBytes), Access::kRead, own_,
+      config_offset_);
   if (plan.state != nullptr) map(abi::kStateAreaAddress, plan.state->bytes(), Access::kWrite, *plan.state, 0);
   own_.CloseDescriptor();
   return done;
