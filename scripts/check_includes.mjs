@@ -27,7 +27,7 @@ const BELOW = {
 const FOREIGN = [
   { name: "Wasmtime", header: /^(wasmtime|wasm)(\.h$|\/)/, allowed: ["wasm"] },
   { name: "Node-API", header: /^(napi|node_api|js_native_api)/, allowed: ["addon"] },
-  { name: "DPDK", header: /^rte_/, allowed: ["packet", "port", "flow", "chain", "runtime", "link"] },
+  { name: "DPDK", header: /^rte_/, allowed: ["packet", "port", "flow", "chain", "runtime", "link", "nfactord"] },
   { name: "OpenSSL", header: /^openssl\//, allowed: ["link"] },
   { name: "libseccomp", header: /^seccomp\.h$/, allowed: ["nfactord"] },
 ];

@@ -2,9 +2,14 @@
 // and `config` of an NF are names of files, and that what has a default there may be left out.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
+#include "link/control_codec.h"
+#include "link/link_port.h"
 #include "port/eal.h"
 #include "runtime/runtime_spec.h"
 
@@ -17,5 +22,26 @@ struct RunSpec {
 
 // `path` "-" is standard input. Errors: runtime.spec, which names the field or the file.
 Expected<RunSpec> ReadRunSpec(const std::string& path);
+
+// A member of a tenant as a process; README.md says what the fields are.
+struct MemberSpec {
+  RunSpec run;  // With switching.
+  link::Identity identity;
+  uint8_t term = 1;
+  std::string control, counters;  // Paths.
+  int cpu = -1;
+  uint32_t frame_bytes = kFrameBytesMax;
+  uint32_t suspect_ms = 200;
+  // A runtime's.
+  uint32_t vswitch_incarnation = 0;
+  link::LinkSpec vswitch_link;
+  std::vector<std::pair<uint16_t, uint32_t>> members;  // Others, with their incarnations.
+};
+enum class MemberKind { kVswitch, kRuntime };
+Expected<MemberSpec> ReadMemberSpec(const std::string& path, MemberKind kind);
+
+// Parts of commands. Errors: runtime.spec.
+Expected<NfSpec> ReadNf(const nlohmann::json& from);
+Expected<link::LinkSpec> ReadLink(const nlohmann::json& from);
 
 }  // namespace nf

@@ -41,7 +41,8 @@ Expected<EalInfo> Start(const EalOptions& options) {
   std::vector<std::string> args = {"nfactor", "--no-pci",    "--no-telemetry", "--lcores",
                                    AllCpus(), "--log-level", "critical"};
   if (hugepages) {
-    args.insert(args.end(), {"--in-memory"});
+    // In one file: another process can map what it shares with this one.
+    args.insert(args.end(), {"--in-memory", "--single-file-segments"});
   } else {
     args.insert(args.end(), {"--no-huge", "--no-shconf", "--iova-mode", "va", "-m", std::to_string(options.memory_mb)});
   }

@@ -108,6 +108,13 @@ Expected<void> EthdevPort::Start(rte_mempool* pool) {
   if (const int error = rte_eth_dev_get_port_by_name(device_.c_str(), &port_); error != 0)
     return fail("no such device", error);
   rte_eth_conf conf{};
+  rte_eth_dev_info info;
+  if (const int error = rte_eth_dev_info_get(port_, &info); error != 0) return fail("look at it", error);
+  if ((*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0) {
+    conf.intr_conf.lsc = 1;
+    carrier_ = Carrier::kWaiting;
+    watches_ = rte_eth_dev_callback_register(port_, RTE_ETH_EVENT_INTR_LSC, OnLinkState, this) == 0;
+  }
   if (const int error = rte_eth_dev_configure(port_, 1, 1, &conf); error != 0) return fail("configure", error);
   uint16_t rx = kDescriptors;
   uint16_t tx = kDescriptors;
@@ -119,10 +126,33 @@ Expected<void> EthdevPort::Start(rte_mempool* pool) {
     return fail("send queue", error);
   if (const int error = rte_eth_dev_start(port_); error != 0) return fail("start", error);
   started_ = true;
+  LookAtCarrier();
   return {};
 }
 
+// On a thread of DPDK's.
+int EthdevPort::OnLinkState(uint16_t, rte_eth_event_type, void* port, void*) {
+  static_cast<EthdevPort*>(port)->LookAtCarrier();
+  return 0;
+}
+
+void EthdevPort::LookAtCarrier() {
+  // Of a link that is lost nothing is expected any more.
+  if (!watches_ || carrier() == Carrier::kLost) return;
+  rte_eth_link link;
+  if (rte_eth_link_get_nowait(port_, &link) != 0) return;
+  Carrier was = carrier_.load(std::memory_order_relaxed);
+  for (;;) {
+    Carrier is = was;
+    if (link.link_status != 0 && was == Carrier::kWaiting) is = Carrier::kUp;
+    if (link.link_status == 0 && was == Carrier::kUp) is = Carrier::kLost;
+    if (carrier_.compare_exchange_weak(was, is, std::memory_order_release, std::memory_order_relaxed)) return;
+  }
+}
+
 EthdevPort::~EthdevPort() {
+  while (watches_ && rte_eth_dev_callback_unregister(port_, RTE_ETH_EVENT_INTR_LSC, OnLinkState, this) == -EAGAIN) {
+  }
   if (started_) {
     rte_eth_dev_stop(port_);
     rte_eth_dev_close(port_);

@@ -2,6 +2,9 @@
 // without promiscuous mode.
 #pragma once
 
+#include <rte_ethdev.h>
+
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -27,15 +30,22 @@ class EthdevPort : public Port {
   uint32_t TxBurst(rte_mbuf** packets, uint32_t count) override;
   std::span<const int> wait_fds() const override { return fds_; }
   uint64_t missed() override;
+  // Unknown where the device doesn't tell of its own accord.
+  // net_virtio_user tells that its other end is gone when it is asked alone: a control thread looks now and then.
+  void LookAtCarrier();
+  Carrier carrier() const override { return carrier_.load(std::memory_order_acquire); }
 
  private:
   EthdevPort(std::string device, uint8_t side) : device_(std::move(device)), side_(side) {}
   Expected<void> Start(rte_mempool* pool);
+  static int OnLinkState(uint16_t port, enum rte_eth_event_type, void* self, void*);
 
   std::string device_;
   uint8_t side_;
   uint16_t port_ = 0;
   bool started_ = false;
+  bool watches_ = false;
+  std::atomic<Carrier> carrier_{Carrier::kUnknown};
   uint64_t arrival_ = 0;
   uint64_t missed_in_rings_ = 0;
   std::vector<int> fds_;

@@ -28,6 +28,9 @@ class Port {
   virtual Expected<void> Finish() { return {}; }
   // Descriptors to poll() on while idle; empty if there are none.
   virtual std::span<const int> wait_fds() const { return {}; }
+  // Whether somebody is at the other end. Lost is for good, also if somebody comes again. Any thread.
+  enum class Carrier : uint8_t { kUnknown, kWaiting, kUp, kLost };
+  virtual Carrier carrier() const { return Carrier::kUnknown; }
   // Packets that the receive side lost by itself, since the start: the driver's and the kernel's counts.
   virtual uint64_t missed() { return 0; }
 

@@ -1,5 +1,6 @@
 // What a tenant's runtimes let others know of themselves: one word each, so that what is read belongs together.
 // Written by the runtime's lcore (Take: by the control thread that takes the runtime away, after its end), read by any.
+// Members in processes of their own have a board each, on which the words of the others are put as they come.
 #pragma once
 
 #include <array>
@@ -27,6 +28,9 @@ class ClusterBoard {
     places_[id].word.store(word, std::memory_order_relaxed);
   }
   void Take(uint16_t id) { places_[id].word.store(0, std::memory_order_relaxed); }
+
+  uint64_t word(uint16_t id) const { return places_[id].word.load(std::memory_order_relaxed); }
+  void SetWord(uint16_t id, uint64_t word) { places_[id].word.store(word, std::memory_order_relaxed); }
 
   Standing Of(uint16_t id) const {
     const uint64_t word = places_[id].word.load(std::memory_order_relaxed);

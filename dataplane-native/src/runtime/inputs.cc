@@ -14,8 +14,6 @@ namespace {
 // Held fragments, one poll, and what mempool caches keep; emitted frames of one poll besides. A power of 2 less one.
 constexpr uint32_t kPoolPackets = 2047;
 constexpr uint32_t kPoolPacketsWithEmits = 8191;
-// Behind a vswitch also what lies in the rings of several runtimes or waits for flows that move.
-constexpr uint32_t kPoolPacketsOfTenant = 16383;
 
 Expected<rte_mempool*> MakePool(const RuntimeSpec& spec) {
   static std::atomic<uint32_t> number = 0;

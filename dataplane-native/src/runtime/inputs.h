@@ -14,6 +14,9 @@
 
 namespace nf {
 
+// Behind a vswitch packets lie in the rings of several runtimes, or wait for flows that move. A power of 2 less one.
+inline constexpr uint32_t kPoolPacketsOfTenant = 16383;
+
 struct Inputs {
   Port* client = nullptr;
   Port* server = nullptr;  // The same as `client` for a capture.

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,6 +21,7 @@
 #include "runtime/flow_joiner.h"
 #include "runtime/member_mail.h"
 #include "runtime/move_asker.h"
+#include "runtime/report.h"
 #include "runtime/runtime_link.h"
 
 namespace nf {
@@ -32,6 +34,17 @@ struct Operation {
   bool is_cut_short = false;  // The run has ended before.
   std::atomic<bool> done{false};
 };
+
+// Of an operation that is done, and began then.
+inline OperationReport ReportOf(const Operation& operation, std::chrono::steady_clock::time_point begin) {
+  const std::chrono::nanoseconds taken = std::chrono::steady_clock::now() - begin;
+  return {.moved = operation.result.moved,
+          .failed = operation.result.failed,
+          .reason = RefusalName(operation.result.reason),
+          .drained = operation.result.drained,
+          .undrained = operation.result.undrained,
+          .duration_ns = static_cast<uint64_t>(taken.count())};
+}
 
 class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, private MailHandler {
  public:

@@ -17,13 +17,7 @@ constexpr std::chrono::milliseconds kSettle{2};
 // Waits for the end of an operation that a lcore has taken.
 OperationReport Await(const Operation& operation, std::chrono::steady_clock::time_point begin) {
   while (!operation.done.load(std::memory_order_acquire)) std::this_thread::sleep_for(kLook);
-  const std::chrono::nanoseconds taken = std::chrono::steady_clock::now() - begin;
-  return {.moved = operation.result.moved,
-          .failed = operation.result.failed,
-          .reason = RefusalName(operation.result.reason),
-          .drained = operation.result.drained,
-          .undrained = operation.result.undrained,
-          .duration_ns = static_cast<uint64_t>(taken.count())};
+  return ReportOf(operation, begin);
 }
 
 }  // namespace

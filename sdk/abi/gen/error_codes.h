@@ -33,31 +33,32 @@ enum class ErrorCode : uint16_t {
   kManifestField = 24,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
   kManifestNotFound = 25,  // There is no nf.yaml.
   kManifestYaml = 26,  // nf.yaml is not well-formed YAML.
-  kNativeMissing = 27,  // The native part has not been built for this machine.
-  kNfArtifact = 28,  // The file is no NF artifact.
-  kNfCompile = 29,  // The module could not be compiled to native code.
-  kNfNotFound = 30,  // No NF of this name or path.
-  kNfStart = 31,  // The NF failed in init or configure.
-  kPackComponent = 32,  // The core module does not fit the NF world.
-  kPortMissing = 33,  // The network interface does not exist.
-  kPortStart = 34,  // The port could not be opened or started.
-  kRuntimeBusy = 35,  // The runtime is doing something that excludes this.
-  kRuntimeDirect = 36,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeEnded = 37,  // The run has ended, or ended meanwhile.
-  kRuntimeLast = 38,  // A host keeps one runtime at least.
-  kRuntimeLimit = 39,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 40,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 41,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 42,  // The addon has no dataplane of this id.
-  kRuntimeSame = 43,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 44,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 45,  // The host has no runtime of this number.
-  kStateTooLarge = 46,  // The state store of an NF would exceed what the ABI has room for.
-  kSwapEntry = 47,  // The chain has no such entry.
-  kSwapExports = 48,  // The new version lacks something that the running one provides.
-  kSwapLayout = 49,  // The new version's state layout differs from the running one's.
-  kSwapRights = 50,  // The new version wants other rights than were granted to the entry.
-  kUsage = 51,  // The command line is not understood.
+  kMemberCommand = 27,  // A member's process does not understand a command, or cannot follow it as things stand.
+  kNativeMissing = 28,  // The native part has not been built for this machine.
+  kNfArtifact = 29,  // The file is no NF artifact.
+  kNfCompile = 30,  // The module could not be compiled to native code.
+  kNfNotFound = 31,  // No NF of this name or path.
+  kNfStart = 32,  // The NF failed in init or configure.
+  kPackComponent = 33,  // The core module does not fit the NF world.
+  kPortMissing = 34,  // The network interface does not exist.
+  kPortStart = 35,  // The port could not be opened or started.
+  kRuntimeBusy = 36,  // The runtime is doing something that excludes this.
+  kRuntimeDirect = 37,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeEnded = 38,  // The run has ended, or ended meanwhile.
+  kRuntimeLast = 39,  // A host keeps one runtime at least.
+  kRuntimeLimit = 40,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 41,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 42,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 43,  // The addon has no dataplane of this id.
+  kRuntimeSame = 44,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 45,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 46,  // The host has no runtime of this number.
+  kStateTooLarge = 47,  // The state store of an NF would exceed what the ABI has room for.
+  kSwapEntry = 48,  // The chain has no such entry.
+  kSwapExports = 49,  // The new version lacks something that the running one provides.
+  kSwapLayout = 50,  // The new version's state layout differs from the running one's.
+  kSwapRights = 51,  // The new version wants other rights than were granted to the entry.
+  kUsage = 52,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -117,6 +118,8 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "manifest.not_found";
     case ErrorCode::kManifestYaml:
       return "manifest.yaml";
+    case ErrorCode::kMemberCommand:
+      return "member.command";
     case ErrorCode::kNativeMissing:
       return "native.missing";
     case ErrorCode::kNfArtifact:

@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   "manifest.field": "A field of nf.yaml is missing, unknown, of the wrong type or out of range.",
   "manifest.not_found": "There is no nf.yaml.",
   "manifest.yaml": "nf.yaml is not well-formed YAML.",
+  "member.command": "A member's process does not understand a command, or cannot follow it as things stand.",
   "native.missing": "The native part has not been built for this machine.",
   "nf.artifact": "The file is no NF artifact.",
   "nf.compile": "The module could not be compiled to native code.",

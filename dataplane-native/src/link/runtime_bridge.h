@@ -1,0 +1,54 @@
+// A runtime's side of its link to the vswitch, through which it reaches the other runtimes as well.
+#pragma once
+
+#include <memory>
+
+#include "flow/lease_table.h"
+#include "link/bridge.h"
+#include "runtime/runtime_link.h"
+#include "runtime/switched_runtime.h"
+
+namespace nf::link {
+
+class RuntimeBridge final : public Bridge {
+ public:
+  // What the member itself is made with, too.
+  struct Parts {
+    RuntimeLink* link;
+    LeaseTable* leases;  // A mirror.
+    MailBox* outbox;     // For all peers.
+    SwitchedRuntime* runtime;
+  };
+  static Expected<std::unique_ptr<RuntimeBridge>> Create(const Surroundings& surroundings, const Parts& parts);
+
+  // ---- Through Perform.
+  // A peer's life from now on; incarnation 0: it is gone.
+  void SetPeer(uint16_t member, uint32_t incarnation);
+  // The way to the vswitch, which outlives its use here; the one before may go.
+  void SetPort(Port* port);
+
+  // ---- Any thread.
+  bool is_up() const { return is_up_.load(std::memory_order_relaxed); }
+
+  bool has_work() const override;
+
+ private:
+  RuntimeBridge(const Surroundings& surroundings, ControlCodec codec, const Parts& parts)
+      : Bridge(surroundings, std::move(codec)), parts_(parts), header_(PacketHeaderTo(proto::kVswitch)) {}
+
+  uint32_t Round(uint64_t mono_ns) override;
+  void Publish(CounterFileLayout* layout, bool is_tick) override;
+  uint32_t Send(uint64_t mono_ns);
+  uint32_t Receive();
+  rte_mbuf* TakeFrame(rte_mbuf* frame);
+  rte_mbuf* TakePacket(rte_mbuf* frame);
+  void SetUp(bool is_up);
+
+  Parts parts_;
+  OuterHeader header_;
+  std::optional<LinkEnd> end_;
+  uint64_t beat_ns_ = 0;
+  std::atomic<bool> is_up_{false};
+};
+
+}  // namespace nf::link
