@@ -67,8 +67,28 @@ export const runtimesSchema = z
       .describe("Threads that the virtual switch and the runtimes are dealt over. Default: one for each, but not more than there are CPUs."),
     placement: z.enum(SWITCHING.placements).default("round_robin").describe("Who gets a new flow: each runtime in turn, or the one with the least load."),
     migrations: z.int().min(1).max(SWITCHING.migrations_max).default(1000).describe("Flows of one runtime that may be on their way at once."),
+    processes: z
+      .boolean()
+      .optional()
+      .describe("Process mode: the virtual switch and each runtime live in a process of their own, and one that dies is started again. Live hosts only."),
+  })
+  .superRefine((runtimes, context) => {
+    const wrong = processesRefusal(runtimes);
+    if (wrong) context.addIssue({ code: "custom", path: [wrong.field], message: wrong.why, input: runtimes[wrong.field] });
   })
   .describe("Switched mode: several runtimes behind a virtual switch, and flows that can move between them. Left out: direct mode, one runtime.");
+
+/** What excludes process mode. */
+export function processesRefusal(runtimes: {
+  count: number;
+  lcores?: number | undefined;
+  processes?: boolean | undefined;
+}): { field: "count" | "lcores"; why: string } | undefined {
+  if (runtimes.processes !== true) return undefined;
+  if (runtimes.count < 2) return { field: "count", why: "process mode is of two runtimes at least: with one, its death ends all flows anyway" };
+  if (runtimes.lcores !== undefined) return { field: "lcores", why: "in process mode the virtual switch and each runtime have a thread of their own" };
+  return undefined;
+}
 
 export const hostConfigSchema = z
   .strictObject({

@@ -86,6 +86,10 @@ test("runtimes from flags, from the file, and flags over the file", () => {
   expect(makePlan({}).settings.runtimes).toEqual({ count: 3, lcores: 1, placement: "least_loaded", migrations: 1000 });
   expect(makePlan({ runtimes: "5", placement: "round_robin" }).settings.runtimes).toEqual({ count: 5, lcores: 1, placement: "round_robin", migrations: 1000 });
   expect(makePlan({ migrations: "1" }).settings.runtimes).toMatchObject({ count: 3, migrations: 1 });
+  expect(makePlan({ ...flags, processes: true }).settings.runtimes).toEqual({ count: 4, placement: "round_robin", migrations: 1000, processes: true });
+  file(`${YAML}runtimes: { count: 3, processes: true }\n`);
+  expect(makePlan({}).settings.runtimes).toMatchObject({ count: 3, processes: true });
+  expect(makePlan({ runtimes: "2" }).settings.runtimes).toMatchObject({ count: 2, processes: true });
 });
 
 test("an entry's configuration, grant and pool from flags", () => {
@@ -123,6 +127,18 @@ test.each<[ChainFlags, string]>([
     { chain: "one", lcores: "2" },
     "error[usage]: --lcores is about several runtimes, and this is direct mode.\n  Add --runtimes <n> (in nfactor.yaml: runtimes: { count: <n> }).",
   ],
+  [
+    { chain: "one", processes: true },
+    "error[usage]: --processes is about several runtimes, and this is direct mode.\n  Add --runtimes <n> (in nfactor.yaml: runtimes: { count: <n> }).",
+  ],
+  [
+    { chain: "one", runtimes: "1", processes: true },
+    "error[usage]: --runtimes 1: process mode is of two runtimes at least: with one, its death ends all flows anyway.\n",
+  ],
+  [
+    { chain: "one", runtimes: "2", lcores: "2", processes: true },
+    "error[usage]: --lcores 2: in process mode the virtual switch and each runtime have a thread",
+  ],
   [{ config: "no.yaml" }, "error[config.not_found]: no.yaml does not exist or is no readable file."],
 ])("%j is refused", (flags, message) => {
   expect(refused(flags)).toContain(message);
@@ -140,8 +156,12 @@ test.each<[string, string]>([
     "error[config.field]: nfactor.yaml:2:11: 'runtimes.count' is missing.\n  Allowed: a number.",
   ],
   [
+    "apiVersion: nfactor/v1\nruntimes: { count: 1, processes: true }\nchain: [{ nf: one }]\n",
+    "error[config.field]: nfactor.yaml:2:20: 'runtimes.count' is 1: process mode is of two runtimes at least",
+  ],
+  [
     "apiVersion: nfactor/v1\nruntimes: { count: 2, placment: round_robin }\nchain: [{ nf: one }]\n",
-    "error[config.field]: nfactor.yaml:2:23: unknown field 'runtimes.placment'.\n  Allowed: count, lcores, placement, migrations. Did you mean 'placement'?",
+    "error[config.field]: nfactor.yaml:2:23: unknown field 'runtimes.placment'.\n  Allowed: count, lcores, placement, migrations, processes. Did you mean 'placement'?",
   ],
   ["apiVersion: nfactor/v1\nflows: { max: 0 }\nchain: [{ nf: one }]\n", "error[config.field]: nfactor.yaml:2:15: 'flows.max' is 0.\n  Allowed: 1 or more."],
 ])("a file with a slip names line and column", (text, message) => {

@@ -22,6 +22,7 @@ import {
   entrySchema,
   grantSchema,
   isPrefix,
+  processesRefusal,
   readHostConfig,
   runtimesSchema,
 } from "./host_config.ts";
@@ -44,6 +45,7 @@ export interface ChainFlags {
   lcores?: string | undefined;
   placement?: string | undefined;
   migrations?: string | undefined;
+  processes?: boolean | undefined;
 }
 
 /** Where a value of an entry's configuration stands, if it stands in a file. */
@@ -133,7 +135,7 @@ function withFlags(config: HostConfig, flags: ChainFlags): HostConfig {
 function runtimesOf(fromFile: HostConfig["runtimes"], flags: ChainFlags): HostConfig["runtimes"] {
   const count = flags.runtimes === undefined ? fromFile?.count : integer("--runtimes", flags.runtimes, 1, SWITCHING.runtimes_max);
   if (count === undefined) {
-    const lone = (["lcores", "placement", "migrations"] as const).find((flag) => flags[flag] !== undefined);
+    const lone = (["lcores", "placement", "migrations", "processes"] as const).find((flag) => flags[flag] !== undefined);
     if (lone === undefined) return undefined;
     throw new NfError("usage", `--${lone} is about several runtimes, and this is direct mode`, {
       fix: `Add --runtimes <n> (in ${CONFIG_FILE}: runtimes: { count: <n> }).`,
@@ -142,13 +144,20 @@ function runtimesOf(fromFile: HostConfig["runtimes"], flags: ChainFlags): HostCo
   const placement = SWITCHING.placements.find((name) => name === flags.placement?.replaceAll("-", "_"));
   if (flags.placement !== undefined && placement === undefined)
     throw new NfError("usage", `--placement: '${flags.placement}' is not allowed`, { allowed: SWITCHING.placements.join(", ") });
-  return {
+  const runtimes = {
     ...(fromFile ?? runtimesSchema.parse({ count })),
     count,
     ...(flags.lcores === undefined ? {} : { lcores: integer("--lcores", flags.lcores, 1, SWITCHING.lcores_max) }),
     ...(placement === undefined ? {} : { placement }),
     ...(flags.migrations === undefined ? {} : { migrations: integer("--migrations", flags.migrations, 1, SWITCHING.migrations_max) }),
+    ...(flags.processes === undefined ? {} : { processes: flags.processes }),
   };
+  const wrong = processesRefusal(runtimes);
+  if (wrong)
+    throw new NfError("usage", `--${wrong.field === "count" ? "runtimes" : wrong.field} ${runtimes[wrong.field]}: ${wrong.why}`, {
+      fix: `Leave out --processes (in ${CONFIG_FILE}: processes), or ${wrong.field === "count" ? "give --runtimes 2 or more" : "--lcores"}.`,
+    });
+  return runtimes;
 }
 
 /** A whole number of the command line; throws NfError (usage). */

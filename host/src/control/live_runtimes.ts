@@ -45,9 +45,9 @@ export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap"> {
 
   readonly add_runtime = async (): Promise<Result<"add_runtime">> => {
     const runtime = await this.#runtimes.add();
-    const { lcore } = this.#runtimes.get(runtime);
-    this.#options.say(`runtime ${runtime} was added, on lcore ${lcore}`);
-    return { runtime, lcore };
+    const { lcore, process: { pid } = {} } = this.#runtimes.get(runtime);
+    this.#options.say(`runtime ${runtime} was added, ${pid === undefined ? `on lcore ${lcore}` : `as process ${pid}`}`);
+    return { runtime, lcore, ...(pid === undefined ? {} : { pid }) };
   };
 
   readonly remove_runtime = async ({ runtime, force, dry_run }: Params<"remove_runtime">): Promise<Result<"remove_runtime">> => {

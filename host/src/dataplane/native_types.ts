@@ -195,6 +195,8 @@ export interface RuntimeStatus {
   missed: bigint;
   /** Of other members, that could not be read: a fault of ours. */
   refusedMessages: bigint;
+  /** In process mode; counters are then since the start of this process. */
+  process?: { pid?: number | undefined; restarts: number; isUp: boolean };
 }
 
 /** In switched mode the sums over vswitch and runtimes. */
@@ -216,6 +218,8 @@ export interface CountersSnapshot {
   flowsEnded: bigint;
   eventsLost: bigint;
   nfs: NfCounters[];
+  /** In process mode: packets that were under way in processes that died. While it runs the most that it can be, at the end exact. */
+  lostInFailure?: bigint;
 }
 
 export interface NfCounters {
@@ -230,7 +234,7 @@ export interface NfCounters {
 export interface RunReport {
   counters: CountersSnapshot;
   /** Why the run ended early, when it did. */
-  error?: { code: string; message: string };
+  error?: { code: string; message: string } | undefined;
 }
 
 export interface SwapReport {
@@ -270,7 +274,7 @@ export interface NativeFlow extends NativeFlowKey {
   lastSeenNs: bigint;
   phase: "opening" | "open" | "closing" | "refused" | "none";
   /** CloseReason of the ABI; undefined while the flow lives. */
-  closeReason?: number;
+  closeReason?: number | undefined;
   /** One slot per entry of the chain, in its order; empty where that NF has not opened the flow. */
   states: Uint8Array[];
 }
@@ -284,7 +288,7 @@ export interface FlowsOptions {
 export interface FlowsPage {
   flows: NativeFlow[];
   /** Cursor of the next page; undefined at the end. */
-  next?: number;
+  next?: number | undefined;
 }
 
 export type NativeEvent = FaultEvent | LogEvent | QuarantineEvent | FlowEndedEvent;
@@ -307,8 +311,8 @@ export interface FaultEvent {
   /** Export that was running. */
   call: string;
   /** The flow and the number of the packet in it, when one is to blame. */
-  flow?: NativeFlowKey;
-  sequence?: number;
+  flow?: NativeFlowKey | undefined;
+  sequence?: number | undefined;
   /** What followed: the policy applied to the packet's flow, or "none" without one. */
   action: "drop" | "close_flow" | "bypass" | "none";
   packetsDropped: number;

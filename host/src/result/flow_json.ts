@@ -30,12 +30,13 @@ export interface PacketCounts {
   missed: bigint | number;
   held: bigint | number;
   dropped: Readonly<Record<string, bigint | number>>;
+  lostInFailure?: bigint | number | undefined;
 }
 
 export function packetsJson(counts: PacketCounts): RunResult["packets"] {
   const dropped: Record<string, number> = {};
   for (const reason of Object.keys(counts.dropped).sort()) if (Number(counts.dropped[reason]) > 0) dropped[reason] = Number(counts.dropped[reason]);
-  const [emitted, missed] = [Number(counts.emitted), Number(counts.missed)];
+  const [emitted, missed, lost] = [counts.emitted, counts.missed, counts.lostInFailure ?? 0].map(Number) as [number, number, number];
   return {
     received: Number(counts.received),
     sent: Number(counts.sent),
@@ -43,5 +44,6 @@ export function packetsJson(counts: PacketCounts): RunResult["packets"] {
     held: Number(counts.held),
     dropped,
     ...(missed > 0 ? { missed } : {}),
+    ...(lost > 0 ? { lost_in_failure: lost } : {}),
   };
 }

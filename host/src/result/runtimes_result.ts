@@ -9,7 +9,9 @@ const amount = z.int().min(0);
 export const runtimeSchema = z.strictObject({
   runtime: amount.describe("From 1; 0 is the virtual switch."),
   lcore: amount.describe("The thread that it runs on."),
-  state: z.enum(["vswitch", "running", "draining", "drained"]).describe("draining: it gets no new flows; drained: and has none left."),
+  state: z
+    .enum(["vswitch", "running", "draining", "drained", "down"])
+    .describe("draining: it gets no new flows; drained: and has none left; down: its process has died and is being started again."),
   flows: amount.describe("Open flows; of the virtual switch, its route entries."),
   received: amount.describe("Packets."),
   sent: amount,
@@ -26,6 +28,8 @@ export const runtimeSchema = z.strictObject({
   missed: amount.describe("Of the virtual switch: packets that the interfaces lost before it took them."),
   refused_messages: amount.describe("Messages of the others that could not be read: never, unless NFActor itself is at fault."),
   busy_us: amount.describe("Time with work in it, µs; load is its growth over the time passed."),
+  pid: amount.optional().describe("In process mode, while it has a process; counters are then since the start of that process."),
+  restarts: amount.optional().describe("In process mode: how often it was started again."),
 });
 export type RuntimeJson = z.output<typeof runtimeSchema>;
 
@@ -59,7 +63,7 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
   return {
     runtime: status.runtime,
     lcore: status.lcore,
-    state: status.runtime === 0 ? "vswitch" : !status.draining ? "running" : status.flowsOpen > 0 ? "draining" : "drained",
+    state: stateOf(status),
     flows: status.flowsOpen,
     received: Number(status.received),
     sent: Number(status.sent),
@@ -76,7 +80,14 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
     missed: Number(status.missed),
     refused_messages: Number(status.refusedMessages),
     busy_us: Number(status.busyNs / 1000n),
+    ...(status.process ? { restarts: status.process.restarts, ...(status.process.pid === undefined ? {} : { pid: status.process.pid }) } : {}),
   };
+}
+
+function stateOf({ runtime, draining, flowsOpen, process }: RuntimeStatus): RuntimeJson["state"] {
+  if (process?.isUp === false) return "down";
+  if (runtime === 0) return "vswitch";
+  return !draining ? "running" : flowsOpen > 0 ? "draining" : "drained";
 }
 
 export function operationJson(flows: number, { moved, failed, reason, drained, undrained, durationNs }: OperationReport) {

@@ -43,7 +43,9 @@ const COLUMNS: readonly (readonly [name: string, cell: (row: RuntimeJson & Runti
   ["not taken", ({ arrivals_refused }) => (arrivals_refused === 0 ? "" : count(arrivals_refused))],
   ["queue", ({ queued }) => count(queued)],
   ["drops", ({ dropped }) => count(dropped)],
-  ["lcore", ({ lcore }) => String(lcore)],
+  ["lcore", ({ lcore, restarts }) => (restarts === undefined ? String(lcore) : "")],
+  ["pid", ({ pid }) => (pid === undefined ? "" : String(pid))],
+  ["restarts", ({ restarts }) => (restarts === undefined ? "" : count(restarts))],
 ];
 
 export function runtimesTable(rows: readonly (RuntimeJson & RuntimeRates)[]): string {

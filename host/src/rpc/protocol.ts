@@ -68,7 +68,11 @@ export const infoResult = z.strictObject({
 
 export const runtimesResult = z.strictObject({ at_us: z.int().min(0), runtimes: z.array(runtimeSchema) });
 
-export const addRuntimeResult = z.strictObject({ runtime, lcore: z.int().min(0) });
+export const addRuntimeResult = z.strictObject({
+  runtime,
+  lcore: z.int().min(0),
+  pid: z.int().min(1).optional().describe("Of its process, when it has one of its own."),
+});
 export const removeRuntimeParams = z.strictObject({ runtime, force: z.boolean(), dry_run: z.boolean() });
 export const removeRuntimeResult = z.strictObject({
   runtime,

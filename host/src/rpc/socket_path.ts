@@ -22,6 +22,19 @@ export function socketFolders(env: NodeJS.ProcessEnv = process.env): string[] {
 
 /** Path of the socket of a host that is about to listen; makes the folder. Throws NfError (usage, host.socket). */
 export function prepareSocketPath(name: string, env: NodeJS.ProcessEnv = process.env): string {
+  const path = join(prepareFolder(name, env), `${name}.sock`);
+  requireSocketPath(path);
+  return path;
+}
+
+/** Throws NfError (host.socket) when a socket cannot have this path. */
+export function requireSocketPath(path: string): void {
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX)
+    throw new NfError("host.socket", `${path} is too long for a socket`, { allowed: `${PATH_BYTES_MAX} bytes`, fix: "Use a shorter --name." });
+}
+
+/** The folder of the host's sockets, which is made and is this user's alone. Throws NfError (usage, host.socket). */
+export function prepareFolder(name: string, env: NodeJS.ProcessEnv = process.env): string {
   checkName(name);
   const folder = socketFolders(env)[0]!;
   mkdirSync(dirname(folder), { recursive: true });
@@ -32,10 +45,7 @@ export function prepareSocketPath(name: string, env: NodeJS.ProcessEnv = process
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw cannot(folder, error);
   }
   checkFolder(folder);
-  const path = join(folder, `${name}.sock`);
-  if (Buffer.byteLength(path) > PATH_BYTES_MAX)
-    throw new NfError("host.socket", `${path} is too long for a socket`, { allowed: `${PATH_BYTES_MAX} bytes`, fix: "Use a shorter --name." });
-  return path;
+  return folder;
 }
 
 /** Sockets that exist, by name; whether anybody listens is another matter. */
@@ -59,7 +69,8 @@ export function checkName(name: string): void {
     });
 }
 
-function checkFolder(folder: string): void {
+/** Throws NfError (host.socket) unless it is a folder of this user's alone. */
+export function checkFolder(folder: string): void {
   const stat = lstatSync(folder);
   const wrong = !stat.isDirectory()
     ? "is not a folder"

@@ -8,6 +8,8 @@ import { LiveChain } from "../control/live_chain.ts";
 import { LiveRuntimes } from "../control/live_runtimes.ts";
 import { startAddon } from "../dataplane/addon.ts";
 import { AddonDataplane } from "../dataplane/addon_dataplane.ts";
+import type { Dataplane } from "../dataplane/dataplane.ts";
+import type { RuntimeSpec } from "../dataplane/native_types.ts";
 import { reportedError } from "../dataplane/native_error.ts";
 import { nfSpec, runtimeSpec } from "../dataplane/runtime_spec.ts";
 import { compileNf } from "../nf/compile.ts";
@@ -16,6 +18,9 @@ import { packetsJson } from "../result/flow_json.ts";
 import { runtimeJson } from "../result/runtimes_result.ts";
 import { ControlServer } from "../rpc/server.ts";
 import { prepareSocketPath } from "../rpc/socket_path.ts";
+import { endProcesses, refuseLeftovers } from "../supervisor/leftovers.ts";
+import { ProcessDataplane } from "../supervisor/process_dataplane.ts";
+import { RunFolder } from "../supervisor/run_folder.ts";
 import { FlowList } from "./flow_list.ts";
 import { LiveView } from "./live_view.ts";
 import { NativeRun } from "./native_run.ts";
@@ -46,6 +51,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
   let server: ControlServer | undefined;
   let view: LiveView | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let folder: RunFolder | undefined;
   let stopped = false;
   const say = (text: string): void => (view ? view.say(text) : options.write(`${text}\n`));
   const stop = (): void => {
@@ -55,22 +61,29 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
   const entries = chain.map((nf, i) => ({ plan: plans[i]!, nf }));
   // The layout of an entry's state stays the same over a swap, so the schemas of the start serve for all flows.
   const events = new RunEvents(chain, new FlowList({ which: "last", flows: options.flows }), say);
-  const release = onStopSignals(stop, () => undefined);
+  // Whoever is in a hurry leaves no processes behind either.
+  const release = onStopSignals(stop, () => folder && endProcesses(folder));
+  const eal = { hugepages: settings.memory.hugepages, memoryMb: settings.memory.megabytes };
+  const make = (spec: RuntimeSpec): Promise<Dataplane> =>
+    folder
+      ? ProcessDataplane.create({ folder, spec: { eal, runtime: spec }, runtimes: settings.runtimes!.count, say })
+      : AddonDataplane.create(startAddon(eal).addon, spec);
   try {
     const socket = prepareSocketPath(options.name);
+    if (settings.runtimes?.processes) folder = RunFolder.hold(options.name);
+    else refuseLeftovers(options.name);
     const specs = [];
     for (const nf of chain) {
       events.know(nf.digest, nf.source);
       specs.push(nfSpec(nf, await compileNf(nf.core, nf.digest)));
     }
-    const { addon } = startAddon({ hugepages: settings.memory.hugepages, memoryMb: settings.memory.megabytes });
     const spec = runtimeSpec(
       settings,
       { kind: "af_packet", client: options.client, server: options.server },
       specs,
       options.flows === 0 ? 0 : settings.flows.max,
     );
-    run = await NativeRun.create(AddonDataplane.create(addon, spec), "af_packet", plans, events);
+    run = await NativeRun.create(make(spec), "af_packet", plans, events);
     const { dataplane, runtimes } = run;
     server = await ControlServer.listen(socket, {
       ...new LiveChain({ name: options.name, dataplane, chain: entries, events, say }),
@@ -95,6 +108,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
     view?.close();
     await server?.close();
     await run?.destroy();
+    folder?.release();
     release();
   }
 }

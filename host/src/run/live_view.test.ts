@@ -71,6 +71,18 @@ const runtime = (number: number, flows: number, more: Partial<RuntimeJson> = {})
   ...more,
 });
 
+test("in process mode: what was lost, who was started again, and which process is whose", () => {
+  const runtimes = [runtime(0, 7, { restarts: 1, pid: 70 }), runtime(1, 5, { restarts: 2, pid: 71 }), runtime(2, 2, { restarts: 0, state: "down" })];
+  const sample = { ...now, counters: { ...some, lostInFailure: 1200n }, runtimes };
+  expect(viewLine(sample, before, 0)).toContain("  lost in failures 1,200 at most  restarts 3 (vswitch: 1, 1: 2)");
+  const lines = viewLines(sample, { ...before, runtimes }, 0, "fw");
+  expect(lines).toContain("failed  lost in failures 1,200 at most  restarts 3 (vswitch: 1, 1: 2)");
+  const rows = lines.map((line) => line.trim().split(/ {2,}/));
+  expect(rows.find(([name]) => name === "runtime")!.slice(-2)).toEqual(["pid", "restarts"]);
+  expect(rows.find(([name]) => name === "1")!.slice(-2)).toEqual(["71", "2"]);
+  expect(rows.find(([name]) => name === "2")![1]).toBe("down");
+});
+
 test("with several runtimes: their flows, what moves, and how busy each is", () => {
   const runtimes = [runtime(0, 7), runtime(1, 5, { under_way: 3, moved_out: 1200, busy_us: 500_000, received: 4000 }), runtime(2, 2, { moved_in: 1200 })];
   const [first, second] = [

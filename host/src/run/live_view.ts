@@ -40,7 +40,15 @@ export function viewLine(now: Sample, before: Sample, startMs: number): string {
   const { in: input, out } = rates(now, before);
   const dropped = droppedOf(now.counters);
   const drops = dropped === 0n ? "" : `  dropped ${count(dropped)} (${topDrops(now.counters, 3)})`;
-  return `${duration((now.atMs - startMs) * 1e6)}  in ${input}  out ${out}  flows ${count(now.counters.flowsOpen)}${flowsByRuntime(now)}${drops}${missedOf(now.counters)}`;
+  return `${duration((now.atMs - startMs) * 1e6)}  in ${input}  out ${out}  flows ${count(now.counters.flowsOpen)}${flowsByRuntime(now)}${drops}${missedOf(now.counters)}${failures(now)}`;
+}
+
+/** "  lost in failures 12 at most  restarts 2 (1: 2)" */
+function failures({ counters: { lostInFailure = 0n }, runtimes = [] }: Sample): string {
+  const restarted = runtimes.filter(({ restarts = 0 }) => restarts > 0);
+  const total = restarted.reduce((sum, { restarts = 0 }) => sum + restarts, 0);
+  const who = restarted.map(({ runtime, restarts = 0 }) => `${nameOf(runtime)}: ${count(restarts)}`).join(", ");
+  return `${lostInFailure > 0n ? `  lost in failures ${count(lostInFailure)} at most` : ""}${total > 0 ? `  restarts ${count(total)} (${who})` : ""}`;
 }
 
 /** What the interfaces lost before it came here. */
@@ -78,6 +86,7 @@ export function viewLines(now: Sample, before: Sample, startMs: number, title: s
     `out     ${out}   ${count(counters.sent)} packets`,
     `flows   ${count(counters.flowsOpen)} open, ${count(counters.flowsOpened)} in all${counters.held > 0n ? `   held ${count(counters.held)}` : ""}`,
     `dropped ${count(droppedOf(counters))}${droppedOf(counters) === 0n ? "" : `   ${topDrops(counters, 4)}`}`,
+    ...(failures(now) === "" ? [] : [`failed${failures(now)}`]),
     ...nfs,
     ...runtimesLines(now, before),
   ];

@@ -35,6 +35,7 @@ export function summaryText({ packets, flows, faults, runtimes }: RunSummary): s
       `${count(packets.sent)} sent`,
       `${count(dropped)} dropped`,
       `${count(packets.held)} held`,
+      ...(packets.lost_in_failure ? [`${count(packets.lost_in_failure)} lost in processes that died`] : []),
     ].join(", "),
     ...(packets.missed ? [missedText(packets.missed)] : []),
   ];

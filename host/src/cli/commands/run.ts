@@ -35,7 +35,8 @@ export function runCommand(): Command {
     .option("--lcores <n>", "threads for them (default: one each and one for the switch, but not more than there are CPUs)")
     .option("--placement <policy>", "who gets a new flow: round_robin (default) or least_loaded")
     .option("--migrations <n>", "flows of one runtime on their way at once (default 1000)")
-    .option("--memory <MiB>", "memory for packets and tables (default 256)")
+    .option("--processes", "the switch and each runtime in a process of its own; one that dies is started again while the others go on")
+    .option("--memory <MiB>", "memory for packets and tables (default 256; of each process)")
     .option("--no-hugepages", "use ordinary memory even where there are hugepages")
     .option("-q, --quiet", "no progress and no live view, only messages")
     .addHelpText(
@@ -45,6 +46,7 @@ export function runCommand(): Command {
         ["nfactor run --chain fw=firewall --nf-config fw=rules.yaml --client-iface c0 --server-iface s0", "live, with the firewall's rules from a file"],
         ["nfactor run --chain nat44 --grant nat44 --lease nat44=1000 --in a.pcap --client 10.0.0.0/8", "an NF that edits frames must be granted that"],
         ["nfactor run --chain flow_monitor,firewall --runtimes 4 --client-iface c0 --server-iface s0", "four runtimes; see 'nfactor runtimes'"],
+        ["nfactor run --chain flow_monitor,firewall --runtimes 4 --processes --client-iface c0 --server-iface s0", "the same in five processes"],
         ["nfactor run --config nfactor.yaml", "ports, chain, grants and configuration from a file"],
       ),
     )
@@ -60,7 +62,7 @@ async function run(options: RunOptions): Promise<void> {
   const terminal = process.stderr.isTTY;
   const common = { settings: plan.settings, write, quiet: options.quiet === true };
   if (options.in !== undefined) {
-    refuseFlags({ ...options }, ["clientIface", "serverIface", "name", "duration"], "has no meaning with --in: a capture is not live");
+    refuseFlags({ ...options }, ["clientIface", "serverIface", "name", "duration", "processes"], "has no meaning with --in: a capture is not live");
     const path = inputFile(options.in);
     const out = options.out === undefined ? undefined : OutputFile.prepare(options.out, path);
     try {

@@ -57,7 +57,10 @@ function addCommand(): Command {
       const options = command.optsWithGlobals<RuntimesOptions>();
       await withClient(await findHost(options.host), async (client) => {
         const result = await client.call("add_runtime", {});
-        new Output(options.json === true).result(result, `runtime ${result.runtime} takes flows, on lcore ${result.lcore}`);
+        new Output(options.json === true).result(
+          result,
+          `runtime ${result.runtime} takes flows, ${result.pid === undefined ? `on lcore ${result.lcore}` : `as process ${result.pid}`}`,
+        );
       });
     });
 }

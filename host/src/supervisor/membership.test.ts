@@ -1,0 +1,233 @@
+import { describe, expect, test } from "vitest";
+import { type Durable, type Effect, TERM_MAX, VSWITCH } from "./membership_events.ts";
+import { Membership, backoffMs } from "./membership.ts";
+import { World, nameOf } from "./testing.ts";
+
+const SEEDS = Number(process.env["NF_MEMBERSHIP_SEEDS"] ?? 300);
+const FIRST_SEED = Number(process.env["NF_MEMBERSHIP_SEED"] ?? Date.now() % 1_000_000);
+
+/** Everybody lives and knows everybody, and the vswitch gives flows to all that are not draining. */
+function expectWhole(world: World, runtimes: readonly number[], draining: readonly number[] = []): void {
+  expect(world.membership.isWhole).toBe(true);
+  expect([...world.membership.runtimes].sort()).toEqual([...runtimes].sort());
+  expect(world.processes.size).toBe(runtimes.length + 1);
+  const vswitch = world.vswitch!;
+  expect([...vswitch.knows.keys()].sort()).toEqual([...runtimes].sort());
+  for (const member of runtimes) {
+    const runtime = world.runtime(member)!;
+    expect(vswitch.knows.get(member)).toEqual({ incarnation: runtime.incarnation, isUp: true, link: "up" });
+    expect(vswitch.excluded.get(member) ?? false).toBe(draining.includes(member));
+    expect(runtime.vswitch).toBe(vswitch.incarnation);
+    for (const other of runtimes) if (other !== member) expect(runtime.knows.get(other)?.incarnation).toBe(world.runtime(other)!.incarnation);
+    expect(runtime.knows.size).toBe(runtimes.length - 1);
+  }
+  expect(world.durable.ended).toEqual([]);
+}
+
+test("a start: the vswitch, its links, the runtimes, and only then flows", () => {
+  const world = new World(1, [1, 2, 3]);
+  expect([...world.processes.keys()]).toEqual(["0.1"]);
+  world.settle();
+  expectWhole(world, [1, 2, 3]);
+  expect(world.membership.of(2)).toEqual({ incarnation: 3, isUp: true, isDraining: false, isExcluded: false, restarts: 0 });
+  expect(world.vswitch!.term).toBe(1);
+});
+
+test("a runtime that dies is turned away from by the vswitch first, then by the others, and comes back as another", () => {
+  const world = new World(2, [1, 2]);
+  world.settle();
+  const dead = world.runtime(1)!;
+  world.log.length = 0;
+  world.kill(dead);
+  world.settle();
+  expectWhole(world, [1, 2]);
+  expect(world.runtime(1)!.incarnation).toBe(4);
+  expect(world.membership.of(1)!.restarts).toBe(1);
+  expect(world.collected).toEqual([nameOf(dead)]);
+  const at = (what: string): number => world.log.findIndex((line) => line.includes(what));
+  const down = at('"tell","to":{"member":2,"incarnation":3},"command":{"do":"member_down","member":1');
+  expect(down).toBeGreaterThan(0);
+  expect(at('"type":"spawn"')).toBeGreaterThan(down);
+});
+
+test("the vswitch that dies comes back with a higher term, and the runtimes stay what they are", () => {
+  const world = new World(3, [1, 2]);
+  world.settle();
+  const before = [1, 2].map((member) => world.runtime(member)!.incarnation);
+  world.kill(world.vswitch!);
+  world.settle();
+  expectWhole(world, [1, 2]);
+  expect([1, 2].map((member) => world.runtime(member)!.incarnation)).toEqual(before);
+  expect(world.vswitch!.term).toBe(2);
+});
+
+test("the vswitch starts 255 times, and not once more", () => {
+  const world = new World(4, [1]);
+  for (let i = 1; i < TERM_MAX; i++) {
+    world.settle();
+    world.kill(world.vswitch!);
+  }
+  world.settle();
+  expect(world.membership.isExhausted).toBe(false);
+  world.kill(world.vswitch!);
+  world.settle();
+  expect(world.membership.isExhausted).toBe(true);
+});
+
+test("starts wait longer and longer, but not beyond a bound", () => {
+  expect([1, 2, 3, 4, 5, 6, 7, 8, 1000].map(backoffMs)).toEqual([0, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+  const membership = Membership.create([1]);
+  let [spawned] = membership.handle({ type: "time" }, 0) as [Effect & { type: "spawn" }];
+  const waits: number[] = [];
+  for (let i = 0, nowMs = 0; i < 5; i++) {
+    const effects = membership.handle({ type: "exited", ...spawned.life }, nowMs);
+    const wake = effects.find(({ type }) => type === "wake") as (Effect & { type: "wake" }) | undefined;
+    waits.push((wake?.atMs ?? nowMs) - nowMs);
+    nowMs = wake?.atMs ?? nowMs;
+    const again = wake ? membership.handle({ type: "time" }, nowMs) : effects;
+    spawned = again.find(({ type }) => type === "spawn") as Effect & { type: "spawn" };
+  }
+  expect(waits).toEqual([0, 100, 200, 400, 800]);
+});
+
+test("a runtime that the vswitch refuses is tried again, less and less often", () => {
+  const membership = Membership.create([1]);
+  membership.handle({ type: "time" }, 0);
+  let nowMs = 0;
+  let effects = membership.handle({ type: "ready", member: VSWITCH, incarnation: 1 }, nowMs);
+  const asked: number[] = [];
+  for (let i = 0; i < 200 && asked.length < 4; i++) {
+    const tell = effects.find((effect) => effect.type === "tell") as (Effect & { type: "tell" }) | undefined;
+    const wake = effects.find((effect) => effect.type === "wake") as (Effect & { type: "wake" }) | undefined;
+    if (tell) {
+      const { to, command } = tell;
+      if (command.do === "link") asked.push(nowMs);
+      effects = membership.handle({ type: "told", to, command, isOk: command.do !== "link" }, nowMs);
+    } else {
+      nowMs = wake!.atMs;
+      effects = membership.handle({ type: "time" }, nowMs);
+    }
+  }
+  expect(asked).toEqual([0, 0, 100, 300]);
+});
+
+test("removed: no flows, nobody knows it, and only then it ends; draining is kept over a death", () => {
+  const world = new World(5, [1, 2, 3]);
+  world.settle();
+  world.handle({ type: "draining", member: 2, on: true });
+  world.settle();
+  expectWhole(world, [1, 2, 3], [2]);
+  world.kill(world.runtime(2)!);
+  world.settle();
+  expectWhole(world, [1, 2, 3], [2]);
+  world.handle({ type: "remove", member: 2 });
+  world.settle();
+  expectWhole(world, [1, 3]);
+  world.handle({ type: "add", member: 2 });
+  world.settle();
+  expectWhole(world, [1, 2, 3]);
+});
+
+test("a stop: the vswitch first, while the runtimes still work; nothing is started again", () => {
+  const world = new World(6, [1, 2]);
+  world.settle();
+  world.log.length = 0;
+  world.handle({ type: "stop", drain: true });
+  world.settle();
+  expect(world.processes.size).toBe(0);
+  expect(world.membership.hasStopped).toBe(true);
+  const stops = world.log.filter((line) => line.includes('"command":{"do":"stop"') && line.startsWith("  ")).map((line) => /"member":(\d)/.exec(line)![1]);
+  expect(stops).toEqual(["0", "1", "2"]);
+  expect(world.membership.durable().members.every(({ isAlive }) => !isAlive)).toBe(true);
+});
+
+describe("whatever happens", () => {
+  console.log(`seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1}; NF_MEMBERSHIP_SEED=<n> NF_MEMBERSHIP_SEEDS=1 repeats one`);
+
+  test(`deaths, hangs, suspicions, orders and restarts of the supervisor: in the end everybody lives (${SEEDS} seeds)`, () => {
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+      const world = new World(seed, [1, 2, 3]);
+      const wanted = new Map<number, boolean>([1, 2, 3].map((member) => [member, false]));
+      try {
+        for (let i = 0; i < 300; i++) oneThing(world, wanted);
+        for (const process of [...world.processes.values()]) if (process.isHung) world.kill(process);
+        world.settle();
+        const draining = [...wanted].filter(([, on]) => on).map(([member]) => member);
+        expectWhole(world, [...wanted.keys()], draining);
+        expect(new Set(world.collected).size, "each life is counted once").toBe(world.collected.length);
+        world.handle({ type: "stop", drain: world.random.below(2) === 0 });
+        for (let i = world.random.below(5); i > 0; i--) world.step();
+        if (world.random.below(3) === 0) world.handle({ type: "stop", drain: false });
+        world.settle();
+        expect(world.processes.size).toBe(0);
+        expect(world.membership.hasStopped).toBe(true);
+      } catch (error) {
+        console.log(`seed ${seed}\n${world.log.slice(-60).join("\n")}`);
+        throw error;
+      }
+    }
+  });
+
+  function oneThing(world: World, wanted: Map<number, boolean>): void {
+    const { random } = world;
+    const some = <T>(list: readonly T[]): T | undefined => list[random.below(Math.max(1, list.length))];
+    const process = some([...world.processes.values()]);
+    const member = some([...wanted.keys()])!;
+    switch (random.below(40)) {
+      case 0:
+      case 1:
+        if (process) world.kill(process);
+        return;
+      case 2:
+        if (process?.isReady) process.isHung = true;
+        return;
+      case 3:
+        if (process?.isHung) world.handle({ type: "hung", member: process.member, incarnation: process.incarnation });
+        return;
+      case 4:
+        world.suspect(member);
+        return;
+      case 5:
+        wanted.set(member, random.below(2) === 0);
+        world.handle({ type: "draining", member, on: wanted.get(member)! });
+        return;
+      case 6:
+        if (wanted.size < 2) return;
+        wanted.delete(member);
+        world.handle({ type: "remove", member });
+        return;
+      case 7: {
+        const next = 1 + random.below(5);
+        if (world.membership.of(next)) return;
+        wanted.set(next, false);
+        world.handle({ type: "add", member: next });
+        return;
+      }
+      case 8:
+        if (random.below(3) === 0) world.restartSupervisor();
+        return;
+      case 9:
+        world.nowMs += random.below(3000);
+        return;
+      default:
+        world.step();
+    }
+  }
+});
+
+test("what is on disk is what a supervisor starts from: plain JSON, and no more", () => {
+  const world = new World(7, [1, 2]);
+  world.settle();
+  const durable: Durable = world.membership.durable();
+  expect(JSON.parse(JSON.stringify(durable))).toEqual(durable);
+  expect(durable).toEqual({
+    term: 1,
+    lastIncarnation: 3,
+    members: [
+      { member: 0, incarnation: 1, isAlive: true, lives: 1, isDraining: false, isRemoved: false },
+      { member: 1, incarnation: 2, isAlive: true, lives: 1, isDraining: false, isRemoved: false },
+      { member: 2, incarnation: 3, isAlive: true, lives: 1, isDraining: false, isRemoved: false },
+    ],
+    ended: [],
+  });
+});

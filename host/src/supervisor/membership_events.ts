@@ -1,0 +1,78 @@
+/**
+ * What Membership is told and what it wants done; commands and their order are those of dataplane-native/src/nfactord/README.md. A member is a place: 0 is
+ * the vswitch, runtimes are 1 to 15. A life is one process in that place, named by an incarnation that is never used again.
+ */
+export const VSWITCH = 0;
+/** The vswitch's term is part of stamps. */
+export const TERM_MAX = 255;
+
+export interface Life {
+  member: number;
+  incarnation: number;
+}
+
+/** A runtime's command is one member's knowledge of another; `link` and `exclude` are the vswitch's. */
+export type Command =
+  | { do: "link"; member: number; incarnation: number }
+  | { do: "member_up"; member: number; incarnation: number }
+  | { do: "member_down"; member: number; incarnation: number }
+  | { do: "exclude"; member: number; on: boolean }
+  | { do: "stop"; drain: boolean };
+
+export type MembershipEvent =
+  /** Its first sign of life. */
+  | ({ type: "ready" } & Life)
+  /** The vswitch of this life sees the runtime's end of the link, or no longer. */
+  | ({ type: "link"; vswitch: number; isUp: boolean } & Life)
+  /** The vswitch of this life has fenced the runtime by itself. */
+  | ({ type: "lost"; vswitch: number } & Life)
+  /** The process is gone. */
+  | ({ type: "exited" } & Life)
+  /** The process is alive, and does nothing or does not answer. */
+  | ({ type: "hung" } & Life)
+  /** An answer; `isOk` false: a refusal. One that does not answer in time has `hung`. */
+  | { type: "told"; to: Life; command: Command; isOk: boolean }
+  | { type: "collected"; life: Life }
+  | { type: "add"; member: number }
+  | { type: "remove"; member: number }
+  | { type: "draining"; member: number; on: boolean }
+  | { type: "stop"; drain: boolean }
+  | { type: "time" };
+
+export type Effect =
+  /** Of a runtime: with whom it is to know from the start, and the vswitch's life that its link leads to. */
+  | { type: "spawn"; life: Life; term: number; vswitch: number; peers: Life[] }
+  | { type: "tell"; to: Life; command: Command }
+  | { type: "kill"; life: Life }
+  /** Its counters are to be put into the books, which outlive it; then `collected`. */
+  | { type: "collect"; life: Life }
+  | { type: "wake"; atMs: number };
+
+export interface DurableMember {
+  member: number;
+  /** Of the life that was started last; 0: none. */
+  incarnation: number;
+  /** Whether that life is not known to have ended. */
+  isAlive: boolean;
+  /** Processes that were started for it. */
+  lives: number;
+  isDraining: boolean;
+  isRemoved: boolean;
+}
+
+/** What has to be on disk before any effect is carried out. */
+export interface Durable {
+  term: number;
+  lastIncarnation: number;
+  /** The vswitch first. */
+  members: DurableMember[];
+  /** Lives that have ended and are not in the books. */
+  ended: Life[];
+}
+
+/** What a process says of itself when a supervisor finds it. */
+export interface Found {
+  life: Life;
+  /** Whom it knows; of the vswitch: for whom it has a link. */
+  knows: { member: number; incarnation: number; isUp: boolean; link: "none" | "waiting" | "up" }[];
+}

@@ -1,0 +1,73 @@
+/** One process of a member from its start to its end in the books: what it has said of itself, and whether it still does anything. */
+import { NfError } from "@nfactor/sdk/errors";
+import { ERROR_CODES, type ErrorCode } from "@nfactor/sdk/error_codes";
+import { nativeError } from "../dataplane/native_error.ts";
+import type { CountersSnapshot, RuntimeStatus } from "../dataplane/native_types.ts";
+import { safeText } from "../result/text.ts";
+import type { MemberProcess } from "./member_process.ts";
+import type { Life } from "./membership_events.ts";
+import type { RunFolder } from "./run_folder.ts";
+
+const ANSWER_MS = 2_000;
+/** A heartbeat that stands still over so many looks: the process hangs. */
+const HANG_LOOKS = 10;
+
+export class Present {
+  readonly life: Life;
+  process: MemberProcess | undefined;
+  isReady = false;
+  /** It was told to end, or is to be killed as soon as it is there. */
+  isEnding = false;
+  /** Of the chain that it was started with, or swapped to. */
+  generation: number;
+  startBy: NodeJS.Timeout | undefined;
+  said: CountersSnapshot | undefined;
+  status: RuntimeStatus | undefined;
+  /** Why it ended, if it said so. */
+  error: { code: string; message: string } | undefined;
+  #turns = -1n;
+  #stillLooks = 0;
+
+  constructor(life: Life, generation: number) {
+    this.life = life;
+    this.generation = generation;
+  }
+
+  kill(): void {
+    this.isEnding = true;
+    this.process?.kill();
+  }
+
+  /** Asks it for its counters. One that does not answer keeps those that it has told before. */
+  async refresh(): Promise<void> {
+    const { process, isReady } = this;
+    if (!process?.client.isOpen || !isReady) return;
+    try {
+      const [{ counters }, { runtimes }] = await Promise.all([process.client.ask("counters", {}, ANSWER_MS), process.client.ask("runtimes", {}, ANSWER_MS)]);
+      this.said = counters;
+      this.status = runtimes[0];
+    } catch {
+      // Whether it lives is found out elsewhere.
+    }
+  }
+
+  /** Looks are counted, not time: when this process gets no CPU, nobody hangs. `turns` is its heartbeat. */
+  isStuck(turns: bigint | undefined): boolean {
+    this.#stillLooks = turns === undefined || turns !== this.#turns ? 0 : this.#stillLooks + 1;
+    this.#turns = turns ?? -1n;
+    if (this.#stillLooks < HANG_LOOKS) return false;
+    this.#stillLooks = 0;
+    return true;
+  }
+
+  /** Why it did not start: what it said last, or the last line that it printed, with the code in it. */
+  startError(folder: RunFolder, how: string): NfError {
+    const { error, life } = this;
+    if (error && Object.hasOwn(ERROR_CODES, error.code)) return nativeError(error.code as ErrorCode, error.message);
+    const text = folder.logText(life);
+    const [, code = "", message = ""] = /(?:^|\n)([a-z]+(?:\.[a-z_]+)?): ([^\n]*)$/.exec(text) ?? [];
+    if (Object.hasOwn(ERROR_CODES, code)) return nativeError(code as ErrorCode, message);
+    const what = `the process of member ${life.member} ended while it started`;
+    return new NfError("internal", `${what} (${how}): ${safeText(text.slice(-400))}`);
+  }
+}

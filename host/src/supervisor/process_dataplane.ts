@@ -1,0 +1,279 @@
+/**
+ * A tenant's dataplane in processes of its own. What the addon does in one process is said to the members here: an operation to the runtime that flows leave,
+ * a listing to each in turn, a swap to one after the other.
+ */
+import { NfError } from "@nfactor/sdk/errors";
+import { SWITCHING } from "../config/host_config.ts";
+import type { Dataplane } from "../dataplane/dataplane.ts";
+import { nativeError } from "../dataplane/native_error.ts";
+import type {
+  CountersSnapshot,
+  FlowsOptions,
+  FlowsPage,
+  MigrateOptions,
+  NativeEvent,
+  NfSpec,
+  OperationReport,
+  RunReport,
+  RuntimeStatus,
+  SwapReport,
+} from "../dataplane/native_types.ts";
+import { droppedBy } from "./counter_file.ts";
+import { LINE_BYTES_MAX } from "./line_reader.ts";
+import { VSWITCH } from "./membership_events.ts";
+import type { RunFolder } from "./run_folder.ts";
+import { Supervisor } from "./supervisor.ts";
+import type { TenantSpec } from "./tenant_spec.ts";
+
+/** Events that wait to be taken; the newest are dropped and counted when there are more. */
+const EVENTS_MAX = 65_536;
+/** A flow in JSON without its states. */
+const FLOW_BYTES = 800;
+/** A place in one runtime's flows, behind the runtime's number. */
+const CURSOR = 2 ** 32;
+/** An empty runtime that gets no new flows stays empty: what was on its way there has arrived by then. */
+const SETTLE_MS = 20;
+const SWAP_MS = 120_000;
+
+export interface ProcessDataplaneOptions {
+  folder: RunFolder;
+  spec: TenantSpec;
+  runtimes: number;
+  say(text: string): void;
+}
+
+export class ProcessDataplane implements Dataplane {
+  readonly switched = true;
+  readonly #supervisor: Supervisor;
+  readonly #events: NativeEvent[];
+  readonly #lost: { events: bigint };
+  /** Swaps, and runtimes that come and go, one after the other. */
+  #isChanging = false;
+  readonly #end: Promise<RunReport>;
+  #ended: (report: RunReport) => void = () => undefined;
+  #failed: (error: unknown) => void = () => undefined;
+
+  private constructor(supervisor: Supervisor, events: NativeEvent[], lost: { events: bigint }) {
+    this.#supervisor = supervisor;
+    this.#events = events;
+    this.#lost = lost;
+    this.#end = new Promise((done, fail) => {
+      this.#ended = done;
+      this.#failed = fail;
+    });
+    this.#end.catch(() => undefined);
+    void supervisor
+      .until(() => supervisor.hasStopped)
+      .then(
+        () => this.#ended({ counters: this.counters(), error: supervisor.error }),
+        (error: unknown) => this.#failed(error),
+      );
+  }
+
+  /** Processes that run are taken over, others are started. Rejects with NfError; what was started has ended then. */
+  static async create({ folder, spec, runtimes, say }: ProcessDataplaneOptions): Promise<ProcessDataplane> {
+    const events: NativeEvent[] = [];
+    const lost = { events: 0n };
+    const onEvent = (event: NativeEvent, member: number): void => {
+      if (event.type === "flow_ended") event.flow.runtime = member;
+      if (events.length < EVENTS_MAX) events.push(event);
+      else lost.events += 1n;
+    };
+    return new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, say }), events, lost);
+  }
+
+  /** Packets have been flowing since the vswitch had its first runtime. */
+  async start(): Promise<void> {}
+
+  async stop({ drain }: { drain: boolean }): Promise<RunReport> {
+    await this.#supervisor.stop(drain);
+    return this.#end;
+  }
+
+  ended(): Promise<RunReport> {
+    return this.#end;
+  }
+
+  destroy(): Promise<void> {
+    return this.#supervisor.end();
+  }
+
+  /** Without waiting for anything. */
+  killAll(): void {
+    this.#supervisor.killAll();
+  }
+
+  counters(): CountersSnapshot {
+    const counters = this.#supervisor.counters();
+    return { ...counters, eventsLost: counters.eventsLost + this.#lost.events };
+  }
+
+  drainEvents(): NativeEvent[] {
+    return this.#events.splice(0);
+  }
+
+  async flows({ cursor = 0, limit, runtime: only }: FlowsOptions): Promise<FlowsPage> {
+    const statesBytes = this.#supervisor.chain.reduce((sum, { stateBytes }) => sum + stateBytes, 0);
+    const pageMax = Math.max(1, Math.min(limit, Math.floor(LINE_BYTES_MAX / 2 / (FLOW_BYTES + 2 * statesBytes))));
+    const members = this.#supervisor.runtimes;
+    if (only !== undefined && !members.includes(only)) throw this.#unknown(only);
+    for (const member of members) {
+      if (member < Math.floor(cursor / CURSOR) || (only !== undefined && member !== only)) continue;
+      const from = Math.floor(cursor / CURSOR) === member ? cursor % CURSOR : 0;
+      const page = await this.#supervisor.ask(member, "flows", { cursor: from, limit: pageMax }).catch((error: unknown) => {
+        // Flows of a runtime that is being started again are no more.
+        if (only === undefined && this.#supervisor.of(member)?.isUp !== true) return undefined;
+        throw error;
+      });
+      if (!page) continue;
+      const flows = page.flows.map((flow) => ({ ...flow, runtime: member }));
+      if (page.next !== undefined) return { flows, next: member * CURSOR + page.next };
+      const more = only === undefined && members.some((one) => one > member);
+      if (flows.length > 0 || !more) return { flows, ...(more ? { next: (member + 1) * CURSOR } : {}) };
+    }
+    return { flows: [] };
+  }
+
+  /** Runtime after runtime. When one of them refuses it, those before it go back. */
+  swap(entry: string, nf: NfSpec): Promise<SwapReport> {
+    return this.#alone(async () => {
+      const supervisor = this.#supervisor;
+      const index = supervisor.chain.findIndex((one) => one.entry === entry);
+      const old = supervisor.chain[index];
+      if (!old) throw new NfError("swap.entry", `the chain has no entry '${entry}'`);
+      const sum: SwapReport = { pauseNs: 0n, burstNs: 0n, prepareMs: 0, flows: 0, packetsDropped: 0n };
+      // From now on whatever starts, starts with it.
+      supervisor.setNf(index, nf);
+      const files = supervisor.nfFiles(nf);
+      const done = new Set<number>();
+      const swapOne = async (member: number): Promise<void> => {
+        const report = await supervisor.ask(member, "swap", { entry, nf: files }, SWAP_MS);
+        supervisor.isUpToDate(member);
+        done.add(member);
+        sum.pauseNs = report.pauseNs > sum.pauseNs ? report.pauseNs : sum.pauseNs;
+        sum.burstNs = report.burstNs > sum.burstNs ? report.burstNs : sum.burstNs;
+        sum.prepareMs = Math.max(sum.prepareMs, report.prepareMs);
+        sum.flows += report.flows;
+        sum.packetsDropped += report.packetsDropped;
+      };
+      try {
+        for (let left = supervisor.outdated(); left.length > 0; left = supervisor.outdated()) {
+          const [member] = left as [number];
+          const isOutdated = (): boolean => supervisor.outdated().includes(member);
+          await supervisor.until(() => supervisor.of(member)?.isUp === true || !isOutdated());
+          if (!isOutdated()) continue;
+          await swapOne(member).catch((error: unknown) => {
+            // One that dies meanwhile comes back with the new version.
+            if (isOutdated()) throw error;
+          });
+        }
+      } catch (error) {
+        supervisor.setNf(index, old);
+        const back = supervisor.nfFiles(old);
+        for (const member of supervisor.outdated()) {
+          if (done.has(member)) await supervisor.ask(member, "swap", { entry, nf: back }, SWAP_MS).catch(() => undefined);
+          supervisor.isUpToDate(member);
+        }
+        throw error;
+      }
+      return sum;
+    });
+  }
+
+  runtimes(): RuntimeStatus[] {
+    return [VSWITCH, ...this.#supervisor.runtimes].map((member) => this.#status(member));
+  }
+
+  #status(member: number): RuntimeStatus {
+    const { pid, restarts = 0, isUp = false, isDraining = false } = this.#supervisor.of(member) ?? {};
+    const { file, status } = this.#supervisor.account(member);
+    return {
+      runtime: member,
+      lcore: 0,
+      draining: isDraining,
+      flowsOpen: file?.flowsOpen ?? 0,
+      received: file?.received ?? 0n,
+      sent: file?.sent ?? 0n,
+      dropped: file ? droppedBy(file) : 0n,
+      held: file?.held ?? 0n,
+      movedIn: file?.movedIn ?? 0n,
+      movedOut: file?.movedOut ?? 0n,
+      migrations: file?.migrations ?? 0,
+      busyNs: status?.busyNs ?? 0n,
+      queued: status?.queued ?? 0,
+      nfAsked: status?.nfAsked ?? 0n,
+      nfMoves: status?.nfMoves ?? 0n,
+      nfMovesFailed: status?.nfMovesFailed ?? 0n,
+      arrivalsRefused: status?.arrivalsRefused ?? 0n,
+      missed: status?.missed ?? 0n,
+      refusedMessages: status?.refusedMessages ?? 0n,
+      process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped },
+    };
+  }
+
+  addRuntime(): Promise<number> {
+    return this.#alone(async () => {
+      const taken = new Set(this.#supervisor.runtimes);
+      let member = 1;
+      while (taken.has(member)) member += 1;
+      if (member > SWITCHING.runtimes_max) throw nativeError("runtime.limit", `there are ${taken.size} runtimes, which is all`);
+      await this.#supervisor.add(member);
+      return member;
+    });
+  }
+
+  removeRuntime(runtime: number, { force }: { force: boolean }): Promise<void> {
+    return this.#alone(async () => {
+      const supervisor = this.#supervisor;
+      const one = supervisor.of(runtime);
+      if (!one || runtime === VSWITCH) throw this.#unknown(runtime);
+      if (supervisor.runtimes.length === 1) throw nativeError("runtime.last", `runtime ${runtime} is the only one; stop the run instead`);
+      if (!force) {
+        supervisor.setDraining(runtime, true);
+        await supervisor.until(() => supervisor.of(runtime)?.isExcluded !== false);
+        await new Promise((done) => setTimeout(done, SETTLE_MS));
+        const flows = supervisor.account(runtime).file?.flowsOpen ?? 0;
+        if (flows > 0) {
+          supervisor.setDraining(runtime, one.isDraining);
+          throw nativeError("runtime.not_empty", `runtime ${runtime} has ${flows} flows, which would end with it`);
+        }
+      }
+      await supervisor.remove(runtime);
+    });
+  }
+
+  migrate({ from, ...what }: MigrateOptions): Promise<OperationReport> {
+    return this.#operate(from, "migrate", what);
+  }
+
+  async drain(runtime: number, { to }: { to: number[] }): Promise<OperationReport> {
+    const targets = to.length > 0 ? to : this.#supervisor.runtimes.filter((one) => one !== runtime);
+    this.#supervisor.setDraining(runtime, true);
+    return this.#operate(runtime, "drain", { to: targets });
+  }
+
+  async undrain(runtime: number): Promise<void> {
+    this.#supervisor.setDraining(runtime, false);
+    await this.#supervisor.ask(runtime, "undrain");
+  }
+
+  /** As long as it takes; it ends with the process that flows leave. */
+  async #operate(from: number, asked: "migrate" | "drain", fields: object): Promise<OperationReport> {
+    if (!this.#supervisor.of(from)) throw this.#unknown(from);
+    return this.#supervisor.ask(from, asked, fields, Number.POSITIVE_INFINITY);
+  }
+
+  async #alone<T>(what: () => Promise<T>): Promise<T> {
+    if (this.#isChanging) throw nativeError("runtime.busy", "another swap is going on, or runtimes come or go");
+    this.#isChanging = true;
+    try {
+      return await what();
+    } finally {
+      this.#isChanging = false;
+    }
+  }
+
+  #unknown(runtime: number): NfError {
+    return new NfError("runtime.unknown", `there is no runtime ${runtime}`, { allowed: this.#supervisor.runtimes.join(", ") });
+  }
+}

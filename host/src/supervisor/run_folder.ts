@@ -1,0 +1,194 @@
+/**
+ * <name>.run beside the control socket: what has to outlive the supervisor of a tenant. Its state, written as a whole and forced to disk before anything is
+ * done that depends on it; and of each life its specification, control socket, links, counter file and log.
+ *
+ * Whoever holds the lock is the supervisor. It names a process by its id and the time of its start, so that one that was killed does not hold it.
+ */
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { NfError } from "@nfactor/sdk/errors";
+import { checkFolder, prepareFolder, requireSocketPath } from "../rpc/socket_path.ts";
+import type { Life } from "./membership_events.ts";
+import { type ProcessId, isAlive, startOf } from "./process_id.ts";
+
+const STATE = "state.json";
+const LOCK = "lock";
+const LOG_BYTES_READ = 16_384;
+
+export class RunFolder {
+  readonly name: string;
+  readonly path: string;
+  #locked = false;
+
+  private constructor(name: string, path: string) {
+    this.name = name;
+    this.path = path;
+  }
+
+  /** Where the folder of this host is, whether it is there or not: always by the same name, which processes are found by. Throws NfError (usage, host.socket). */
+  static pathOf(name: string, env: NodeJS.ProcessEnv = process.env): string {
+    return join(realpathSync(prepareFolder(name, env)), `${name}.run`);
+  }
+
+  /** Makes it, or finds it, and holds its lock. Throws NfError (usage, host.socket), also when another supervisor has it. */
+  static hold(name: string, env: NodeJS.ProcessEnv = process.env): RunFolder {
+    const path = RunFolder.pathOf(name, env);
+    requireSocketPath(join(path, "m15.4294967295-4294967295.link"));
+    mkdirSync(path, { mode: 0o700, recursive: true });
+    checkFolder(path);
+    const folder = new RunFolder(name, path);
+    folder.#lock();
+    return folder;
+  }
+
+  #lock(): void {
+    const path = join(this.path, LOCK);
+    const temporary = join(this.path, `lock.${process.pid}`);
+    const mine: ProcessId = { pid: process.pid, start: startOf(process.pid) ?? "" };
+    writeFileSync(temporary, JSON.stringify(mine), { mode: 0o600 });
+    try {
+      linkSync(temporary, path);
+    } catch {
+      const holder = readLock(path);
+      if (holder && isAlive(holder)) {
+        rmSync(temporary, { force: true });
+        throw new NfError("host.socket", `another supervisor (pid ${holder.pid}) runs the processes of host '${this.name}'`, {
+          fix: "Give this one another name with --name.",
+        });
+      }
+      renameSync(temporary, path);
+    }
+    rmSync(temporary, { force: true });
+    // Of two that find the lock of a dead one, the last has it.
+    const now = readLock(path);
+    if (now?.pid !== mine.pid || now.start !== mine.start) throw new NfError("host.socket", `another supervisor has just taken host '${this.name}'`);
+    this.#locked = true;
+  }
+
+  specOf(life: Life): string {
+    return join(this.path, `${lifeName(life)}.spec.json`);
+  }
+  controlOf(life: Life): string {
+    return join(this.path, `${lifeName(life)}.control`);
+  }
+  countersOf(life: Life): string {
+    return join(this.path, `${lifeName(life)}.counters`);
+  }
+  logOf(life: Life): string {
+    return join(this.path, `${lifeName(life)}.log`);
+  }
+  /** Of one life of a runtime to one life of the vswitch. */
+  linkOf(runtime: Life, vswitch: number): string {
+    return join(this.path, `${lifeName(runtime)}-${vswitch}.link`);
+  }
+
+  writeSpec(life: Life, spec: object): string {
+    const path = this.specOf(life);
+    writeFileSync(path, JSON.stringify(spec), { mode: 0o600 });
+    return path;
+  }
+
+  /** A file with these bytes, named by them. */
+  keepBytes(bytes: Uint8Array): string {
+    const path = join(this.path, `${createHash("sha256").update(bytes).digest("hex")}.bin`);
+    if (!existsSync(path) || statSync(path).size !== bytes.length) {
+      writeFileSync(`${path}.new`, bytes, { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    }
+    return path;
+  }
+
+  /** The end of what the process has printed. */
+  logText(life: Life): string {
+    try {
+      return readFileSync(this.logOf(life), "utf8").slice(-LOG_BYTES_READ).trim();
+    } catch {
+      return "";
+    }
+  }
+
+  /** What belongs to a life that has ended and is in the books. */
+  forget(life: Life): void {
+    const prefix = `${lifeName(life)}.`;
+    const link = `${lifeName(life)}-`;
+    for (const file of readdirSync(this.path)) if (file.startsWith(prefix) || file.startsWith(link)) rmSync(join(this.path, file), { force: true });
+  }
+
+  /** Text of the state, undefined when there is none. */
+  readState(): string | undefined {
+    const path = join(this.path, STATE);
+    return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  }
+
+  /** On disk, whole, when this returns. */
+  writeState(text: string): void {
+    const path = join(this.path, STATE);
+    const temporary = `${path}.new`;
+    const file = openSync(temporary, "w", 0o600);
+    try {
+      writeSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+    const folder = openSync(this.path, "r");
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  }
+
+  /** All but the lock. */
+  clear(): void {
+    for (const file of readdirSync(this.path)) if (file !== LOCK) rmSync(join(this.path, file), { recursive: true, force: true });
+  }
+
+  /** Lets go of it. What runs stays for the next one; where nothing was started, nothing stays. */
+  release(): void {
+    if (!this.#locked) return;
+    if (!existsSync(join(this.path, STATE))) this.remove();
+    else rmSync(join(this.path, LOCK), { force: true });
+    this.#locked = false;
+  }
+
+  /** With all that is in it: nobody lives any more. */
+  remove(): void {
+    this.#locked = false;
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+export const lifeName = ({ member, incarnation }: Life): string => `m${member}.${incarnation}`;
+
+/** The life whose specification this is. */
+export function lifeOfSpec(file: string): Life | undefined {
+  const match = /^m(\d{1,2})\.(\d{1,10})\.spec\.json$/.exec(file);
+  return match ? { member: Number(match[1]), incarnation: Number(match[2]) } : undefined;
+}
+
+function readLock(path: string): ProcessId | undefined {
+  try {
+    const { pid, start } = JSON.parse(readFileSync(path, "utf8")) as Partial<ProcessId>;
+    return typeof pid === "number" && typeof start === "string" ? { pid, start } : undefined;
+  } catch {
+    return undefined;
+  }
+}

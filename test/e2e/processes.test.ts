@@ -1,0 +1,322 @@
+/**
+ * A tenant in processes of its own under real traffic: it does what one process does, and whoever of it is killed comes back while the others go on. Needs
+ * root, as CI has.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { RunResult } from "../../host/src/result/run_result.ts";
+import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
+import { isAlive, startOf } from "../../host/src/supervisor/process_id.ts";
+import { LiveHost, newVersion, nfactor } from "../../scripts/lib/live_host.ts";
+import { NetworkLab } from "../../scripts/lib/network_lab.ts";
+import { NumberedFlows } from "./numbered_flows.ts";
+
+const CHAIN = "flow_monitor,firewall,http_parser";
+/** Of a hundred flows, so many have been opened in each of two runtimes at least: round robin, with some of the test's own. */
+const SOME_FLOWS = 40;
+
+const sum = (counts: Record<string, number>): number => Object.values(counts).reduce((a, b) => a + b, 0);
+const balance = ({ received, sent, held, dropped, emitted = 0, lost_in_failure = 0 }: RunResult["packets"]): number =>
+  received + emitted - sent - held - sum(dropped) - lost_in_failure;
+
+const isRoot = process.getuid?.() === 0;
+if (!isRoot) console.log("skipped: tests of process mode need root for network namespaces");
+
+describe.skipIf(!isRoot)("in processes", () => {
+  let lab: NetworkLab;
+  beforeEach(() => {
+    lab = new NetworkLab();
+  });
+  afterEach(() => lab.close());
+
+  const start = (name: string, runtimes: number, ...more: string[]): Promise<LiveHost> =>
+    LiveHost.start(lab, name, ["--chain", CHAIN, "--runtimes", String(runtimes), "--processes", ...more]);
+  const statusOf = async (host: LiveHost): Promise<RuntimeJson[]> => {
+    const client = await host.connect();
+    try {
+      return (await client.call("runtimes", {})).runtimes;
+    } finally {
+      client.close();
+    }
+  };
+  /** What the runtimes say once it is as wanted; fails when it does not become so. */
+  const until = async (host: LiveHost, what: string, isSo: (all: readonly RuntimeJson[]) => boolean): Promise<RuntimeJson[]> => {
+    let all: RuntimeJson[] = [];
+    for (let i = 0; i < 300; i++) {
+      all = await statusOf(host);
+      if (isSo(all)) return all;
+      await new Promise((done) => setTimeout(done, 100));
+    }
+    throw new Error(`${what}: it did not come to that\n${JSON.stringify(all, null, 1)}\n${host.messages}`);
+  };
+  const isWhole = (all: readonly RuntimeJson[]): boolean => all.every(({ state, pid }) => state !== "down" && pid !== undefined);
+  const pidOf = (all: readonly RuntimeJson[], runtime: number): number => all.find((one) => one.runtime === runtime)!.pid!;
+  const runFolder = (host: LiveHost): string => join(lab.folder, `nfactor-${process.getuid!()}`, `${host.name}.run`);
+
+  /** A download whose end waits for `release`: what is not taken from the pipe holds curl and then the server back. */
+  const download = async (bytes: number): Promise<{ wanted: string; got: Promise<string>; release(): void }> => {
+    const www = await lab.startNginx();
+    const file = randomBytes(bytes);
+    writeFileSync(join(www, "large"), file);
+    const curl = lab.spawn("client", "curl", ["-sS", "--max-time", "150", `http://${lab.serverAddress}/large`]);
+    const hash = createHash("sha256");
+    let [stderr, taken] = ["", 0];
+    curl.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    const got = once(curl, "close").then(([code]) => (code === 0 ? hash.digest("hex") : `curl ended with ${String(code)}: ${stderr}`));
+    const pace = setInterval(() => {
+      const chunk = curl.stdout!.read(Math.min(20_000, bytes / 2 - taken, curl.stdout!.readableLength)) as Buffer | null;
+      taken += chunk?.length ?? 0;
+      if (chunk !== null) hash.update(chunk);
+    }, 5);
+    const release = (): void => {
+      clearInterval(pace);
+      curl.stdout!.on("data", (chunk: Buffer) => hash.update(chunk));
+    };
+    return { wanted: createHash("sha256").update(file).digest("hex"), got, release };
+  };
+
+  test.each([2, 4])(
+    "a download runs through %i runtimes, while flows move and one of them comes and goes",
+    async (runtimes) => {
+      const host = await start("download", runtimes);
+      const { wanted, got, release } = await download(60_000_000);
+      const before = await statusOf(host);
+      expect(before.map(({ runtime, state }) => `${runtime} ${state}`)).toEqual([
+        "0 vswitch",
+        ...Array.from({ length: runtimes }, (_, i) => `${i + 1} running`),
+      ]);
+      const pids = new Set(before.map(({ pid }) => pid));
+      expect(pids.size).toBe(runtimes + 1);
+      for (let i = 0; i < 5; i++) {
+        for (let from = 1; from <= runtimes; from++) {
+          const moved = await host.json<{ failed: number; reason: string }>("migrate", "--from", String(from), "--to", String((from % runtimes) + 1), "--all");
+          expect(moved).toMatchObject({ failed: 0, reason: "none" });
+        }
+      }
+      const added = await host.json<{ runtime: number; pid: number }>("runtimes add");
+      expect(added.runtime).toBe(runtimes + 1);
+      expect(pids.has(added.pid)).toBe(false);
+      expect(await host.json("migrate", "--from", "1", "--to", String(added.runtime), "--all")).toMatchObject({ failed: 0 });
+      expect(await host.json("drain", String(added.runtime))).toMatchObject({ failed: 0, drained: true });
+      await host.json("runtimes remove", String(added.runtime));
+      release();
+      expect(await got).toBe(wanted);
+      const flows = (await host.flows("tcp", ":80")).flows;
+      expect(flows.every(({ runtime }) => runtime! >= 1 && runtime! <= runtimes)).toBe(true);
+      const { packets, faults, runtimes: done } = await host.stop();
+      expect(faults).toEqual([]);
+      expect(balance(packets)).toBe(0);
+      expect(packets.lost_in_failure).toBeUndefined();
+      expect(done!.every(({ restarts }) => restarts === 0)).toBe(true);
+      for (const { pid } of before) expect(startOf(pid!)).toBeUndefined();
+      expect(existsSync(runFolder(host))).toBe(false);
+    },
+    180_000,
+  );
+
+  test("a runtime is killed: the others go on, its flows open again, it comes back, and every packet is in the books", async () => {
+    const host = await start("killed", 2);
+    const traffic = await NumberedFlows.start(lab, { flows: 100, everyMs: 20 });
+    const before = await statusOf(host);
+    const dead = { pid: pidOf(before, 1), start: startOf(pidOf(before, 1))! };
+    expect(before[1]!.flows).toBeGreaterThan(SOME_FLOWS);
+    const survivors = (await host.flows("udp")).flows.filter(({ runtime }) => runtime === 2).map(({ key }) => key.initiator.port);
+    process.kill(dead.pid, "SIGKILL");
+    const after = await until(host, "runtime 1 comes back", (all) => isWhole(all) && pidOf(all, 1) !== dead.pid);
+    expect(isAlive(dead)).toBe(false);
+    expect(after.map(({ restarts }) => restarts)).toEqual([0, 1, 0]);
+    expect([pidOf(after, 0), pidOf(after, 2)]).toEqual([pidOf(before, 0), pidOf(before, 2)]);
+    // All flows are open, those of the other runtime where they were.
+    await new Promise((done) => setTimeout(done, 500));
+    const { flows } = await host.flows("udp");
+    expect(new Set(flows.map(({ key }) => key.initiator.port)).size).toBe(100);
+    for (const { key, runtime } of flows) if (survivors.includes(key.initiator.port)) expect(runtime).toBe(2);
+    const { sent, answered, lost, reordered, repeated } = await traffic.end();
+    const { packets, faults } = await host.stop();
+    expect({ reordered, repeated }).toEqual({ reordered: 0, repeated: 0 });
+    expect(sent - answered).toBe(lost);
+    expect(balance(packets)).toBe(0);
+    expect(lost).toBeLessThanOrEqual(sum(packets.dropped) + (packets.lost_in_failure ?? 0));
+    expect(faults).toEqual([]);
+    console.log(`${lost} of ${sent} numbered packets lost; ${packets.lost_in_failure ?? 0} lost in failure, dropped ${JSON.stringify(packets.dropped)}`);
+    expect(host.messages).toContain(`runtime 1 (pid ${dead.pid}) has died: SIGKILL; it is started again`);
+  }, 120_000);
+
+  test("the vswitch is killed: it comes back with a higher term, and traffic goes on", async () => {
+    const host = await start("switch", 2);
+    const traffic = await NumberedFlows.start(lab, { flows: 20, everyMs: 50 });
+    const before = await statusOf(host);
+    process.kill(pidOf(before, 0), "SIGKILL");
+    const after = await until(host, "the vswitch comes back", (all) => isWhole(all) && pidOf(all, 0) !== pidOf(before, 0));
+    expect(after[0]!.restarts).toBe(1);
+    await new Promise((done) => setTimeout(done, 2000));
+    const received = (await statusOf(host))[0]!.received;
+    await new Promise((done) => setTimeout(done, 500));
+    const now = (await statusOf(host))[0]!;
+    expect(now.received).toBeGreaterThan(received);
+    expect(now.sent).toBeGreaterThan(0);
+    const { reordered, repeated } = await traffic.end();
+    expect({ reordered, repeated }).toEqual({ reordered: 0, repeated: 0 });
+    expect(balance((await host.stop()).packets)).toBe(0);
+  }, 120_000);
+
+  test("the supervisor is killed: nothing happens to the traffic, and the next one takes the processes over", async () => {
+    const first = await start("orphans", 2);
+    const before = await statusOf(first);
+    const traffic = await NumberedFlows.start(lab, { flows: 50, everyMs: 20 });
+    await first.json("drain", "2");
+    process.kill(first.pid, "SIGKILL");
+    await new Promise((done) => setTimeout(done, 1000));
+    for (const { pid } of before) expect(startOf(pid!)).toBeDefined();
+
+    // Whoever would run them in one process, or with other settings, is told what is there.
+    const ifaces = ["--client-iface", lab.clientIface, "--server-iface", lab.serverIface, "--name", "orphans", "--runtimes", "2"];
+    const env = { XDG_RUNTIME_DIR: lab.folder };
+    const inOne = await lab.run("wire", "env", [`XDG_RUNTIME_DIR=${lab.folder}`, process.execPath, "bin/nfactor", "run", "--chain", CHAIN, ...ifaces]);
+    expect(inOne).toMatchObject({ code: 1, stdout: "" });
+    expect(inOne.stderr).toContain("error[host.socket]: processes of host 'orphans' still run: ");
+    const other = await lab.run("wire", "env", [
+      `XDG_RUNTIME_DIR=${lab.folder}`,
+      process.execPath,
+      "bin/nfactor",
+      "run",
+      "--chain",
+      "flow_monitor",
+      ...ifaces,
+      "--processes",
+    ]);
+    expect(other.code).toBe(2);
+    expect(other.stderr).toContain("error[usage]: processes of host 'orphans' run already, with other settings: chain is 'flow_monitor ");
+    expect((await nfactor(["runtimes"], { env })).code).toBe(1);
+
+    const second = await start("orphans", 2);
+    const after = await statusOf(second);
+    expect(after.map(({ pid, restarts }) => ({ pid, restarts }))).toEqual(before.map(({ pid, restarts }) => ({ pid, restarts })));
+    expect(after[2]!.state).toBe("drained");
+    expect(second.messages).toContain("is taken over");
+    expect(await second.json("undrain", "2")).toEqual({ runtime: 2, was_draining: true });
+    expect(await second.json("migrate", "--from", "1", "--to", "2", "--count", "10")).toMatchObject({ moved: 10, failed: 0 });
+    // And it does for them what the first one did.
+    process.kill(pidOf(after, 1), "SIGKILL");
+    await until(second, "runtime 1 comes back", (all) => isWhole(all) && pidOf(all, 1) !== pidOf(after, 1));
+    const { reordered, repeated, lost } = await traffic.end();
+    const { packets } = await second.stop();
+    expect({ reordered, repeated }).toEqual({ reordered: 0, repeated: 0 });
+    expect(lost).toBeLessThanOrEqual(sum(packets.dropped) + (packets.lost_in_failure ?? 0));
+    expect(balance(packets)).toBe(0);
+    for (const { pid } of after) expect(startOf(pid!)).toBeUndefined();
+  }, 120_000);
+
+  test("one that died while nobody watched is started by the next supervisor, and is in its books", async () => {
+    const first = await start("alone", 2);
+    const before = await statusOf(first);
+    const traffic = await NumberedFlows.start(lab, { flows: 40, everyMs: 20 });
+    process.kill(first.pid, "SIGKILL");
+    process.kill(pidOf(before, 2), "SIGKILL");
+    await new Promise((done) => setTimeout(done, 1000));
+    const second = await start("alone", 2);
+    const after = await until(second, "runtime 2 comes back", isWhole);
+    expect([pidOf(after, 0), pidOf(after, 1)]).toEqual([pidOf(before, 0), pidOf(before, 1)]);
+    expect(after.map(({ restarts }) => restarts)).toEqual([0, 0, 1]);
+    const { lost, reordered, repeated } = await traffic.end();
+    const { packets } = await second.stop();
+    expect({ reordered, repeated }).toEqual({ reordered: 0, repeated: 0 });
+    expect(balance(packets)).toBe(0);
+    expect(lost).toBeLessThanOrEqual(sum(packets.dropped) + (packets.lost_in_failure ?? 0));
+  }, 120_000);
+
+  test("stopped for two seconds: a runtime is fenced and replaced, and nothing of its late output comes; the switch pauses and goes on", async () => {
+    const host = await start("stopped", 2);
+    const traffic = await NumberedFlows.start(lab, { flows: 40, everyMs: 20 });
+    const before = await statusOf(host);
+    process.kill(pidOf(before, 1), "SIGSTOP");
+    await new Promise((done) => setTimeout(done, 2000));
+    if (startOf(pidOf(before, 1)) !== undefined) process.kill(pidOf(before, 1), "SIGCONT");
+    const after = await until(host, "runtime 1 is replaced", (all) => isWhole(all) && pidOf(all, 1) !== pidOf(before, 1));
+    expect(host.messages).toContain("runtime 1 is turned away from: it is silent");
+    process.kill(pidOf(after, 0), "SIGSTOP");
+    await new Promise((done) => setTimeout(done, 2000));
+    process.kill(pidOf(after, 0), "SIGCONT");
+    await new Promise((done) => setTimeout(done, 1000));
+    const end = await until(host, "all go on", isWhole);
+    expect(pidOf(end, 0)).toBe(pidOf(before, 0));
+    const { sent, lost, reordered, repeated } = await traffic.end();
+    const { packets } = await host.stop();
+    expect({ reordered, repeated }).toEqual({ reordered: 0, repeated: 0 });
+    expect(balance(packets)).toBe(0);
+    console.log(`${lost} of ${sent} numbered packets lost; ${packets.lost_in_failure ?? 0} lost in failure, dropped ${JSON.stringify(packets.dropped)}`);
+  }, 120_000);
+
+  test("without its state on disk the supervisor starts nothing, and says so; traffic goes on", async () => {
+    const host = await start("disk", 2);
+    const before = await statusOf(host);
+    const inTheWay = join(runFolder(host), "state.json.new");
+    mkdirSync(inTheWay);
+    process.kill(pidOf(before, 1), "SIGKILL");
+    await new Promise((done) => setTimeout(done, 2000));
+    const meanwhile = await statusOf(host);
+    expect(meanwhile[1]).toMatchObject({ state: "down", restarts: 0 });
+    expect(host.messages).toContain("the state of the processes cannot be written");
+    expect((await lab.run("client", "ping", ["-c", "3", "-i", "0.1", "-W", "1", lab.serverAddress])).stdout).toContain("3 received");
+    rmSync(inTheWay, { recursive: true });
+    await until(host, "runtime 1 comes back", isWhole);
+    expect(balance((await host.stop()).packets)).toBe(0);
+  }, 60_000);
+
+  test("a second Ctrl-C ends all of them at once", async () => {
+    const host = await start("hurry", 2);
+    const before = await statusOf(host);
+    const exited = new Promise<void>((done) => {
+      const look = setInterval(() => {
+        if (startOf(host.pid) !== undefined) return;
+        clearInterval(look);
+        done();
+      }, 10);
+    });
+    process.kill(host.pid, "SIGINT");
+    process.kill(host.pid, "SIGINT");
+    await exited;
+    for (const { pid } of before) expect(startOf(pid!)).toBeUndefined();
+    expect(existsSync(runFolder(host))).toBe(false);
+  }, 60_000);
+
+  test("a swap reaches all of them, and those that start later", async () => {
+    const host = await start("swap", 2);
+    const artifact = newVersion(lab, "firewall", "1.0.7");
+    const traffic = await NumberedFlows.start(lab, { flows: 20, everyMs: 20 });
+    expect(await host.swap("firewall", artifact)).toMatchObject({ packets_dropped: 0, to: { version: "1.0.7" } });
+    const before = await statusOf(host);
+    process.kill(pidOf(before, 2), "SIGKILL");
+    await until(host, "runtime 2 comes back", (all) => isWhole(all) && pidOf(all, 2) !== pidOf(before, 2));
+    const state = JSON.parse(readFileSync(join(runFolder(host), "state.json"), "utf8")) as { runs: Record<string, string> };
+    expect(state.runs["chain"]).toContain("firewall 1.0.7 ");
+    const spec = readdirSync(runFolder(host)).find((file) => file.startsWith("m2.") && file.endsWith(".spec.json"))!;
+    expect(readFileSync(join(runFolder(host), spec), "utf8")).toContain('"version":"1.0.7"');
+    await traffic.end();
+    expect(balance((await host.stop()).packets)).toBe(0);
+  }, 120_000);
+
+  test("what cannot start says why, and leaves nothing", async () => {
+    const wrong = join(lab.folder, "rules.yaml");
+    writeFileSync(wrong, "rules: [{ action: drop, protocol: tcp, ports: 25-23 }]\n");
+    const args = ["run", "--chain", "firewall", "--nf-config", `firewall=${wrong}`, "--runtimes", "2", "--processes", "--name", "wrong"];
+    const ifaces = ["--client-iface", lab.clientIface, "--server-iface", lab.serverIface];
+    const run = (...more: string[]): ReturnType<NetworkLab["run"]> =>
+      lab.run("wire", "env", [`XDG_RUNTIME_DIR=${lab.folder}`, process.execPath, "bin/nfactor", ...args, ...ifaces, ...more]);
+    const refused = await run();
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toMatch(/^error\[config\.port_range\]: \S+rules\.yaml:1:\d+: chain 'firewall': .*the first is above the last/m);
+    const missing = await lab.run("wire", "env", [
+      `XDG_RUNTIME_DIR=${lab.folder}`,
+      "NFACTOR_NFACTORD=/nowhere/nfactord",
+      ...[process.execPath, "bin/nfactor", "run", "--chain", "flow_monitor", "--runtimes", "2", "--processes", ...ifaces],
+    ]);
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain("error[native.missing]: the native dataplane is not built (/nowhere/nfactord does not exist)");
+    const left = existsSync(join(lab.folder, `nfactor-${process.getuid!()}`)) ? readdirSync(join(lab.folder, `nfactor-${process.getuid!()}`)) : [];
+    expect(left).toEqual([]);
+  }, 60_000);
+});
