@@ -119,8 +119,13 @@ export class LiveHost {
   }
 
   /** Ctrl-C; resolves with the run's result. */
-  async stop(): Promise<RunResult> {
+  stop(): Promise<RunResult> {
     this.#child.kill("SIGINT");
+    return this.ended();
+  }
+
+  /** The run's result once it has ended, by itself or by a signal of others. */
+  async ended(): Promise<RunResult> {
     const code = await this.#ended;
     if (code !== 0) throw new Error(`the host ended with ${code}:\n${this.#stderr}${this.#stdout}`);
     return JSON.parse(this.#stdout) as RunResult;

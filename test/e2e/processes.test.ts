@@ -266,6 +266,21 @@ describe.skipIf(!isRoot)("in processes", () => {
     expect(balance((await host.stop()).packets)).toBe(0);
   }, 60_000);
 
+  test("asked to leave, the supervisor ends and the processes go on; the next one takes them over", async () => {
+    const first = await start("leave", 2);
+    const before = await statusOf(first);
+    process.kill(first.pid, "SIGUSR2");
+    const { packets, runtimes } = await first.ended();
+    expect(packets.lost_in_failure).toBeUndefined();
+    expect(runtimes!.map(({ pid }) => pid)).toEqual(before.map(({ pid }) => pid));
+    expect(first.messages).toMatch(/the vswitch \(pid \d+\), runtime 1 \(pid \d+\), runtime 2 \(pid \d+\) go on; /);
+    expect((await lab.run("client", "ping", ["-c", "3", "-i", "0.1", "-W", "1", lab.serverAddress])).stdout).toContain("3 received");
+    const second = await start("leave", 3);
+    expect((await statusOf(second)).map(({ pid }) => pid)).toEqual(before.map(({ pid }) => pid));
+    expect(second.messages).toContain("host 'leave' has 2 runtimes, not 3");
+    expect(balance((await second.stop()).packets)).toBe(0);
+  }, 60_000);
+
   test("a second Ctrl-C ends all of them at once", async () => {
     const host = await start("hurry", 2);
     const before = await statusOf(host);

@@ -26,7 +26,7 @@ import { LiveView } from "./live_view.ts";
 import { NativeRun } from "./native_run.ts";
 import type { RunSummary } from "./result_text.ts";
 import { RunEvents } from "./run_events.ts";
-import { onStopSignals } from "./signals.ts";
+import { onLeaveSignal, onStopSignals } from "./signals.ts";
 
 export interface LiveRunOptions {
   settings: HostConfig;
@@ -64,10 +64,13 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
   // Whoever is in a hurry leaves no processes behind either.
   const release = onStopSignals(stop, () => folder && endProcesses(folder));
   const eal = { hugepages: settings.memory.hugepages, memoryMb: settings.memory.megabytes };
-  const make = (spec: RuntimeSpec): Promise<Dataplane> =>
-    folder
-      ? ProcessDataplane.create({ folder, spec: { eal, runtime: spec }, runtimes: settings.runtimes!.count, say })
-      : AddonDataplane.create(startAddon(eal).addon, spec);
+  let processes: ProcessDataplane | undefined;
+  const make = async (spec: RuntimeSpec): Promise<Dataplane> => {
+    if (!folder) return AddonDataplane.create(startAddon(eal).addon, spec);
+    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec }, runtimes: settings.runtimes!.count, say });
+    return processes;
+  };
+  const stay = settings.runtimes?.processes ? onLeaveSignal(() => processes?.leave()) : undefined;
   try {
     const socket = prepareSocketPath(options.name);
     if (settings.runtimes?.processes) folder = RunFolder.hold(options.name);
@@ -109,6 +112,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
     await server?.close();
     await run?.destroy();
     folder?.release();
+    stay?.();
     release();
   }
 }

@@ -3,6 +3,12 @@
  */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** Calls `leave` at each SIGUSR2: the dataplane's processes are to go on without us. Returns how to give the signal back. */
+export function onLeaveSignal(leave: () => void): () => void {
+  process.on("SIGUSR2", leave);
+  return () => void process.off("SIGUSR2", leave);
+}
+
 /** Calls `stop` at the first signal, `abort` at the second. Returns how to give the signals back. */
 export function onStopSignals(stop: (signal: string) => void, abort: () => void): () => void {
   let asked = false;

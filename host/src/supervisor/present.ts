@@ -4,9 +4,14 @@ import { ERROR_CODES, type ErrorCode } from "@nfactor/sdk/error_codes";
 import { nativeError } from "../dataplane/native_error.ts";
 import type { CountersSnapshot, RuntimeStatus } from "../dataplane/native_types.ts";
 import { safeText } from "../result/text.ts";
+import type { LifeAccount } from "./books.ts";
 import type { MemberProcess } from "./member_process.ts";
 import type { Life } from "./membership_events.ts";
 import type { RunFolder } from "./run_folder.ts";
+
+/** A life as its file and its last words tell. */
+export type Account = LifeAccount & { status: RuntimeStatus | undefined };
+export const NOTHING: Account = { file: undefined, said: undefined, status: undefined };
 
 const ANSWER_MS = 2_000;
 /** A heartbeat that stands still over so many looks: the process hangs. */

@@ -47,13 +47,17 @@ export class ProcessDataplane implements Dataplane {
   readonly #supervisor: Supervisor;
   readonly #events: NativeEvent[];
   readonly #lost: { events: bigint };
+  readonly #say: (text: string) => void;
+  /** What the members had done when they were left at work. */
+  #left: RuntimeStatus[] | undefined;
   /** Swaps, and runtimes that come and go, one after the other. */
   #isChanging = false;
   readonly #end: Promise<RunReport>;
   #ended: (report: RunReport) => void = () => undefined;
   #failed: (error: unknown) => void = () => undefined;
 
-  private constructor(supervisor: Supervisor, events: NativeEvent[], lost: { events: bigint }) {
+  private constructor(supervisor: Supervisor, events: NativeEvent[], lost: { events: bigint }, say: (text: string) => void) {
+    this.#say = say;
     this.#supervisor = supervisor;
     this.#events = events;
     this.#lost = lost;
@@ -79,7 +83,7 @@ export class ProcessDataplane implements Dataplane {
       if (events.length < EVENTS_MAX) events.push(event);
       else lost.events += 1n;
     };
-    return new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, say }), events, lost);
+    return new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, say }), events, lost, say);
   }
 
   /** Packets have been flowing since the vswitch had its first runtime. */
@@ -94,13 +98,18 @@ export class ProcessDataplane implements Dataplane {
     return this.#end;
   }
 
-  destroy(): Promise<void> {
-    return this.#supervisor.end();
+  async destroy(): Promise<void> {
+    if (!this.#left) await this.#supervisor.end();
   }
 
-  /** Without waiting for anything. */
-  killAll(): void {
-    this.#supervisor.killAll();
+  /** The processes go on without us; `ended` resolves with what they have counted up to now. */
+  leave(): void {
+    if (this.#left || this.#supervisor.hasStopped) return;
+    const counters = this.counters();
+    this.#left = this.runtimes();
+    const left = this.#supervisor.leave();
+    this.#say(`${left.join(", ")} go on; 'nfactor run' with the same name and settings takes them over`);
+    this.#ended({ counters });
   }
 
   counters(): CountersSnapshot {
@@ -181,7 +190,7 @@ export class ProcessDataplane implements Dataplane {
   }
 
   runtimes(): RuntimeStatus[] {
-    return [VSWITCH, ...this.#supervisor.runtimes].map((member) => this.#status(member));
+    return this.#left ?? [VSWITCH, ...this.#supervisor.runtimes].map((member) => this.#status(member));
   }
 
   #status(member: number): RuntimeStatus {

@@ -6,20 +6,21 @@
  */
 import { NfError } from "@nfactor/sdk/errors";
 import { nativeError } from "../dataplane/native_error.ts";
-import type { CountersSnapshot, NativeEvent, NfSpec, RunReport, RuntimeStatus } from "../dataplane/native_types.ts";
+import type { CountersSnapshot, NativeEvent, NfSpec, RunReport } from "../dataplane/native_types.ts";
 import { safeText } from "../result/text.ts";
-import { Books, type LifeAccount } from "./books.ts";
+import { Books } from "./books.ts";
 import { readCounterFile } from "./counter_file.ts";
 import { MemberTimeout } from "./member_client.ts";
 import type { Answer, Asked, MemberEvent } from "./member_messages.ts";
 import { MemberProcess, findMembers, whoIs } from "./member_process.ts";
 import { Membership } from "./membership.ts";
 import { type Command, type Effect, type Found, type Life, type MembershipEvent, TERM_MAX, VSWITCH } from "./membership_events.ts";
-import { Present } from "./present.ts";
+import { type Account, NOTHING, Present } from "./present.ts";
 import { kill } from "./process_id.ts";
 import { type RunFolder, lifeName } from "./run_folder.ts";
 import { type TenantState, newSecrets, newState, packState, readState } from "./state_file.ts";
-import { type TenantSpec, describe, linkOf, memberSpec, nfWithFiles, requireSame } from "./tenant_spec.ts";
+import { type TenantSpec, describe, linkFields, memberSpec, nfWithFiles, requireSame } from "./tenant_spec.ts";
+import { within } from "./within.ts";
 
 /** A process works this soon after its start: it makes its memory, its ports and its NFs. */
 const START_MS = 60_000;
@@ -32,9 +33,6 @@ const POLL_MS = 300;
 const DISK_AGAIN_MS = 500;
 /** To be whole again after a supervisor has taken over. */
 const ADOPT_MS = 10_000;
-
-export type Account = LifeAccount & { status: RuntimeStatus | undefined };
-const NOTHING: Account = { file: undefined, said: undefined, status: undefined };
 
 export interface SupervisorOptions {
   folder: RunFolder;
@@ -124,6 +122,9 @@ export class Supervisor {
     const { membership, effects } = Membership.restore(state.membership, found, made.#nowMs());
     made.#membership = membership;
     made.#carryOut(effects);
+    const { length } = made.runtimes;
+    if (length !== options.runtimes)
+      options.say(`host '${folder.name}' has ${length} runtimes, not ${options.runtimes}: 'nfactor runtimes add' and 'remove' change that`);
     // What does not come back at once is tried again, and is no reason to leave the others alone.
     await within(
       ADOPT_MS,
@@ -256,24 +257,34 @@ export class Supervisor {
     await this.until(() => this.hasStopped);
   }
 
+  /** All processes go on, and the next supervisor takes them over. Returns how messages name them. */
+  leave(): string[] {
+    this.#quiet();
+    const left = [...this.#present.values()].flatMap(({ process }) => (process ? [process] : []));
+    for (const process of left) process.abandon();
+    this.#present.clear();
+    this.folder.release();
+    return left.map(({ who }) => who);
+  }
+
   /** No process survives, and nothing is left. */
   async end(): Promise<void> {
     if (!this.hasStopped) await this.stop(false).catch(() => undefined);
-    this.killAll();
-  }
-
-  /** The same at once. */
-  killAll(): void {
-    this.#isStopping = true;
-    clearInterval(this.#poll);
-    clearTimeout(this.#timer);
-    clearTimeout(this.#retry);
+    this.#quiet();
     for (const { process } of this.#present.values()) {
       process?.kill();
       process?.abandon();
     }
     for (const { id } of findMembers(this.folder.path)) kill(id, "SIGKILL");
     this.folder.remove();
+  }
+
+  /** Nothing is begun any more. */
+  #quiet(): void {
+    this.#isStopping = true;
+    clearInterval(this.#poll);
+    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
   }
 
   /** Resolves when `condition` holds after some event. Rejects when a first start fails. */
@@ -379,14 +390,12 @@ export class Supervisor {
     if (!process) return;
     const { do: asked, ...fields } = command;
     if (command.do === "stop") this.#present.get(lifeName(to))!.isEnding = true;
-    const link =
-      command.do === "link"
-        ? { link: linkOf(this.folder, command, to.incarnation) }
-        : command.do === "member_up" && command.member === VSWITCH
-          ? { term: this.#membership.term, link: linkOf(this.folder, to, command.incarnation) }
-          : {};
     try {
-      const answer = await process.client.ask(asked, { ...fields, ...link }, command.do === "stop" ? STOP_MS : TELL_MS);
+      const answer = await process.client.ask(
+        asked,
+        { ...fields, ...linkFields(this.folder, to, command, this.#membership.term) },
+        command.do === "stop" ? STOP_MS : TELL_MS,
+      );
       if (command.do === "stop") this.#stopped(to, (answer as { report: RunReport }).report);
       this.#dispatch({ type: "told", to, command, isOk: true });
     } catch (error) {
@@ -474,15 +483,5 @@ export class Supervisor {
     if (!present?.isReady || !present.isStuck(this.account(member).file?.turns)) return;
     this.#options.say(`${present.process!.who} does nothing any more; it is ended`);
     this.#dispatch({ type: "hung", ...present.life });
-  }
-}
-
-async function within<T>(ms: number, what: Promise<T>, otherwise: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, fail) => (timer = setTimeout(() => fail(new NfError("host.socket", otherwise)), ms)));
-  try {
-    return await Promise.race([what, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { NfError } from "@nfactor/sdk/errors";
 import type { EalOptions, NfSpec, RuntimeSpec } from "../dataplane/native_types.ts";
-import { type Effect, type Life, VSWITCH } from "./membership_events.ts";
+import { type Command, type Effect, type Life, VSWITCH } from "./membership_events.ts";
 import type { RunFolder } from "./run_folder.ts";
 
 /** Silence of a runtime that the vswitch takes for its death: longer where processes wait for a CPU. */
@@ -43,7 +43,14 @@ export function memberSpec({ eal, runtime }: TenantSpec, { tenant, key }: Tenant
   };
 }
 
-export function linkOf(folder: RunFolder, runtime: Life, vswitch: number): object {
+/** A command about a link says which one: to the vswitch a runtime's, to a runtime that of another life of the vswitch. */
+export function linkFields(folder: RunFolder, to: Life, command: Command, term: number): object {
+  if (command.do === "link") return { link: linkOf(folder, command, to.incarnation) };
+  if (command.do === "member_up" && command.member === VSWITCH) return { term, link: linkOf(folder, to, command.incarnation) };
+  return {};
+}
+
+function linkOf(folder: RunFolder, runtime: Life, vswitch: number): object {
   return { vhost: folder.linkOf(runtime, vswitch) };
 }
 
