@@ -1,0 +1,192 @@
+// Members of a tenant as real processes, with real packets. Needs the right to make network namespaces.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <thread>
+
+#include "nfactord/compile.h"
+#include "nfactord/test_processes.h"
+
+namespace nf {
+namespace {
+
+using test::Json;
+
+constexpr uint16_t kFlows = 40;
+
+class Processes : public testing::Test {
+ protected:
+  void SetUp() override {
+    network_ = test::TestNetwork::Create();
+    if (network_ == nullptr) GTEST_SKIP() << "processes of a tenant: a network namespace can't be made (not root?)";
+    tenant_ = std::make_unique<test::TestTenantProcesses>();
+  }
+  void TearDown() override {
+    tenant_.reset();
+    network_.reset();
+  }
+
+  void Rounds(int count) {
+    for (int i = 0; i < count; ++i) {
+      network_->SendRound(kFlows);
+      std::this_thread::sleep_for(std::chrono::microseconds(500));
+      network_->Collect();
+    }
+  }
+  // Waits for something that must come, for 20 s at most.
+  bool Eventually(const std::function<bool()>& holds) {
+    for (int i = 0; i < 4000; ++i) {
+      network_->Collect();
+      if (holds()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  }
+  bool AllBack() {
+    return Eventually([this] { return network_->received() == network_->sent(); });
+  }
+  // Nothing is under way any more.
+  bool IsStill() {
+    constexpr int kLooks = 40;
+    int looks = 0;
+    uint64_t received = 0;
+    return Eventually([&] {
+      looks = network_->received() == received ? looks + 1 : 0;
+      received = network_->received();
+      return looks == kLooks;
+    });
+  }
+  static uint64_t PacketsInStates(test::TestMember& runtime) {
+    uint64_t packets = 0;
+    const Json page = runtime.Ask("flows", {{"limit", 1000}})["ok"];
+    for (const Json& flow : page["flows"]) {
+      const auto hex = flow["states"][0].get<std::string>();  // Little-endian.
+      for (int byte = 3; byte >= 0; --byte) {
+        packets += std::stoull(hex.substr(static_cast<size_t>(byte) * 2, 2), nullptr, 16) << 8 * byte;
+      }
+    }
+    return packets;
+  }
+
+  std::unique_ptr<test::TestNetwork> network_;
+  std::unique_ptr<test::TestTenantProcesses> tenant_;
+};
+
+TEST_F(Processes, FlowsMoveBetweenThemUnderTraffic) {
+  test::TestMember& one = tenant_->StartRuntime(1);
+  test::TestMember& two = tenant_->StartRuntime(2);
+  Rounds(50);
+  const int move = one.Begin("migrate", {{"to", 2}, {"count", kFlows / 2}});
+  Rounds(50);
+  std::optional<Json> moved;
+  ASSERT_TRUE(Eventually([&] { return (moved = one.Answer(move)).has_value(); }));
+  EXPECT_EQ((*moved)["ok"]["moved"], kFlows / 2) << *moved;
+  EXPECT_EQ((*moved)["ok"]["failed"], 0) << *moved;
+  const Json drained = two.Ask("drain", {{"to", Json::array({1})}});
+  EXPECT_EQ(drained["ok"]["drained"], true) << drained;
+  Rounds(50);
+  EXPECT_TRUE(AllBack()) << network_->received() << " of " << network_->sent();
+  EXPECT_EQ(network_->out_of_order(), 0u);
+  // The states have seen every packet, wherever it was.
+  EXPECT_EQ(PacketsInStates(one) + PacketsInStates(two), network_->sent());
+  EXPECT_EQ(tenant_->books().lost(), 0);
+  EXPECT_EQ(two.Ask("status")["ok"]["members"].size(), 2u);
+}
+
+TEST_F(Processes, AKillIsSeenAtOnceAndTheBooksBalance) {
+  tenant_->StartRuntime(1);
+  tenant_->StartRuntime(2);
+  Rounds(50);
+  ASSERT_TRUE(AllBack());
+  tenant_->runtime(1).Signal(SIGKILL);
+  Rounds(20);  // Into its death.
+  const Json lost = {{"event", "member_lost"}, {"member", 1}, {"why", "link"}};
+  ASSERT_TRUE(tenant_->vswitch().WaitForEvent(lost));
+  ASSERT_EQ(tenant_->runtime(1).WaitForEnd(), -1);
+  tenant_->Bury(1);
+  // Its flows go on elsewhere, without their states.
+  Rounds(20);
+  ASSERT_TRUE(IsStill());
+  const auto missing = [this] { return static_cast<int64_t>(network_->sent() - network_->received()); };
+  const auto books = tenant_->books();
+  EXPECT_EQ(books.received, network_->sent());
+  EXPECT_EQ(missing(), books.lost() + static_cast<int64_t>(books.dropped));
+  const int64_t before = missing();
+  EXPECT_GT(before, 0) << "nothing was under way";
+  // Another life of it takes flows again, and nothing more is missing.
+  tenant_->StartRuntime(1);
+  EXPECT_TRUE(tenant_->runtime(2).Ask("migrate", {{"to", 1}, {"count", 10}}).contains("ok"));
+  Rounds(50);
+  ASSERT_TRUE(IsStill());
+  EXPECT_EQ(missing(), before);
+  EXPECT_EQ(network_->out_of_order(), 0u);
+}
+
+TEST_F(Processes, WhoFallsSilentIsFencedAndComesBackTooLate) {
+  tenant_->StartRuntime(1);
+  tenant_->StartRuntime(2);
+  Rounds(20);
+  ASSERT_TRUE(AllBack());
+  tenant_->runtime(1).Signal(SIGSTOP);
+  Rounds(20);
+  const Json lost = {{"event", "member_lost"}, {"member", 1}, {"why", "silence"}};
+  ASSERT_TRUE(tenant_->vswitch().WaitForEvent(lost));
+  Rounds(20);
+  tenant_->runtime(1).Signal(SIGCONT);
+  // It notices, and what it had not yet processed when it was fenced never leaves.
+  EXPECT_TRUE(tenant_->runtime(1).WaitForEvent({{"event", "link"}, {"member", 0}, {"up", false}}));
+  Rounds(20);
+  EXPECT_EQ(network_->out_of_order(), 0u);
+  EXPECT_TRUE(tenant_->runtime(1).Ask("status").contains("ok")) << "it can still be spoken to";
+}
+
+TEST_F(Processes, PacketsGoOnWithoutASupervisor) {
+  tenant_->StartRuntime(1);
+  Rounds(10);
+  tenant_->vswitch().Disconnect();
+  tenant_->runtime(1).Disconnect();
+  Rounds(20);
+  EXPECT_TRUE(AllBack());
+  for (test::TestMember* member : {&tenant_->vswitch(), &tenant_->runtime(1)}) {
+    ASSERT_TRUE(member->Reconnect());
+    EXPECT_TRUE(member->WaitForEvent({{"event", "ready"}, {"incarnation", member->spec()["incarnation"]}}));
+    EXPECT_EQ(member->Ask("status")["ok"]["members"].size(), 1u);
+  }
+  const Json stopped = tenant_->vswitch().Ask("stop", {{"drain", true}});
+  EXPECT_EQ(stopped["ok"]["report"]["counters"]["sent"], std::to_string(network_->sent())) << stopped;
+  EXPECT_EQ(tenant_->vswitch().WaitForEnd(), 0);
+  EXPECT_EQ(tenant_->vswitch().counters().ended.value(), 1u);
+  // It lives on without the vswitch, for the next one.
+  EXPECT_TRUE(tenant_->runtime(1).WaitForEvent({{"event", "link"}, {"up", false}}));
+  EXPECT_EQ(tenant_->runtime(1).Ask("status")["ok"]["members"][0]["link"], "waiting");
+  tenant_->runtime(1).Signal(SIGTERM);
+  EXPECT_EQ(tenant_->runtime(1).WaitForEnd(), 0);
+}
+
+TEST_F(Processes, CommandsThatCannotBeFollowedSayWhy) {
+  test::TestMember& runtime = tenant_->StartRuntime(1);
+  const auto code = [](const Json& answer) { return answer.value(Json::json_pointer("/error/code"), "ok"); };
+  EXPECT_EQ(code(runtime.Ask("dance")), "member.command");
+  EXPECT_EQ(code(runtime.Ask("migrate", {{"to", 1}, {"count", 1}})), "runtime.same");
+  EXPECT_EQ(code(runtime.Ask("migrate", {{"to", 3}, {"count", 1}})), "runtime.unknown");
+  EXPECT_EQ(code(runtime.Ask("migrate", {{"to", 99}, {"count", 1}})), "member.command");
+  EXPECT_EQ(code(runtime.Ask("flows", {{"limit", "many"}})), "member.command");
+  EXPECT_EQ(code(runtime.Ask("drain", {{"to", Json::array()}})), "runtime.last");
+  EXPECT_EQ(code(tenant_->vswitch().Ask("member_up", {{"member", 2}, {"incarnation", 5}})), "runtime.unknown");
+  EXPECT_EQ(code(tenant_->vswitch().Ask("link", {{"member", 2}, {"incarnation", 5}, {"link", Json::object()}})),
+            "runtime.spec");
+  // Again is as good as once.
+  const Json life = {{"member", 1}, {"incarnation", runtime.spec()["incarnation"]}};
+  EXPECT_EQ(code(tenant_->vswitch().Ask("member_up", life)), "ok");
+  const Json other = {{"member", 1}, {"incarnation", 1}};
+  EXPECT_EQ(code(tenant_->vswitch().Ask("member_down", other)), "ok");
+  Rounds(5);
+  EXPECT_TRUE(AllBack()) << "another life of it is none of its business";
+  Json spec = tenant_->Base(9);
+  spec["key"] = "short";
+  EXPECT_EQ(test::TestMember("runtime", tenant_->folder(), spec).WaitForEnd(), kExitUsage);
+}
+
+}  // namespace
+}  // namespace nf

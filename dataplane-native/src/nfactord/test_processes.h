@@ -1,0 +1,116 @@
+// For tests: members of a tenant as real processes between two veth pairs in a network namespace of the test's own, and
+// numbered traffic through them. Everything ends with the objects. Not part of the product.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "link/counter_file.h"
+
+namespace nf::test {
+
+using Json = nlohmann::json;
+
+// The calling thread, and processes that it starts, live in a namespace of their own with the interfaces nf-c and nf-s,
+// whose other ends this sends to and receives from.
+class TestNetwork {
+ public:
+  // Nothing without the right to make one.
+  static std::unique_ptr<TestNetwork> Create();
+  ~TestNetwork();
+
+  // The next packet of each flow towards the server, and of those that have come there one back.
+  void SendRound(uint16_t flows);
+  void Collect();
+
+  uint64_t sent() const { return sent_; }
+  uint64_t received() const { return received_; }
+  uint64_t out_of_order() const { return out_of_order_; }
+  // A frame as it is, from the client's side.
+  void SendRaw(const std::string& frame);
+
+ private:
+  TestNetwork() = default;
+  int home_ = -1;
+  std::array<int, 2> sockets_{-1, -1};
+  std::map<std::pair<uint16_t, int>, uint32_t> next_, expected_;  // By flow and the side that sends.
+  uint64_t sent_ = 0, received_ = 0, out_of_order_ = 0;
+};
+
+class TestMember {
+ public:
+  TestMember(const char* kind, const std::string& folder, Json spec);
+  // Killed, if it still runs.
+  ~TestMember();
+
+  pid_t pid() const { return pid_; }
+  const Json& spec() const { return spec_; }
+  void Signal(int signal) const;
+  // The exit code; -1 for a signal, nothing while it runs after so long.
+  std::optional<int> WaitForEnd(int timeout_ms = 10'000);
+
+  // The answer. Fails the test when there is none.
+  Json Ask(const char* word, Json fields = Json::object());
+  // Sends it; Answer looks for what came.
+  int Begin(const char* word, Json fields = Json::object());
+  std::optional<Json> Answer(int id);
+  // The first event with these fields that has not been returned before.
+  std::optional<Json> WaitForEvent(const Json& fields, int timeout_ms = 20'000);
+  // The connection ends, and another begins through the socket's path.
+  void Disconnect();
+  bool Reconnect();
+
+  const link::CounterFileLayout& counters();
+
+ private:
+  void Read(int timeout_ms);
+
+  Json spec_;
+  pid_t pid_ = -1;
+  bool has_ended_ = false;
+  int socket_ = -1;
+  int last_id_ = 0;
+  std::string in_;
+  std::map<int, Json> answers_;
+  std::vector<Json> events_;
+  const link::CounterFileLayout* counters_ = nullptr;
+};
+
+// One tenant: a vswitch, and runtimes that are started as a supervisor would.
+class TestTenantProcesses {
+ public:
+  TestTenantProcesses();
+  ~TestTenantProcesses();
+
+  TestMember& vswitch() { return *vswitch_; }
+  TestMember& StartRuntime(uint16_t id);
+  TestMember& runtime(uint16_t id) { return *runtimes_.at(id); }
+  // Its death is known: the others are told. What it counted stays counted.
+  void Bury(uint16_t id);
+
+  // Over all members and lives, as the counter files have it.
+  struct Books {
+    uint64_t received = 0, sent = 0, emitted = 0, dropped = 0, held = 0;
+    int64_t lost() const { return static_cast<int64_t>(received + emitted - sent - dropped - held); }
+  };
+  Books books();
+  Json Base(uint16_t member);
+  const std::string& folder() const { return folder_; }
+
+ private:
+  std::string folder_;
+  uint32_t lives_ = 100;
+  std::unique_ptr<TestMember> vswitch_;
+  std::map<uint16_t, std::unique_ptr<TestMember>> runtimes_;
+  std::vector<std::unique_ptr<TestMember>> buried_;
+};
+
+}  // namespace nf::test
