@@ -52,7 +52,7 @@ class NumberedStates final : public proto::MessageHandler {
   void OnMessage(uint16_t, std::span<const uint8_t> bytes) override {
     auto message = proto::DecodeMessage(bytes);
     Must(message.has_value(), "a message can't be read");
-    while (const auto state = message->NextState()) numbers.Take(state->bytes.data());
+    while (const auto state = message->Next<proto::StateRecord>()) numbers.Take(state->bytes.data());
   }
   Numbered numbers;
 };

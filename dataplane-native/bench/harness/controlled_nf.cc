@@ -173,7 +173,7 @@ uint32_t ControlledNf::GiveUp() {
 }
 
 void ControlledNf::Take(proto::Message* message) {
-  while (const auto state = message->NextState()) {
+  while (const auto state = message->Next<proto::StateRecord>()) {
     const uint32_t place = state->record.id.entry;
     Must(ReadFlowImage(*chain_, *flows_, place, state->bytes), "a state can't be read");
     modes_[place] = Mode::kKeeping;

@@ -94,7 +94,7 @@ void Controller::Replay(rte_mbuf* mbuf) {
 
 void Controller::OnMail(uint16_t, proto::Message message, uint64_t) {
   if (message.type() == kChunk) {
-    while (const auto state = message.NextState()) {
+    while (const auto state = message.Next<proto::StateRecord>()) {
       Flow& flow = flows_[state->record.id.entry];
       flow.phase = Phase::kPutting;
       flow.seen = state->record.last_sequence;

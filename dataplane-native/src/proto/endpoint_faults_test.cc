@@ -54,7 +54,7 @@ class Speaker final : public MessageHandler, public FrameSink {
       for (uint32_t i = 0; i < message->count(); ++i) Hear(peer, message->At<Note>(i).id);
       return;
     }
-    while (const auto state = message->NextState()) {
+    while (const auto state = message->Next<StateRecord>()) {
       for (const uint8_t byte : state->bytes) ASSERT_EQ(byte, static_cast<uint8_t>(state->record.id.entry));
       Hear(peer, state->record.id);
     }

@@ -10,11 +10,45 @@ bool ZeroesAreZero(const Message& message) {
       if ((open.zero | open.key.zero_0 | open.key.zero_1) != 0) return false;
     }
     if (message.type() == MessageType::kRoute && message.At<RouteRecord>(i).target.zero != 0) return false;
+    if (message.type() == MessageType::kForget && message.At<MemberRef>(i).zero != 0) return false;
+    if (message.type() == MessageType::kTarget) {
+      const auto target = message.At<TargetRecord>(i);
+      if ((target.zero | target.target.zero) != 0) return false;
+    }
   }
   return true;
 }
 
+bool IsSound(const StateRecord& state) { return (state.zero[0] | state.zero[1] | state.zero[2]) == 0; }
+bool IsSound(const FullRecord& full) { return (full.key.zero_0 | full.key.zero_1) == 0; }
+bool IsSound(const DeltaRecord&) { return true; }
+
+// Whether the message is exactly its records and what follows each of them.
+template <typename Record>
+bool IsWhole(Message message) {
+  for (uint32_t i = 0; i < message.count(); ++i) {
+    const auto next = message.Next<Record>();
+    if (!next || !IsSound(next->record)) return false;
+  }
+  return message.empty();
+}
+
 }  // namespace
+
+bool IsNote(MessageType type) {
+  switch (type) {
+    case MessageType::kOpen:
+    case MessageType::kState:
+    case MessageType::kRoute:
+    case MessageType::kFull:
+    case MessageType::kDelta:
+    case MessageType::kTarget:
+    case MessageType::kForget:
+      return false;
+    default:
+      return true;
+  }
+}
 
 uint32_t RecordBytes(MessageType type) {
   switch (type) {
@@ -24,6 +58,14 @@ uint32_t RecordBytes(MessageType type) {
       return sizeof(StateRecord);
     case MessageType::kRoute:
       return sizeof(RouteRecord);
+    case MessageType::kFull:
+      return sizeof(FullRecord);
+    case MessageType::kDelta:
+      return sizeof(DeltaRecord);
+    case MessageType::kTarget:
+      return sizeof(TargetRecord);
+    case MessageType::kForget:
+      return sizeof(MemberRef);
     default:
       return sizeof(Note);
   }
@@ -37,17 +79,16 @@ std::optional<Message> DecodeMessage(std::span<const uint8_t> bytes) {
   const auto& [type, zero, count, body_bytes] = message.header_;
   if (type < MessageType::kOpen || type > kLastMessageType || zero != 0 || count == 0) return std::nullopt;
   if (body_bytes != message.body_.size()) return std::nullopt;
-  if (type != MessageType::kState) {
-    if (body_bytes != uint64_t{count} * RecordBytes(type) || !ZeroesAreZero(message)) return std::nullopt;
-    return message;
-  }
-  Message walk = message;
-  for (uint32_t i = 0; i < count; ++i) {
-    const auto state = walk.NextState();
-    if (!state || (state->record.zero[0] | state->record.zero[1] | state->record.zero[2]) != 0) return std::nullopt;
-  }
-  if (!walk.body_.empty()) return std::nullopt;
-  return message;
+  bool whole;
+  if (type == MessageType::kState)
+    whole = IsWhole<StateRecord>(message);
+  else if (type == MessageType::kFull)
+    whole = IsWhole<FullRecord>(message);
+  else if (type == MessageType::kDelta)
+    whole = IsWhole<DeltaRecord>(message);
+  else
+    whole = body_bytes == uint64_t{count} * RecordBytes(type) && ZeroesAreZero(message);
+  return whole ? std::optional(message) : std::nullopt;
 }
 
 }  // namespace nf::proto

@@ -22,20 +22,30 @@ enum class MessageType : uint8_t {
   kRoute,         // S to V, RouteRecord: T is ready, switch.
   kOpened,        // T to S, value = handle.
   kRefused,       // T to S, value = Refusal: of an open or a state.
-  kInstalled,     // T to S: the flow lives here; free yours.
+  kInstalled,     // T to S, value = kIsBare or 0: the flow lives here; free yours.
   kRouteRefused,  // V to S, value = Refusal.
   kDrainedAck,    // V to S.
   kAbandon,       // S to T: this attempt is over, V has never switched.
   kCancel,        // S to V: this attempt must end, one way or the other.
   kCancelled,     // V to S: it is cancelled for good, you own the flow. V to T: forget it.
-  kCompleted,     // V to S: it had succeeded; free yours.
+  kCompleted,     // V to S, value likewise: it had succeeded; free yours.
   kWithdraw,      // V to T: give it up, unless it is installed.
-  kWithdrawn,     // T to V, value = 1: it is installed; 0: it is given up.
+  kWithdrawn,     // T to V, value = kHasIt, if it is installed, and kIsBare; or 0: it is given up.
   kAsk,           // T to V: nothing has come for this attempt, may I forget it?
   kFlowOpened,    // Owner to V, value = handle: told by message since no output told it.
   kDraining,      // Runtime to V, value = 1: place no new flows here; 0: do again.
+  // O, R: an owner and the runtime that has its replica. O to R, in order:
+  kFull,         // FullRecord and bytes: all of a flow's state.
+  kDelta,        // DeltaRecord and bytes: what has changed since the update before.
+  kReplicaOver,  // Of this entry and epoch no replica is needed any more.
+  kBucketOver,   // value = bucket: of none of its flows.
+  kStored,       // R to O, value = updates that R has had, but for those refused before this.
+  kUnstored,     // R to O, value = Refusal, attempt = its number: an update isn't stored; kBusy: send all of the flow.
+  kTarget,       // O to V, TargetRecord: there are the replicas of a bucket. V to O: I know.
+  kPull,         // T to R, value = handle: S is dead, give me its replica. Answered as by S.
+  kForget,       // V to R, MemberRef: all flows of this dead owner have been found.
 };
-inline constexpr MessageType kLastMessageType = MessageType::kDraining;
+inline constexpr MessageType kLastMessageType = MessageType::kForget;
 
 enum class Refusal : uint32_t {
   kNo = 0,
@@ -56,6 +66,10 @@ inline const char* RefusalName(Refusal refusal) {
   const auto index = static_cast<size_t>(refusal);
   return index < std::size(kNames) ? kNames[index] : "unknown";
 }
+
+// Values of kInstalled, kWithdrawn and kCompleted: bits.
+inline constexpr uint32_t kHasIt = 1;   // Of kWithdrawn.
+inline constexpr uint32_t kIsBare = 2;  // There was no room for a replica.
 
 struct MessageHeader {
   MessageType type;
@@ -93,6 +107,35 @@ struct RouteRecord {
 };
 static_assert(sizeof(RouteRecord) == 24 && std::has_unique_object_representations_v<RouteRecord>);
 
+// Followed by `bytes` bytes: what WriteFull of the owner wrote. Begins a replica, or replaces what is there.
+struct FullRecord {
+  uint32_t entry;
+  uint32_t epoch;
+  uint32_t number;  // Of the update; each is one more than that before.
+  uint32_t bytes;
+  uint64_t layout;
+  FlowKey key;
+};
+static_assert(sizeof(FullRecord) == 72 && std::has_unique_object_representations_v<FullRecord>);
+
+// Followed by `bytes` bytes: what WriteDelta of the owner wrote. Made for the wire: most updates are of this kind.
+struct DeltaRecord {
+  uint32_t flow;    // Entry (24 bits) under the last 8 bits of its epoch.
+  uint16_t number;  // The last 16 bits.
+  uint16_t bytes;
+};
+static_assert(sizeof(DeltaRecord) == 8);
+inline constexpr uint32_t kReplicatedEntriesMax = 1u << 24;
+inline uint32_t DeltaFlow(uint32_t entry, uint32_t epoch) { return entry | epoch << 24; }
+
+struct TargetRecord {
+  uint16_t bucket;
+  uint16_t version;  // Counts what was said of the bucket.
+  uint32_t zero;
+  MemberRef target;  // Incarnation 0: there is no replica.
+};
+static_assert(sizeof(TargetRecord) == 16 && std::has_unique_object_representations_v<TargetRecord>);
+
 // Followed by `bytes` bytes: the slots of all NFs, timers, leases, aliases, as the chain wrote them.
 struct StateRecord {
   MigrationId id;
@@ -111,6 +154,7 @@ class Message {
  public:
   MessageType type() const { return header_.type; }
   uint32_t count() const { return header_.count; }
+  bool empty() const { return body_.empty(); }
   // Record i of a message with records of one size.
   template <typename Record>
   Record At(uint32_t i) const {
@@ -118,12 +162,14 @@ class Message {
     std::memcpy(&record, body_.data() + i * sizeof record, sizeof record);
     return record;
   }
-  // Takes the next state off the front; nothing when there is none left.
-  struct State {
-    StateRecord record;
+  // Takes the next record off the front, and the bytes that follow it; nothing when there is none left.
+  template <typename Record>
+  struct Tailed {
+    Record record;
     std::span<const uint8_t> bytes;
   };
-  std::optional<State> NextState();
+  template <typename Record>
+  std::optional<Tailed<Record>> Next();
 
  private:
   friend std::optional<Message> DecodeMessage(std::span<const uint8_t>);
@@ -131,21 +177,25 @@ class Message {
   std::span<const uint8_t> body_;
 };
 
-inline std::optional<Message::State> Message::NextState() {
-  if (body_.size() < sizeof(StateRecord)) return std::nullopt;
-  State state;
-  std::memcpy(&state.record, body_.data(), sizeof state.record);
-  body_ = body_.subspan(sizeof state.record);
-  if (state.record.bytes > body_.size()) return std::nullopt;
-  state.bytes = body_.first(state.record.bytes);
-  body_ = body_.subspan(state.record.bytes);
-  return state;
+template <typename Record>
+std::optional<Message::Tailed<Record>> Message::Next() {
+  Tailed<Record> next;
+  if (body_.size() < sizeof next.record) return std::nullopt;
+  std::memcpy(&next.record, body_.data(), sizeof next.record);
+  body_ = body_.subspan(sizeof next.record);
+  if (next.record.bytes > body_.size()) return std::nullopt;
+  next.bytes = body_.first(next.record.bytes);
+  body_ = body_.subspan(next.record.bytes);
+  return next;
 }
 
 // Nothing unless type, count and all lengths are right and what must be zero is zero.
 std::optional<Message> DecodeMessage(std::span<const uint8_t> bytes);
 
-// Bytes of a record of this type, without what follows a state.
+// Whether the records are Notes.
+bool IsNote(MessageType type);
+
+// Bytes of a record of this type, without what follows it.
 uint32_t RecordBytes(MessageType type);
 
 }  // namespace nf::proto

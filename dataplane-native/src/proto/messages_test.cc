@@ -75,12 +75,12 @@ TEST(MessagesTest, StatesOfDifferentSizesComeOneAfterTheOther) {
   const Bytes bytes = StateMessage({Bytes(3, 'a'), {}, Bytes(700, 'b')});
   auto message = DecodeMessage(bytes);
   ASSERT_TRUE(message);
-  EXPECT_EQ(message->NextState()->bytes.size(), 3u);
-  EXPECT_EQ(message->NextState()->bytes.size(), 0u);
-  const auto last = message->NextState();
+  EXPECT_EQ(message->Next<StateRecord>()->bytes.size(), 3u);
+  EXPECT_EQ(message->Next<StateRecord>()->bytes.size(), 0u);
+  const auto last = message->Next<StateRecord>();
   EXPECT_EQ(last->bytes.size(), 700u);
   EXPECT_EQ(last->bytes[699], 'b');
-  EXPECT_FALSE(message->NextState());
+  EXPECT_FALSE(message->Next<StateRecord>());
 }
 
 TEST(MessagesTest, EveryWrongLengthIsRefused) {
@@ -139,7 +139,7 @@ TEST(MessagesFuzz, WhateverDecodesHasItsRecordsWithinItsBytes) {
     uint64_t sum = 0;
     if (message->type() == MessageType::kState) {
       uint32_t states = 0;
-      while (const auto state = message->NextState()) {
+      while (const auto state = message->Next<StateRecord>()) {
         ++states;
         for (const uint8_t byte : state->bytes) sum += byte;
       }

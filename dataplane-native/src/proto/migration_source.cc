@@ -117,18 +117,20 @@ void RuntimeMachine::Finalise(uint32_t m, uint64_t now_ns) {
   }
   a.state = ActorState::kFinal;
   migration.drained_sent = true;
+  migration.handle = handle(migration.actor);
   migrations_.Enter(m, MigrationPhase::kSending, now_ns);
   Request(m);
-  Marked(MarkerType::kDrained, migration.id, migration.switch_sequence);
-  if (!InForce(Protection::kKeepUntilInstalled)) Completed(m, now_ns);
+  SendDrained(m);
+  if (!InForce(Protection::kKeepUntilInstalled)) Completed(m, 0, now_ns);
 }
 
 // The target has the state, and has said so.
-void RuntimeMachine::Completed(uint32_t m, uint64_t now_ns) {
+void RuntimeMachine::Completed(uint32_t m, uint32_t value, uint64_t now_ns) {
   Migration& migration = migrations_[m];
   const uint32_t index = migration.actor;
   migration.actor = kNone;
   actors_[index].migration = kNone;
+  if (source_ && (value & kIsBare) != 0) source_->LeftUnprotected(index);
   FreeActor(index);
   ++counters_.moved_out;
   if (migration.drained_known || !migration.drained_sent) return EndMigration(m, true);
@@ -149,15 +151,23 @@ void RuntimeMachine::OnReturned(const Marker& marker, uint64_t) {
   }
   Actor& a = actors_[migrations_[m].actor];
   a.epoch = marker.new_epoch;
+  if (source_) source_->Renewed(migrations_[m].actor);
   if (migrations_[m].reason == Refusal::kNo) migrations_[m].reason = Refusal::kNoMember;
   ++counters_.came_back;
+  const uint32_t index = migrations_[m].actor;
   GoOn(m);
+  if (source_) ReportOpened(index);  // When that is stored no older replica will do.
 }
 
 void RuntimeMachine::OnSourceNote(uint16_t peer, MessageType type, const Note& note, uint64_t now_ns) {
   const auto reason = static_cast<Refusal>(note.value);
   // V's word on an attempt of others, of which this is the target.
   if (type == MessageType::kCancelled && peer == kVswitch) Forget(peer, note.id);
+  // Nobody has the replica that this target asked for.
+  if (const uint32_t index = Awaiting(note.id); type == MessageType::kRefused && index != kNone &&
+                                                actors_[index].state == ActorState::kAwaiting &&
+                                                actors_[index].pulled_from == peer && peer != kVswitch)
+    return StartAfresh(index);
   const uint32_t m = migrations_.Find(note.id);
   if (m == kNone) return;
   Migration& migration = migrations_[m];
@@ -179,12 +189,12 @@ void RuntimeMachine::OnSourceNote(uint16_t peer, MessageType type, const Note& n
       Cancel(m, reason, now_ns);
     }
   } else if (type == MessageType::kInstalled && from_target) {
-    if (phase == MigrationPhase::kSending || phase == MigrationPhase::kCancelling) Completed(m, now_ns);
+    if (phase == MigrationPhase::kSending || phase == MigrationPhase::kCancelling) Completed(m, note.value, now_ns);
   } else if (type == MessageType::kDrainedAck && from_vswitch) {
     migration.drained_known = true;
     if (phase == MigrationPhase::kDraining) EndMigration(m, true);
   } else if (type == MessageType::kCompleted && from_vswitch && phase == MigrationPhase::kCancelling) {
-    Completed(m, now_ns);
+    Completed(m, note.value, now_ns);
   } else if (type == MessageType::kRouteRefused || type == MessageType::kCancelled) {
     const bool asked = phase == MigrationPhase::kRouting || phase == MigrationPhase::kCancelling;
     if (!from_vswitch || !asked) return;
@@ -205,8 +215,7 @@ void RuntimeMachine::MigrationTimer(uint32_t m, uint64_t now_ns) {
     return;
   }
   if (!InForce(Protection::kRequestRetry)) return;
-  if (migration.drained_sent && !migration.drained_known)
-    Marked(MarkerType::kDrained, migration.id, migration.switch_sequence);
+  if (migration.drained_sent && !migration.drained_known) SendDrained(m);
   const bool may_give_up =
       migration.phase != MigrationPhase::kCancelling && migration.phase != MigrationPhase::kDraining;
   if (may_give_up && waited >= config_.give_up_ns) return Cancel(m, Refusal::kTimeout, now_ns);

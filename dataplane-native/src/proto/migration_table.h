@@ -27,9 +27,12 @@ struct Migration {
   Refusal reason = Refusal::kNo;
   bool drained_sent = false;
   bool drained_known = false;  // V has answered.
+  bool drained_waits = false;  // Its flow's output hasn't left yet.
   bool unsaid = false;         // What the phase asks found no room in the channel.
+  uint8_t bucket = 0;          // Of the flow, when it is gone.
   uint32_t actor = kNone;
   uint32_t operation = kNone;
+  uint32_t handle = kNoHandle;  // Of the actor.
   uint32_t target_handle = kNoHandle;
   uint32_t new_epoch = 0;
   uint32_t switch_sequence = 0;

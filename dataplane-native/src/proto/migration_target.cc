@@ -52,25 +52,32 @@ void RuntimeMachine::OnState(uint16_t peer, const StateRecord& record, std::span
   const auto refuse = [&](Refusal reason) {
     Tell(peer, MessageType::kRefused, record.id, static_cast<uint32_t>(reason));
   };
-  const bool expected = index != kNone && actors_[index].came_from == peer && handle(index) == record.handle;
-  if (!expected || actors_[index].no_state) return refuse(Refusal::kNoFlow);
+  const bool known = index != kNone && handle(index) == record.handle;
+  const bool pulled = known && actors_[index].pulled_from != 0;
+  const uint16_t from = !known ? kVswitch : pulled ? actors_[index].pulled_from : actors_[index].came_from;
+  if (!known || from != peer) return refuse(Refusal::kNoFlow);
   Actor& a = actors_[index];
-  if (a.state != ActorState::kAwaiting) {
-    Tell(peer, MessageType::kInstalled, record.id);
-    return;
-  }
+  if (a.no_state && !(pulled && a.state == ActorState::kAwaiting)) return refuse(Refusal::kNoFlow);
+  if (a.state != ActorState::kAwaiting) return SendInstalled(index);
   if (InForce(Protection::kLayoutDigest) && record.layout != config_.digests.layout) return refuse(Refusal::kLayout);
   if (const Refusal reason = host_->InstallState(index, a.key, bytes); reason != Refusal::kNo) {
-    a.no_state = true;  // The source may ask a second time before it hears this.
+    if (pulled) return OnWithdraw(record.id);  // V goes to the replica.
+    a.no_state = true;                         // The source may ask a second time before it hears this.
     return refuse(reason);
   }
   actor_timers_.Disarm(index);
   a.state = ActorState::kActive;
-  a.epoch = record.new_epoch;
-  a.expected = record.last_sequence + 1;
-  a.last_part = record.last_part;
   ++counters_.moved_in;
-  Tell(peer, MessageType::kInstalled, record.id);
+  if (pulled) {
+    a.no_state = true;
+    ++counters_.recovered;
+  } else {
+    a.epoch = record.new_epoch;
+    a.expected = record.last_sequence + 1;
+    a.last_part = record.last_part;
+  }
+  Owned(index);
+  SendInstalled(index);
   WorkOff(index);
 }
 
@@ -88,34 +95,56 @@ void RuntimeMachine::OnWithdraw(const MigrationId& id) {
   if (id.entry >= views_.size()) return;
   const uint32_t index = Awaiting(id);
   const bool installed = index != kNone && actors_[index].state != ActorState::kAwaiting;
+  if (installed && !actors_[index].safe)
+    return SendInstalled(index);  // Which may not have found room. V will ask again.
   if (!installed) {
     Forget(kVswitch, id);
     uint32_t& floor = views_[id.entry].floor;
     if (EpochNewer(id.epoch, floor)) floor = id.epoch;
   }
-  Tell(kVswitch, MessageType::kWithdrawn, id, installed);
+  const uint32_t bare = installed && actors_[index].is_bare ? kIsBare : 0;
+  Tell(kVswitch, MessageType::kWithdrawn, id, installed ? kHasIt | bare : 0);
 }
 
 void RuntimeMachine::OnSourceLost(const Marker& marker) {
   const uint32_t index = Awaiting(marker.id);
-  if (index == kNone) return;
+  if (index == kNone) {
+    // It was given up, and V hasn't heard of it.
+    const bool over = marker.id.entry < views_.size() && !EpochNewer(marker.id.epoch, views_[marker.id.entry].floor);
+    if (source_ && over) Tell(kVswitch, MessageType::kWithdrawn, marker.id, 0);
+    return;
+  }
   Actor& a = actors_[index];
   if (a.state == ActorState::kAwaiting) {
-    actor_timers_.Disarm(index);
-    a.state = ActorState::kActive;
-    a.no_state = true;
     a.epoch = marker.new_epoch;
     a.expected = marker.sequence + 1;
-    ++counters_.state_lost;
-    host_->StartFresh(index, a.key, true);
-    WorkOff(index);
+    a.was_seen = (marker.flags & kStateLost) != 0;
+    if (source_ && marker.member != 0 && Pull(index, marker)) return;
+    StartAfresh(index);
+  } else if (a.safe) {
+    Tell(kVswitch, MessageType::kWithdrawn, marker.id, kHasIt);
+  } else {
+    SendInstalled(index);
   }
-  Tell(kVswitch, MessageType::kWithdrawn, marker.id, 1);
+}
+
+// Nobody has the state of the flow that was to come.
+void RuntimeMachine::StartAfresh(uint32_t index) {
+  Actor& a = actors_[index];
+  actor_timers_.Disarm(index);
+  a.state = ActorState::kActive;
+  a.no_state = true;
+  if (a.was_seen) ++counters_.state_lost;
+  host_->StartFresh(index, a.key, a.was_seen);
+  Owned(index);
+  SendInstalled(index);
+  WorkOff(index);
 }
 
 void RuntimeMachine::AwaitingTimer(uint32_t index, uint64_t now_ns) {
   Actor& a = actors_[index];
   actor_timers_.Arm(index, now_ns);
+  if (a.pulled_from != 0) SayPull(index);
   if (++a.retries < config_.ask_after_retries) return;
   a.retries = 0;
   const MigrationId id{.entry = a.entry, .epoch = a.came_epoch, .attempt = a.came_attempt};

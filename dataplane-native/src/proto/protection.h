@@ -11,35 +11,45 @@
 namespace nf::proto {
 
 // X(enumerator, name on the command line)
-#define NF_PROTECTIONS(X)                            \
-  X(kGateEpoch, "gate_epoch")                        \
-  X(kGateWindow, "gate_window")                      \
-  X(kGateFence, "gate_fence")                        \
-  X(kGateOrder, "gate_order")                        \
-  X(kDrainedMarker, "drained_marker")                \
-  X(kSwitchMarker, "switch_marker")                  \
-  X(kActorEpoch, "actor_epoch")                      \
-  X(kSequenceCheck, "sequence_check")                \
-  X(kEpochFloor, "epoch_floor")                      \
-  X(kHandleGeneration, "handle_generation")          \
-  X(kTargetBuffer, "target_buffer")                  \
-  X(kKeepUntilInstalled, "keep_until_installed")     \
-  X(kCancelRecord, "cancel_record")                  \
-  X(kAskBeforeDelete, "ask_before_delete")           \
-  X(kWithdrawBeforeReturn, "withdraw_before_return") \
-  X(kBusyWhileDraining, "busy_while_draining")       \
-  X(kRouteOwner, "route_owner")                      \
-  X(kCloseAgreement, "close_agreement")              \
-  X(kLayoutDigest, "layout_digest")                  \
-  X(kRequestRetry, "request_retry")                  \
-  X(kIdleProbe, "idle_probe")                        \
-  X(kChannelSequence, "channel_sequence")            \
-  X(kChannelRetransmit, "channel_retransmit")        \
-  X(kChannelIncarnation, "channel_incarnation")      \
-  X(kChannelChecksum, "channel_checksum")            \
-  X(kLeaseQuarantine, "lease_quarantine")            \
-  X(kAliasBeforeRelease, "alias_before_release")     \
-  X(kAliasRepeat, "alias_repeat")
+#define NF_PROTECTIONS(X)                                    \
+  X(kGateEpoch, "gate_epoch")                                \
+  X(kGateWindow, "gate_window")                              \
+  X(kGateFence, "gate_fence")                                \
+  X(kGateOrder, "gate_order")                                \
+  X(kDrainedMarker, "drained_marker")                        \
+  X(kSwitchMarker, "switch_marker")                          \
+  X(kActorEpoch, "actor_epoch")                              \
+  X(kSequenceCheck, "sequence_check")                        \
+  X(kEpochFloor, "epoch_floor")                              \
+  X(kHandleGeneration, "handle_generation")                  \
+  X(kTargetBuffer, "target_buffer")                          \
+  X(kKeepUntilInstalled, "keep_until_installed")             \
+  X(kCancelRecord, "cancel_record")                          \
+  X(kAskBeforeDelete, "ask_before_delete")                   \
+  X(kWithdrawBeforeReturn, "withdraw_before_return")         \
+  X(kBusyWhileDraining, "busy_while_draining")               \
+  X(kRouteOwner, "route_owner")                              \
+  X(kCloseAgreement, "close_agreement")                      \
+  X(kLayoutDigest, "layout_digest")                          \
+  X(kRequestRetry, "request_retry")                          \
+  X(kIdleProbe, "idle_probe")                                \
+  X(kChannelSequence, "channel_sequence")                    \
+  X(kChannelRetransmit, "channel_retransmit")                \
+  X(kChannelIncarnation, "channel_incarnation")              \
+  X(kChannelChecksum, "channel_checksum")                    \
+  X(kLeaseQuarantine, "lease_quarantine")                    \
+  X(kAliasBeforeRelease, "alias_before_release")             \
+  X(kAliasRepeat, "alias_repeat")                            \
+  X(kOutputCommit, "output_commit")                          \
+  X(kBehindOutput, "behind_output")                          \
+  X(kRefusedUpdate, "refused_update")                        \
+  X(kReplicaEpoch, "replica_epoch")                          \
+  X(kCopyStored, "copy_stored")                              \
+  X(kBothPlaces, "both_places")                              \
+  X(kTargetAck, "target_ack")                                \
+  X(kReplicateBeforeInstalled, "replicate_before_installed") \
+  X(kPullReplica, "pull_replica")                            \
+  X(kSecondReplica, "second_replica")
 
 enum class Protection : uint8_t {
 #define X(enumerator, name) enumerator,

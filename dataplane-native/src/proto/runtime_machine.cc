@@ -5,10 +5,12 @@
 
 namespace nf::proto {
 
-RuntimeMachine::RuntimeMachine(const RuntimeConfig& config, MessageSink* messages, RuntimeHost* host)
+RuntimeMachine::RuntimeMachine(const RuntimeConfig& config, MessageSink* messages, RuntimeHost* host,
+                               ReplicationHost* replication)
     : config_(config),
       messages_(messages),
       host_(host),
+      replication_(replication),
       members_(config.members),
       actors_(config.actors),
       views_(config.entries),
@@ -24,16 +26,29 @@ RuntimeMachine::RuntimeMachine(const RuntimeConfig& config, MessageSink* message
     actors_[i].next_free = free_;
     free_ = i;
   }
+  if (replication == nullptr) return;
+  NF_CHECK(config.entries <= kReplicatedEntriesMax, "a replicated flow's entry has 24 bits");
+  ReplicationSource::Outlet* outlet = this;
+  source_ =
+      std::make_unique<ReplicationSource>(config.id, config.replication, config.retry_ns, config.max_state_bytes,
+                                          config.digests.layout, &actors_, &members_, messages, replication, outlet);
+  replicas_ = std::make_unique<ReplicaTable>(config.replication.replicas, config.entries, config.members,
+                                             config.digests.layout, messages, replication);
 }
 
-void RuntimeMachine::MemberUp(uint16_t id, uint32_t incarnation) {
-  if (id < members_.size() && id != config_.id) members_[id] = incarnation;
+void RuntimeMachine::MemberUp(uint16_t id, uint32_t incarnation, uint64_t now_ns) {
+  if (id >= members_.size() || id == config_.id) return;
+  const bool changed = members_[id] != incarnation;
+  members_[id] = incarnation;
   if (id == kVswitch && draining_) SetDraining(true);
+  if (changed && source_) source_->MemberChanged(id, now_ns);
 }
 
 void RuntimeMachine::MemberDown(uint16_t id, uint64_t now_ns) {
   if (id >= members_.size()) return;
+  const bool changed = members_[id] != 0;
   members_[id] = 0;
+  if (changed && source_) source_->MemberChanged(id, now_ns);
   // Whatever was to go there is cancelled; what V has switched already, V will undo.
   for (uint32_t i = 0; i < migrations_.capacity(); ++i) {
     const MigrationPhase phase = migrations_[i].phase;
@@ -76,6 +91,7 @@ void RuntimeMachine::DropHeldOf(uint32_t index) {
 void RuntimeMachine::DropAllHeld() {
   for (uint32_t i = 0; i < actors_.size() && held_.held() != 0; ++i)
     if (actors_[i].state == ActorState::kAwaiting) DropHeldOf(i);
+  if (source_) source_->DropAllHeld();
 }
 
 // Stamps of the owner that this was are over from now on.
@@ -84,6 +100,7 @@ void RuntimeMachine::FreeActor(uint32_t index) {
   DropHeldOf(index);
   actor_timers_.Disarm(index);
   if (a.state != ActorState::kAwaiting) {
+    if (source_) source_->Freed(index);
     host_->FreeState(index);
     views_[a.entry].floor = a.epoch;
   }
@@ -137,6 +154,8 @@ PacketOutcome RuntimeMachine::OpenByPacket(const PacketHeader& header, const Flo
   const bool over = views_[stamp.entry].floor != 0 && !EpochNewer(stamp.epoch, views_[stamp.entry].floor);
   if (over && InForce(Protection::kEpochFloor)) return Drop(PacketDrop::kStaleEpoch);
   const MigrationId id{.entry = stamp.entry, .epoch = stamp.epoch, .attempt = 0};
+  // The marker that told of it is lost, or nothing is free; V will say it again.
+  if (header.flags & kRecovered) return Drop(PacketDrop::kNoRoom);
   if (!(header.flags & kMayOpen)) {
     Marked(MarkerType::kGone, id, stamp.sequence);
     return Drop(PacketDrop::kNoFlow);
@@ -152,6 +171,7 @@ PacketOutcome RuntimeMachine::OpenByPacket(const PacketHeader& header, const Flo
   a.expected = stamp.sequence;
   if (header.flags & kStateLost) ++counters_.state_lost;
   host_->StartFresh(index, key, header.flags & kStateLost);
+  Owned(index);
   return Accept(index, header);
 }
 
@@ -170,6 +190,8 @@ PacketOutcome RuntimeMachine::Accept(uint32_t index, const PacketHeader& header)
     actor_timers_.Disarm(index);
   }
   ++counters_.processed;
+  if (source_) [[unlikely]]
+    source_->Touch(index);
   return {.verdict = PacketVerdict::kProcess, .reason = PacketDrop::kCount, .actor = index};
 }
 
@@ -200,6 +222,8 @@ std::optional<PacketHeader> RuntimeMachine::NextOutput(uint32_t index) {
   // Not while kClosing: V may have agreed already.
   const bool owner = a.state == ActorState::kActive || a.state == ActorState::kMoving;
   if (!owner || a.last_part == 0xff) return std::nullopt;
+  if (source_) [[unlikely]]
+    source_->Touch(index);
   return PacketHeader{
       .stamp = {.handle = handle(index), .entry = a.entry, .epoch = a.epoch, .sequence = a.expected - 1},
       .flags = 0,
@@ -209,12 +233,18 @@ std::optional<PacketHeader> RuntimeMachine::NextOutput(uint32_t index) {
 
 void RuntimeMachine::ReportOpened(uint32_t index) {
   const Actor& a = actors_[index];
-  Tell(kVswitch, MessageType::kFlowOpened, {a.entry, a.epoch, 0}, handle(index));
+  const MigrationId id{a.entry, a.epoch, 0};
+  if (!source_) {
+    Tell(kVswitch, MessageType::kFlowOpened, id, handle(index));
+    return;
+  }
+  // V counts what it has heard of as lost if nobody has it.
+  HoldWord(source_->bucket_of(index), handle(index), HeldOutput::Kind::kOpened, MakeMarker({}, id, handle(index)));
 }
 
 void RuntimeMachine::SendClose(uint32_t index) {
   const Actor& a = actors_[index];
-  Marked(MarkerType::kClose, {a.entry, a.epoch, 0}, a.expected - 1);
+  MarkBehind(index, MarkerType::kClose, {a.entry, a.epoch, 0}, a.expected - 1);
 }
 
 bool RuntimeMachine::Close(uint32_t index, uint64_t now_ns) {
@@ -265,6 +295,9 @@ void RuntimeMachine::OnMarker(const Marker& marker, uint64_t now_ns) {
     }
     case MarkerType::kSourceLost:
       return OnSourceLost(marker);
+    case MarkerType::kPromote:
+      if (source_) OnPromote(marker);
+      return;
     case MarkerType::kClosed:
     case MarkerType::kCloseDenied:
       return OnClosed(marker, marker.type == MarkerType::kCloseDenied, now_ns);
@@ -275,33 +308,56 @@ void RuntimeMachine::OnMarker(const Marker& marker, uint64_t now_ns) {
 
 void RuntimeMachine::OnMessage(uint16_t peer, Message message, uint64_t now_ns) {
   if (peer >= members_.size()) return;
-  if (message.type() == MessageType::kState) {
-    while (const auto state = message.NextState()) OnState(peer, state->record, state->bytes);
+  const MessageType type = message.type();
+  if (type == MessageType::kState) {
+    while (const auto state = message.Next<StateRecord>()) OnState(peer, state->record, state->bytes);
     return;
   }
-  for (uint32_t i = 0; i < message.count(); ++i) {
-    if (message.type() == MessageType::kOpen) {
-      OnOpen(peer, message.At<OpenRecord>(i), now_ns);
-      continue;
-    }
-    if (message.type() == MessageType::kRoute) continue;  // Not for a runtime.
-    const auto note = message.At<Note>(i);
-    switch (message.type()) {
-      case MessageType::kAbandon:
-        Forget(peer, note.id);
-        break;
-      case MessageType::kWithdraw:
-        if (peer == kVswitch) OnWithdraw(note.id);
-        break;
-      default:
-        OnSourceNote(peer, message.type(), note, now_ns);
-    }
+  if (type == MessageType::kFull || type == MessageType::kDelta) {
+    if (source_) OnUpdates(peer, &message);
+    return;
+  }
+  for (uint32_t i = 0; i < message.count(); ++i) OnRecord(peer, message, i, now_ns);
+}
+
+void RuntimeMachine::OnRecord(uint16_t peer, const Message& message, uint32_t i, uint64_t now_ns) {
+  switch (message.type()) {
+    case MessageType::kRoute:
+      return;  // Not for a runtime.
+    case MessageType::kOpen:
+      return OnOpen(peer, message.At<OpenRecord>(i), now_ns);
+    case MessageType::kTarget:
+      if (source_ && peer == kVswitch) source_->OnTarget(message.At<TargetRecord>(i), now_ns);
+      return;
+    case MessageType::kForget:
+      if (source_ && peer == kVswitch) replicas_->Forget(message.At<MemberRef>(i));
+      return;
+    default:
+      break;
+  }
+  const auto note = message.At<Note>(i);
+  switch (message.type()) {
+    case MessageType::kAbandon:
+      return Forget(peer, note.id);
+    case MessageType::kWithdraw:
+      if (peer == kVswitch) OnWithdraw(note.id);
+      return;
+    case MessageType::kReplicaOver:
+    case MessageType::kBucketOver:
+    case MessageType::kStored:
+    case MessageType::kUnstored:
+    case MessageType::kPull:
+      if (source_) OnReplicationNote(peer, message.type(), note, now_ns);
+      return;
+    default:
+      return OnSourceNote(peer, message.type(), note, now_ns);
   }
 }
 
 void RuntimeMachine::Turn(uint64_t now_ns) {
   SayUnsaid();
   if (draining_unsaid_) SayDraining();
+  if (source_) source_->Turn(now_ns);
   for (uint32_t i = migrations_.timers().Due(now_ns); i != kNone; i = migrations_.timers().Due(now_ns))
     MigrationTimer(i, now_ns);
   for (uint32_t i = actor_timers_.Due(now_ns); i != kNone; i = actor_timers_.Due(now_ns)) {

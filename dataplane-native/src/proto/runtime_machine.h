@@ -7,15 +7,19 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "packet/flow_key.h"
+#include "proto/actor.h"
 #include "proto/endpoint.h"
 #include "proto/held_packets.h"
 #include "proto/messages.h"
 #include "proto/migration_table.h"
 #include "proto/protection.h"
+#include "proto/replica_table.h"
+#include "proto/replication_source.h"
 #include "proto/stamp.h"
 #include "proto/timer_queue.h"
 
@@ -36,15 +40,7 @@ struct RuntimeConfig {
   uint64_t give_up_ns = 200'000'000;  // Then the attempt is cancelled.
   uint32_t ask_after_retries = 20;    // An awaiting actor asks V after so many.
   uint64_t settle_ns = 0;             // Packets may be overtaken by a marker by so much; 0: links keep order.
-};
-
-enum class ActorState : uint8_t {
-  kFree,
-  kActive,
-  kMoving,    // Active, with a migration under way that hasn't taken its state yet.
-  kFinal,     // Its state has been sent; kept until the target has it.
-  kAwaiting,  // A target without state: packets wait.
-  kClosing,   // Active, and V has been asked whether the flow may end.
+  ReplicationConfig replication;      // If there is a ReplicationHost.
 };
 
 enum class PacketDrop : uint8_t {
@@ -109,35 +105,16 @@ struct RuntimeCounters {
   uint64_t came_back = 0;
   uint64_t state_lost = 0;
   uint64_t alone_failed = 0;  // Moves begun by MoveAlone that came to nothing.
+  uint64_t recovered = 0;     // Flows made of replicas, after their owner's death.
 };
 
-struct Actor {
-  uint32_t entry = kNone;
-  uint32_t epoch = 0;
-  uint32_t expected = 0;  // The next sequence.
-  ActorState state = ActorState::kFree;
-  uint8_t generation = 0;
-  uint8_t last_part = 0;
-  uint32_t migration = kNone;  // While kMoving or kFinal.
-  // Of the attempt by which it came; epoch 0: it opened here.
-  uint32_t came_epoch = 0;
-  uint32_t came_attempt = 0;
-  uint16_t came_from = 0;
-  uint16_t retries = 0;
-  uint32_t denied_sequence = 0;  // While kClosing: V has stamped up to here.
-  bool denied = false;
-  bool no_state = false;  // The state, should one (still) come, is refused: its source died, or one was refused before.
-  HeldList held;
-  TimerLink timer;  // While kAwaiting or kClosing.
-  uint32_t next_free = kNone;
-  FlowKey key{};
-};
-
-class RuntimeMachine {
+class RuntimeMachine final : private ReplicationSource::Outlet {
  public:
-  RuntimeMachine(const RuntimeConfig& config, MessageSink* messages, RuntimeHost* host);
+  // With a `replication` host flows are replicated, once SetPlaces has said where.
+  RuntimeMachine(const RuntimeConfig& config, MessageSink* messages, RuntimeHost* host,
+                 ReplicationHost* replication = nullptr);
 
-  void MemberUp(uint16_t id, uint32_t incarnation);
+  void MemberUp(uint16_t id, uint32_t incarnation, uint64_t now_ns = 0);
   void MemberDown(uint16_t id, uint64_t now_ns);
 
   PacketOutcome OnPacket(PacketRef packet, const PacketHeader& header, const FlowKey& key, uint64_t now_ns);
@@ -167,6 +144,20 @@ class RuntimeMachine {
   void Undrain();
   // The end: nothing is held any more.
   void DropAllHeld();
+
+  // ---- Replication; only if it is on.
+  bool replicates() const { return source_ != nullptr; }
+  // Where replicas may be: members in order; this one is passed over.
+  void SetPlaces(std::span<const uint16_t> places, uint64_t now_ns) { source_->SetPlaces(places, now_ns); }
+  // The flow has changed without a packet or output of it: a timer.
+  void Touch(uint32_t actor) { source_->Touch(actor); }
+  // What has this header of NextOutput leaves when it is safe, through ReleaseOutput. False: no room; the caller drops
+  // it.
+  bool HoldOutput(uint32_t actor, PacketRef packet, const PacketHeader& header);
+  // The end of a poll, when its packets have had their effect: what has changed goes out.
+  void Replicate(uint64_t now_ns);
+  const ReplicationSource& source() const { return *source_; }
+  const ReplicaTable& replicas() const { return *replicas_; }
 
   const Actor& actor(uint32_t index) const { return actors_[index]; }
   void Prefetch(uint32_t index) const { __builtin_prefetch(&actors_[index], 1); }
@@ -218,6 +209,7 @@ class RuntimeMachine {
   void SendClose(uint32_t index);
   void OnClosed(const Marker& marker, bool denied, uint64_t now_ns);
   void ClosingTimer(uint32_t index, uint64_t now_ns);
+  void OnRecord(uint16_t peer, const Message& message, uint32_t i, uint64_t now_ns);
   void Marked(MarkerType type, const MigrationId& id, uint32_t sequence) {
     host_->SendMarker(MakeMarker(type, id, sequence));
   }
@@ -227,6 +219,23 @@ class RuntimeMachine {
   MemberRef RefOf(uint16_t id) const { return {.id = id, .incarnation = members_[id]}; }
   bool Alive(const MemberRef& ref) const { return ref.incarnation != 0 && members_[ref.id] == ref.incarnation; }
 
+  // replicated_flows.cc: what replication means for owning, moving and ending flows; recovery.
+  void Leave(const HeldOutput& held) override;
+  bool HoldWord(uint8_t bucket, uint32_t handle, HeldOutput::Kind kind, const Marker& marker);
+  // Behind the output that the flow has caused.
+  void MarkBehind(uint32_t index, MarkerType type, const MigrationId& id, uint32_t sequence);
+  void SendDrained(uint32_t migration);
+  void SendInstalled(uint32_t index);
+  void Owned(uint32_t index);
+  void OnPromote(const Marker& marker);
+  void OnPull(uint16_t peer, const Note& note);
+  bool Pull(uint32_t index, const Marker& marker);
+  void SayPull(uint32_t index);
+  bool TakeOwnReplica(uint32_t index, const Marker& marker);
+  void StartAfresh(uint32_t index);
+  void OnUpdates(uint16_t peer, Message* message);
+  void OnReplicationNote(uint16_t peer, MessageType type, const Note& note, uint64_t now_ns);
+
   // migration_source.cc
   Refusal Start(uint32_t index, uint16_t target, uint32_t operation_slot, uint64_t now_ns);
   void Request(uint32_t migration);
@@ -235,7 +244,7 @@ class RuntimeMachine {
   void Finalise(uint32_t migration, uint64_t now_ns);
   void Cancel(uint32_t migration, Refusal reason, uint64_t now_ns);
   void GoOn(uint32_t migration);
-  void Completed(uint32_t migration, uint64_t now_ns);
+  void Completed(uint32_t migration, uint32_t value, uint64_t now_ns);
   void EndMigration(uint32_t migration, bool moved);
   void OnSwitched(const Marker& marker, uint64_t now_ns);
   void OnReturned(const Marker& marker, uint64_t now_ns);
@@ -265,6 +274,7 @@ class RuntimeMachine {
   RuntimeConfig config_;
   MessageSink* messages_;
   RuntimeHost* host_;
+  ReplicationHost* replication_;
   std::vector<uint32_t> members_;  // Incarnations.
   std::vector<Actor> actors_;
   std::vector<View> views_;
@@ -273,6 +283,8 @@ class RuntimeMachine {
   TimerQueue<Actor> actor_timers_;
   HeldPackets held_;
   std::vector<uint8_t> scratch_;
+  std::unique_ptr<ReplicationSource> source_;  // If replication is on.
+  std::unique_ptr<ReplicaTable> replicas_;
   std::vector<uint32_t> unsaid_;  // A ring of migrations, first refused first.
   uint32_t unsaid_first_ = 0, unsaid_count_ = 0;
   uint32_t free_ = kNone;

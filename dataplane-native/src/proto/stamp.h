@@ -21,11 +21,12 @@ struct Stamp {
 };
 static_assert(sizeof(Stamp) == 16);
 
-inline constexpr uint8_t kDirection = 1;  // Set: towards the initiator.
-inline constexpr uint8_t kMayOpen = 2;    // V knows of no actor: who has none opens one.
-inline constexpr uint8_t kStateLost = 4;  // The flow had a state, which is lost.
-inline constexpr uint8_t kLearn = 8;      // On the way out: by this packet's tuple reversed the responder answers.
-inline constexpr uint8_t kByAlias = 16;   // It came by what V has learnt so.
+inline constexpr uint8_t kDirection = 1;   // Set: towards the initiator.
+inline constexpr uint8_t kMayOpen = 2;     // V knows of no actor: who has none opens one.
+inline constexpr uint8_t kStateLost = 4;   // The flow had a state, which is lost.
+inline constexpr uint8_t kLearn = 8;       // On the way out: by this packet's tuple reversed the responder answers.
+inline constexpr uint8_t kByAlias = 16;    // It came by what V has learnt so.
+inline constexpr uint8_t kRecovered = 32;  // The owner is dead; the marker before it told where the replica is.
 
 struct PacketHeader {
   Stamp stamp;
@@ -46,7 +47,7 @@ enum class MarkerType : uint8_t {
   kProbe,         // The flow of `epoch` is quiet since `sequence`: do you have it?
   kClosed,        // The flow of `epoch` has ended: let go of it.
   kCloseDenied,   // I have stamped up to `sequence`.
-  kSourceLost,    // Of id nothing will come: start afresh, in `new_epoch`, behind `sequence`.
+  kSourceLost,  // Of id nothing will come: take `member`'s replica, or start afresh, in `new_epoch`, behind `sequence`.
   // A runtime to V, behind the runtime's output.
   kDrained,  // No more output of id's old owner.
   kClose,    // The flow ends, if `sequence` was the last.
@@ -54,13 +55,16 @@ enum class MarkerType : uint8_t {
   kNoRoom,   // A packet with `sequence` would have opened a flow, but there is no room.
   // V to a runtime.
   kAliasConflict,  // What the flow of `epoch` taught V belongs to another flow: end it.
+  // Of your replica, not older than id.epoch, make the flow, in `new_epoch`, behind `sequence`. Its owner is dead.
+  kPromote,
 };
-inline constexpr MarkerType kLastMarkerType = MarkerType::kAliasConflict;
+inline constexpr MarkerType kLastMarkerType = MarkerType::kPromote;
 
 struct Marker {
   MarkerType type;
-  uint8_t zero[3];
-  MigrationId id;  // Without a migration: entry and epoch of the flow.
+  uint8_t flags;    // Of kSourceLost: kStateLost, if output of the flow has left.
+  uint16_t member;  // Of kSourceLost: who may have a replica; 0: nobody.
+  MigrationId id;   // Without a migration: entry and epoch of the flow.
   uint32_t sequence;
   uint32_t new_epoch;
 };
@@ -73,7 +77,7 @@ struct MarkerDatagram {
 static_assert(sizeof(MarkerDatagram) == 28);
 
 inline Marker MakeMarker(MarkerType type, MigrationId id, uint32_t sequence, uint32_t new_epoch = 0) {
-  return {.type = type, .zero = {}, .id = id, .sequence = sequence, .new_epoch = new_epoch};
+  return {.type = type, .flags = 0, .member = 0, .id = id, .sequence = sequence, .new_epoch = new_epoch};
 }
 
 inline MarkerDatagram EncodeMarker(const Marker& marker) {
@@ -81,8 +85,9 @@ inline MarkerDatagram EncodeMarker(const Marker& marker) {
 }
 
 inline bool IsSound(const Marker& marker) {
+  const bool plain = marker.flags == 0 && marker.member == 0;
   return marker.type >= MarkerType::kSwitched && marker.type <= kLastMarkerType &&
-         (marker.zero[0] | marker.zero[1] | marker.zero[2]) == 0;
+         (plain || (marker.type == MarkerType::kSourceLost && (marker.flags & ~kStateLost) == 0));
 }
 
 // Markers that follow each other may share a datagram, under one checksum behind the last.

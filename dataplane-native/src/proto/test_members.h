@@ -53,9 +53,13 @@ struct OnData {
   PacketHeader header;
 };
 
-struct TestRuntime final : RuntimeHost {
-  TestRuntime(uint16_t id, std::deque<Letter>* letters, const RuntimeConfig& config)
-      : post(id, letters), machine(config, &post, this), state(config.actors) {}
+struct TestRuntime final : RuntimeHost, ReplicationHost {
+  TestRuntime(uint16_t id, std::deque<Letter>* letters, const RuntimeConfig& config, bool replicated)
+      : post(id, letters),
+        machine(config, &post, this, replicated ? this : nullptr),
+        state(config.actors),
+        sent(config.actors),
+        images(config.replication.replicas) {}
 
   void StartFresh(uint32_t actor, const FlowKey&, bool state_lost) override { state[actor] = state_lost ? "lost" : ""; }
   void ProcessHeld(uint32_t actor, PacketRef packet, const PacketHeader&) override { Process(actor, packet); }
@@ -77,9 +81,46 @@ struct TestRuntime final : RuntimeHost {
   void SendMarker(const Marker& marker) override { to_vswitch.push_back({true, marker, 0, {}}); }
   void OperationEnded(uint32_t operation, const OperationResult& result) override { ended[operation] = result; }
 
+  // States grow by letters, so a delta is what was added.
+  uint32_t WriteDelta(uint32_t actor, std::span<uint8_t> out) override {
+    const std::string added = state[actor].substr(sent[actor].size());
+    std::memcpy(out.data(), added.data(), added.size());
+    return static_cast<uint32_t>(added.size());
+  }
+  uint32_t WriteFull(uint32_t actor, std::span<uint8_t> out) override { return WriteState(actor, out); }
+  void Sent(uint32_t actor) override { sent[actor] = state[actor]; }
+  void ReleaseOutput(PacketRef packet, const PacketHeader& header) override {
+    to_vswitch.push_back({false, {}, packet, header});
+  }
+  void DropOutput(PacketRef packet, const PacketHeader&) override {
+    outputs_dropped += static_cast<char>('a' + packet);
+  }
+  bool StoreFull(uint32_t place, const FlowKey&, std::span<const uint8_t> bytes) override {
+    images[place].assign(bytes.begin(), bytes.end());
+    return true;
+  }
+  bool StoreDelta(uint32_t place, std::span<const uint8_t> bytes) override {
+    images[place].append(bytes.begin(), bytes.end());
+    return true;
+  }
+  bool Promote(uint32_t place, uint32_t actor, const FlowKey&) override {
+    state[actor] = images[place];
+    return true;
+  }
+  uint32_t ReadReplica(uint32_t place, std::span<uint8_t> out) override {
+    std::memcpy(out.data(), images[place].data(), images[place].size());
+    return static_cast<uint32_t>(images[place].size());
+  }
+  void FreeReplica(uint32_t place) override { images[place].clear(); }
+
   void Process(uint32_t actor, PacketRef packet) {
     state[actor] += static_cast<char>('a' + packet);
-    if (const auto header = machine.NextOutput(actor)) to_vswitch.push_back({false, {}, packet, *header});
+    const auto header = machine.NextOutput(actor);
+    if (!header) return;
+    if (!machine.replicates())
+      ReleaseOutput(packet, *header);
+    else if (!machine.HoldOutput(actor, packet, *header))
+      DropOutput(packet, *header);
   }
   void Take(const OnData& item, uint64_t now_ns) {
     if (item.marker) return machine.OnMarker(item.what, now_ns);
@@ -92,6 +133,9 @@ struct TestRuntime final : RuntimeHost {
   RuntimeMachine machine;
   std::vector<std::string> state;  // By actor: the packets it has seen.
   std::vector<std::pair<PacketRef, PacketDrop>> dropped;
+  std::vector<std::string> sent;    // By actor: what the next delta begins at.
+  std::vector<std::string> images;  // By place of a replica.
+  std::string outputs_dropped;
   std::map<uint32_t, OperationResult> ended;
   std::deque<OnData> to_vswitch;
   bool refuses_states = false;
@@ -121,7 +165,8 @@ class MembersTest : public testing::Test {
  protected:
   static constexpr uint64_t kTurnNs = 3'000'000;  // Longer than a retry.
 
-  MembersTest() : vswitch(&letters) {
+  explicit MembersTest(bool replicated = false, const ReplicationConfig& replication = {})
+      : replicated(replicated), replication(replication), vswitch(&letters) {
     for (uint16_t id = 1; id < kMembers; ++id) StartRuntime(id);
     for (uint16_t id = 1; id < kMembers; ++id) Introduce(id, id);
   }
@@ -134,8 +179,9 @@ class MembersTest : public testing::Test {
                                .operations = 4,
                                .held_packets = 8,
                                .held_packets_of_flow = 3,
-                               .digests = digests[id]};
-    runtimes[id] = std::make_unique<TestRuntime>(id, &letters, config);
+                               .digests = digests[id],
+                               .replication = replication};
+    runtimes[id] = std::make_unique<TestRuntime>(id, &letters, config, replicated);
     runtimes[id]->machine.MemberUp(kVswitch, 99);
   }
   void Introduce(uint16_t id, uint32_t incarnation) {
@@ -200,6 +246,7 @@ class MembersTest : public testing::Test {
     for (int round = 0; round < 20; ++round) {
       for (uint16_t id = 1; id < kMembers; ++id) {
         DeliverToRuntime(id);
+        if (replicated && runtimes[id]) runtimes[id]->machine.Replicate(now_ns);
         DeliverFromRuntime(id);
       }
       while (!letters.empty()) {
@@ -233,6 +280,8 @@ class MembersTest : public testing::Test {
     return actor == kNone ? "none" : At(id).state[actor];
   }
 
+  bool replicated;
+  ReplicationConfig replication;
   Digests digests[kMembers] = {{7, 1}, {7, 1}, {7, 1}, {7, 1}};
   std::deque<Letter> letters;
   TestVswitch vswitch;

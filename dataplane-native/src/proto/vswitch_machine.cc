@@ -17,6 +17,7 @@ VswitchMachine::VswitchMachine(const VswitchConfig& config, MessageSink* message
       messages_(messages),
       host_(host),
       members_(config.members),
+      lives_(size_t{3} * config.members),
       entries_(config.entries),
       drains_(&entries_, config.drain_ns),
       held_(config.held_packets) {
@@ -30,12 +31,19 @@ VswitchMachine::VswitchMachine(const VswitchConfig& config, MessageSink* message
 
 void VswitchMachine::MemberUp(uint16_t id, uint32_t incarnation) {
   if (id == kVswitch || id >= members_.size()) return;
+  if (members_[id].incarnation != 0 && members_[id].incarnation != incarnation) MemberDown(id);
   members_[id] = {.incarnation = incarnation, .draining = false};
+  Begin(RefOf(id));
 }
 
 // Fences it: from here on nothing of it passes the gate. Its entries are found by their next packet or by the sweep.
 void VswitchMachine::MemberDown(uint16_t id) {
-  if (id < members_.size()) members_[id] = {};
+  if (id >= members_.size()) return;
+  if (Life* life = FindLife(RefOf(id)); life != nullptr) {
+    life->dead = true;
+    life->unswept = static_cast<uint32_t>(entries_.size());
+  }
+  members_[id] = {};
   sweep_urgent_ = static_cast<uint32_t>(entries_.size());
 }
 
@@ -80,6 +88,7 @@ void VswitchMachine::Lose(uint32_t index) {
   e.handle = kNoHandle;
   e.may_open = true;
   e.draining = e.switched = e.returned = e.confirmed = e.has_cancelled = e.ever_opened = false;
+  e.recovering = e.has_second = false;
   e.previous_epoch = 0;
 }
 
@@ -100,11 +109,14 @@ StampVerdict VswitchMachine::StampPacket(uint32_t index, uint8_t direction, uint
                                          PacketHeader* header) {
   RouteEntry& e = entries_[index];
   if (!Alive(e.owner)) [[unlikely]] {
-    if (!MayReturn(e)) return StampVerdict::kNeedsRuntime;
-    ReturnToPrevious(index, now_ns);
+    if (MayReturn(e))
+      ReturnToPrevious(index, now_ns);
+    else if (!Recover(index))
+      return StampVerdict::kNeedsRuntime;
   }
   *header = {.stamp = {.handle = e.handle, .entry = index, .epoch = e.epoch, .sequence = e.next_sequence++},
-             .flags = static_cast<uint8_t>(direction | (e.may_open ? kMayOpen : 0) | (e.lost ? kStateLost : 0)),
+             .flags = static_cast<uint8_t>(direction | (e.may_open ? kMayOpen : 0) | (e.lost ? kStateLost : 0) |
+                                           (e.recovering ? kRecovered : 0)),
              .part = 0,
              .port = 0};
   *runtime = e.owner.id;
@@ -137,13 +149,14 @@ GateVerdict VswitchMachine::OnOutput(uint16_t runtime, PacketRef packet, const P
     }
     if (e.draining) CloseDrain(stamp.entry);
     e.handle = stamp.handle;
-    e.may_open = e.lost = false;
+    e.may_open = e.lost = e.recovering = false;
     e.confirmed = e.ever_opened = true;
   } else if (InForce(Protection::kGateEpoch)) {
     const bool old = InForce(Protection::kGateWindow) && e.used && e.draining && stamp.epoch == e.previous_epoch &&
                      e.previous.id == runtime && !SerialLess(e.switch_sequence, stamp.sequence);
     if (!old) return drop(GateDrop::kStaleEpoch);
     if (InForce(Protection::kGateFence) && !Alive(e.previous)) return drop(GateDrop::kFenced);
+    e.ever_opened = true;
   }
   const uint64_t position = Position(stamp.sequence, header.part);
   if (InForce(Protection::kGateOrder) && static_cast<int64_t>(position - e.released) <= 0)
@@ -200,13 +213,17 @@ bool VswitchMachine::MayReturn(const RouteEntry& e) const {
 void VswitchMachine::ReturnToPrevious(uint32_t index, uint64_t now_ns) {
   RouteEntry& e = entries_[index];
   DropHeld(&e, GateDrop::kOwnerChanged);
+  e.lost_owner = e.owner;
+  e.replica_epoch = e.epoch;
   e.owner = e.previous;
   e.handle = e.previous_handle;
   e.epoch = NextEpoch(e.epoch);
-  e.returned = e.confirmed = true;
+  e.returned = true;
+  e.confirmed = false;  // Nothing of this epoch has left: a replica of the one before will do.
   e.may_open = e.has_cancelled = false;
   // Its old output may still be under way, on the link that will bring the new.
   if (e.draining) drains_.Arm(index, now_ns);
+  KeepLife(e.lost_owner);
   ++counters_.returned;
   SendReturned(e, {.entry = index, .epoch = e.previous_epoch, .attempt = e.attempt});
 }
@@ -220,7 +237,11 @@ void VswitchMachine::SendReturned(const RouteEntry& e, const MigrationId& id) {
 }
 
 void VswitchMachine::SendSourceLost(const RouteEntry& e, const MigrationId& id) {
-  host_->SendMarker(e.owner.id, MakeMarker(MarkerType::kSourceLost, id, e.switch_sequence, e.epoch));
+  Marker marker = MakeMarker(MarkerType::kSourceLost, id, e.switch_sequence, e.epoch);
+  marker.flags = e.ever_opened ? kStateLost : 0;
+  marker.member = ReplicaOf(e.previous, e.key).id;
+  KeepLife(e.previous);
+  host_->SendMarker(e.owner.id, marker);
 }
 
 void VswitchMachine::Sweep(uint32_t index, uint64_t now_ns) {
@@ -230,10 +251,12 @@ void VswitchMachine::Sweep(uint32_t index, uint64_t now_ns) {
   if (!Alive(e.owner)) {
     if (MayReturn(e))
       ReturnToPrevious(index, now_ns);
-    else
+    else if (!Recover(index))
       Remove(index, e.ever_opened);
     return;
   }
+  if (e.recovering) SendPromote(index);
+  if (e.returned && !e.confirmed) KeepLife(e.lost_owner);
   if (e.switched && !e.returned && !e.confirmed && !Alive(e.previous))
     SendSourceLost(e, {index, e.previous_epoch, e.attempt});
   if (InForce(Protection::kIdleProbe) && now_ns - e.stamped_ns >= config_.probe_ns) {
@@ -260,6 +283,7 @@ void VswitchMachine::Turn(uint64_t now_ns) {
     sweep_at_ = sweep_at_ + 1 < entries_.size() ? sweep_at_ + 1 : 0;
     Sweep(sweep_at_, now_ns);
   }
+  if (count > 0) Swept(count);
 }
 
 }  // namespace nf::proto

@@ -5,6 +5,7 @@
 // I/O, no clock, no allocation after the constructor. One thread.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "proto/held_packets.h"
 #include "proto/messages.h"
 #include "proto/protection.h"
+#include "proto/replication.h"
 #include "proto/stamp.h"
 #include "proto/timer_queue.h"
 
@@ -70,6 +72,7 @@ struct VswitchCounters {
   uint64_t cancelled = 0;
   uint64_t refused = 0;
   uint64_t state_lost = 0;
+  uint64_t recovered = 0;  // Flows sent to the replica of a dead owner.
   uint64_t drains_timed_out = 0;
   uint64_t probes = 0;
   uint64_t stamped = 0;
@@ -95,10 +98,14 @@ struct alignas(64) RouteEntry {
   bool confirmed = false;  // The owner is known to live on this state.
   bool may_open = false;
   bool lost = false;         // The next owner starts without the state that was.
+  bool recovering = false;   // The owner was told to make the flow of its replica, and hasn't answered.
   bool ever_opened = false;  // Some runtime has had a state.
   uint64_t released = 0;     // Position of the last output that left.
   uint64_t stamped_ns = 0;
   uint32_t next_free = kNone;
+  uint32_t replica_epoch = 0;  // While recovering: no older replica will do.
+  MemberRef lost_owner;        // While recovering: whose replica. Returned: who had it last, and may have had more.
+  bool has_second = false;     // If it has none, the replica of `previous` will do.
 
   alignas(64) MemberRef previous;
   uint32_t previous_handle = kNoHandle;
@@ -138,6 +145,8 @@ class VswitchMachine {
   // Whether new flows may be placed there.
   bool accepts(uint16_t id) const { return alive(id) && !members_[id].draining; }
   const RouteEntry& entry(uint32_t index) const { return entries_[index]; }
+  // Whether flows of dead members may still have to be found.
+  bool recovers() const;
   // Where an entry of any number would lie, to prefetch it.
   const RouteEntry& entry_slot(uint32_t index) const { return entries_.data()[index < entries_.size() ? index : 0]; }
   // The end: nothing is held any more.
@@ -151,6 +160,13 @@ class VswitchMachine {
   struct Member {
     uint32_t incarnation = 0;
     bool draining = false;
+  };
+  // Where the replicas of a member's flows are; kept after its death, until all of them have been found.
+  struct Life {
+    MemberRef ref;  // Nobody: free.
+    bool dead = false;
+    uint32_t unswept = 0;  // Entries that may be its.
+    std::array<MemberRef, kBuckets> targets{};
   };
   MemberRef RefOf(uint16_t id) const { return {.id = id, .incarnation = members_[id].incarnation}; }
   bool Owns(const RouteEntry& e, uint16_t peer) const { return Alive(e.owner) && e.owner.id == peer; }
@@ -181,17 +197,32 @@ class VswitchMachine {
 
   void OnRoute(uint16_t peer, const RouteRecord& route, uint64_t now_ns);
   void OnCancel(uint16_t peer, const MigrationId& id, uint64_t now_ns);
-  void OnWithdrawn(uint16_t peer, const MigrationId& id, bool installed, uint64_t now_ns);
+  void OnWithdrawn(uint16_t peer, const MigrationId& id, uint32_t value, uint64_t now_ns);
   void OnAsk(uint16_t peer, const MigrationId& id);
   void OnNote(uint16_t peer, MessageType type, const Note& note, uint64_t now_ns);
   void OnClose(uint16_t runtime, const Marker& marker);
-  void OnGone(uint16_t runtime, const Marker& marker);
+  void OnGone(uint16_t runtime, const Marker& marker, uint64_t now_ns);
   void Sweep(uint32_t index, uint64_t now_ns);
+
+  // vswitch_recovery.cc
+  Life* FindLife(const MemberRef& ref);
+  void Begin(const MemberRef& ref);
+  void OnTarget(uint16_t peer, const TargetRecord& record);
+  MemberRef ReplicaOf(const MemberRef& owner, const FlowKey& key);
+  bool Recover(uint32_t index);
+  bool RecoverSecond(uint32_t index);
+  bool RecoverUndone(uint32_t index);
+  bool GoBack(uint32_t index, uint64_t now_ns);
+  void PromoteAt(uint32_t index, const MemberRef& target, const MemberRef& lost_owner, uint32_t epoch);
+  void SendPromote(uint32_t index);
+  void KeepLife(const MemberRef& ref);
+  void Swept(uint32_t count);
 
   VswitchConfig config_;
   MessageSink* messages_;
   VswitchHost* host_;
   std::vector<Member> members_;
+  std::vector<Life> lives_;
   std::vector<RouteEntry> entries_;
   TimerQueue<RouteEntry> drains_;
   HeldPackets held_;

@@ -53,7 +53,8 @@ void VswitchMachine::Switch(RouteEntry* e, const RouteRecord& route, uint64_t no
   e->owner = route.target;
   e->handle = route.handle;
   e->epoch = NextEpoch(e->epoch);
-  e->draining = e->switched = e->ever_opened = true;
+  e->draining = e->switched = true;
+  e->recovering = e->has_second = false;
   e->returned = e->confirmed = e->may_open = e->lost = e->has_cancelled = false;
   drains_.Arm(index, now_ns);
   ++counters_.switched;
@@ -75,16 +76,14 @@ void VswitchMachine::OnCancel(uint16_t peer, const MigrationId& id, uint64_t now
   Tell(peer, MessageType::kCancelled, id);
 }
 
-void VswitchMachine::OnWithdrawn(uint16_t peer, const MigrationId& id, bool installed, uint64_t now_ns) {
+void VswitchMachine::OnWithdrawn(uint16_t peer, const MigrationId& id, uint32_t value, uint64_t now_ns) {
   RouteEntry* e = Switched(id);
   if (e == nullptr || e->returned || !Owns(*e, peer)) return;
-  if (installed) {
+  if ((value & kHasIt) != 0) {
     e->confirmed = true;
-    return Tell(e->previous.id, MessageType::kCompleted, id);
+    return Tell(e->previous.id, MessageType::kCompleted, id, value & kIsBare);
   }
-  if (MayReturn(*e)) return ReturnToPrevious(id.entry, now_ns);
-  // Neither has it: the source is dead, the target has let go.
-  Lose(id.entry);
+  if (!GoBack(id.entry, now_ns)) Lose(id.entry);
 }
 
 // The target has waited long for the state. Before V has switched, the attempt is over for good; afterwards the state
@@ -106,15 +105,15 @@ void VswitchMachine::OnNote(uint16_t peer, MessageType type, const Note& note, u
     case MessageType::kCancel:
       return OnCancel(peer, note.id, now_ns);
     case MessageType::kWithdrawn:
-      return OnWithdrawn(peer, note.id, note.value != 0, now_ns);
+      return OnWithdrawn(peer, note.id, note.value, now_ns);
     case MessageType::kAsk:
       return OnAsk(peer, note.id);
     case MessageType::kFlowOpened: {
       RouteEntry* e = Used(note.id.entry);
       if (e == nullptr || e->epoch != note.id.epoch || !Owns(*e, peer)) return;
       e->handle = note.value;
-      e->may_open = e->lost = false;
-      e->ever_opened = true;
+      e->may_open = e->lost = e->recovering = false;
+      e->ever_opened = e->confirmed = true;
       return;
     }
     case MessageType::kDraining:
@@ -128,11 +127,12 @@ void VswitchMachine::OnNote(uint16_t peer, MessageType type, const Note& note, u
 void VswitchMachine::OnMessage(uint16_t peer, Message message, uint64_t now_ns) {
   if (!alive(peer)) return;
   const MessageType type = message.type();
-  if (type == MessageType::kOpen || type == MessageType::kState) return;
   for (uint32_t i = 0; i < message.count(); ++i) {
     if (type == MessageType::kRoute)
       OnRoute(peer, message.At<RouteRecord>(i), now_ns);
-    else
+    else if (type == MessageType::kTarget)
+      OnTarget(peer, message.At<TargetRecord>(i));
+    else if (IsNote(type))
       OnNote(peer, type, message.At<Note>(i), now_ns);
   }
 }
@@ -157,15 +157,18 @@ void VswitchMachine::OnClose(uint16_t runtime, const Marker& marker) {
 
 // The owner knows nothing of the flow: it never heard of it, had no room, or had given its state away before V, for
 // want of a living target, made it the owner again.
-void VswitchMachine::OnGone(uint16_t runtime, const Marker& marker) {
+void VswitchMachine::OnGone(uint16_t runtime, const Marker& marker, uint64_t now_ns) {
   RouteEntry* e = Used(marker.id.entry);
   if (e == nullptr || e->epoch != marker.id.epoch || !Owns(*e, runtime)) return;
+  if (GoBack(marker.id.entry, now_ns)) return;  // A target that has given up: this overtook its word.
+  if (e->recovering && RecoverSecond(marker.id.entry)) return;
+  if (e->returned && !e->confirmed && RecoverUndone(marker.id.entry)) return;
   const bool more_under_way = e->next_sequence - 1 != marker.sequence;
   if (!more_under_way) return Remove(marker.id.entry, e->ever_opened);
   if (!e->may_open) Lose(marker.id.entry);
 }
 
-void VswitchMachine::OnMarker(uint16_t runtime, const Marker& marker, uint64_t) {
+void VswitchMachine::OnMarker(uint16_t runtime, const Marker& marker, uint64_t now_ns) {
   if (!alive(runtime)) return;
   switch (marker.type) {
     case MarkerType::kDrained:
@@ -176,7 +179,7 @@ void VswitchMachine::OnMarker(uint16_t runtime, const Marker& marker, uint64_t) 
       return OnClose(runtime, marker);
     case MarkerType::kGone:
     case MarkerType::kNoRoom:
-      return OnGone(runtime, marker);
+      return OnGone(runtime, marker, now_ns);
     default:
       return;  // Not for V.
   }

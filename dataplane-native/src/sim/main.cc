@@ -100,7 +100,7 @@ void TakeAway(const std::string& name) {
 
 struct Totals {
   ModelCounters counters;
-  uint64_t moved = 0, returned = 0, state_lost = 0, events = 0, run = 0, violations = 0;
+  uint64_t moved = 0, returned = 0, state_lost = 0, recovered = 0, events = 0, run = 0, violations = 0;
   std::optional<uint64_t> first_failing;
   std::string first_violation;
 
@@ -114,6 +114,7 @@ struct Totals {
     moved += outcome.moved;
     returned += outcome.returned;
     state_lost += outcome.state_lost;
+    recovered += outcome.recovered;
     events += outcome.events;
     ++run;
   }
@@ -156,6 +157,7 @@ void PrintJson(const Totals& totals, double seconds) {
   print("moved", totals.moved);
   print("returned", totals.returned);
   print("stateLost", totals.state_lost);
+  print("recovered", totals.recovered);
   std::printf("\"seconds\":%.3f}\n", seconds);
 }
 
@@ -207,15 +209,16 @@ int main(int argc, char** argv) {
     std::printf(
         "%llu packets, %llu processed, %llu left, %llu dropped, %llu lost on links, %llu lost in failure; %llu flows "
         "moved, "
-        "%llu came back, %llu states lost; %llu events in %.1f s\n",
+        "%llu came back, %llu recovered, %llu states lost; %llu events in %.1f s\n",
         static_cast<unsigned long long>(totals.counters.packets),
         static_cast<unsigned long long>(totals.counters.processed),
         static_cast<unsigned long long>(totals.counters.released),
         static_cast<unsigned long long>(totals.counters.dropped),
         static_cast<unsigned long long>(totals.counters.lost_on_links),
         static_cast<unsigned long long>(totals.counters.lost_in_failure), static_cast<unsigned long long>(totals.moved),
-        static_cast<unsigned long long>(totals.returned), static_cast<unsigned long long>(totals.state_lost),
-        static_cast<unsigned long long>(totals.events), seconds.count());
+        static_cast<unsigned long long>(totals.returned), static_cast<unsigned long long>(totals.recovered),
+        static_cast<unsigned long long>(totals.state_lost), static_cast<unsigned long long>(totals.events),
+        seconds.count());
     std::printf("%llu seeds, %llu violations\n", static_cast<unsigned long long>(totals.run),
                 static_cast<unsigned long long>(totals.violations));
   }

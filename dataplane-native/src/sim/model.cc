@@ -76,6 +76,24 @@ void Model::Released(uint32_t index) {
   CheckLine(&flows_[output.flow], output, index);
 }
 
+void Model::Stored(uint32_t state) {
+  if (states_[state].stored) return;
+  states_[state].stored = true;
+  flows_[states_[state].flow].stored.push_back(state);
+}
+
+void Model::CheckCommitted(uint32_t index) {
+  const OutputRecord& output = outputs_[index];
+  for (const uint32_t stored : flows_[output.flow].stored)
+    if (Descends(stored, output.state)) return;
+  Violate(Text("output %u of flow %u left before a replica had what it came from", index, output.flow));
+}
+
+uint32_t Model::Ancestor(uint32_t state, uint32_t divisor, uint32_t remainder) const {
+  while (state != kNone && state % divisor != remainder) state = states_[state].parent;
+  return state;
+}
+
 void Model::CheckLine(Flow* flow, const OutputRecord& output, uint32_t index) {
   const StateRecord& state = states_[output.state];
   if (output.order < flow->released_order ||

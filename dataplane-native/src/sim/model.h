@@ -47,6 +47,7 @@ struct StateRecord {
   uint32_t instance = 0;     // Of the root: which life of the flow at V.
   uint64_t order = 0;        // Of the last packet in it.
   bool lost_before = false;  // Of the root: the flow's earlier state is declared lost.
+  bool stored = false;       // Some replica has had it.
 };
 
 struct ModelCounters {
@@ -73,6 +74,13 @@ class Model {
   uint32_t NewOutput(uint32_t flow, uint32_t packet, uint32_t state, uint16_t runtime, uint32_t incarnation);
   void AnsweredBy(uint32_t output, uint32_t tuple) { outputs_[output].tuple = tuple; }
   void Released(uint32_t output);
+  // A replica has this state. What a flow causes leaves only out of states that were stored, or led to one that was
+  // (I4).
+  void Stored(uint32_t state);
+  void CheckCommitted(uint32_t output);
+  // The last state before, or this, whose number leaves `remainder` when divided by `divisor`; kNone: there is none.
+  uint32_t Ancestor(uint32_t state, uint32_t divisor, uint32_t remainder) const;
+  uint32_t states() const { return static_cast<uint32_t>(states_.size()); }
   void InConflict(uint32_t output) { outputs_[output].in_conflict = true; }
   uint32_t NewAnswer(uint32_t output);
   // The answer has found this flow, which may lawfully have what another had before.
@@ -107,6 +115,7 @@ class Model {
     uint64_t released_order = 0;
     uint32_t released_output = 0;
     uint32_t released_state = kNone;
+    std::vector<uint32_t> stored;
   };
   bool Descends(uint32_t state, uint32_t from) const;
   void CheckLine(Flow* flow, const OutputRecord& output, uint32_t number);

@@ -50,6 +50,19 @@ Action MakeAction(Random* random, const Conditions& conditions) {
   return {.kind = ActionKind::kFence, .a = runtime, .b = pause};
 }
 
+void AddReplication(Random* random, Scenario* scenario) {
+  Conditions& c = scenario->conditions;
+  c.places = static_cast<uint32_t>(random->Between(1, c.runtimes));
+  c.available = c.mixed_layouts || random->Chance(0.25);
+  c.guarded = !c.strict && !c.available && !c.tight && random->Chance(0.6);
+  if (c.guarded) c.places = c.runtimes;
+  for (uint64_t changes = random->Below(4); changes > 0 && !c.guarded; --changes)
+    scenario->actions.push_back({.time_ns = random->Below(c.end_ns),
+                                 .kind = ActionKind::kPlaces,
+                                 .a = static_cast<uint32_t>(random->Below(1u << c.runtimes))});
+  std::ranges::stable_sort(scenario->actions, {}, &Action::time_ns);
+}
+
 }  // namespace
 
 Scenario MakeScenario(uint64_t seed) {
@@ -90,6 +103,7 @@ Scenario MakeScenario(uint64_t seed) {
   c.answered = 0.5;
   c.answer_max_ns = random.Between(2'000, 300'000);
   if (!c.strict && random.Chance(0.3)) c.picky = 0.4;
+  if (random.Chance(0.5)) AddReplication(&random, &scenario);
   return scenario;
 }
 
@@ -117,6 +131,8 @@ std::string Describe(const Action& action) {
       return at + Text("runtime %u pauses for %u us and is taken for dead", a, b / 1000);
     case ActionKind::kCut:
       return at + Text("no messages between %u and %u for %u us", a, b, c / 1000);
+    case ActionKind::kPlaces:
+      return at + Text("replicas are at the runtimes %x (bits)", a);
   }
   return at;
 }
@@ -133,6 +149,9 @@ std::string Describe(const Conditions& c) {
          (c.picky > 0 ? ", targets refuse states" : "") +
          (c.aliases ? Text(", %u leases, answers within %.1f us", c.leases, static_cast<double>(c.answer_max_ns) / 1000)
                     : "") +
+         (c.places > 0 ? Text(", replicas at %u%s%s", c.places, c.available ? ", available" : "",
+                              c.guarded ? ", one failure at a time" : "")
+                       : "") +
          "\n  data: " + link(c.data) + "\n  messages: " + link(c.messages);
 }
 

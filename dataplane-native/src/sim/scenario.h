@@ -41,6 +41,11 @@ struct Conditions {
   uint32_t leases = 1;
   double answered = 0;  // How often an output is.
   uint64_t answer_max_ns = 100'000;
+  // Flows are replicated; replicas are at first at so many runtimes. 0: they aren't.
+  uint32_t places = 0;
+  bool available = false;  // Output leaves also without a replica.
+  // Nobody dies before the last failure has been got over: then no state may be lost.
+  bool guarded = false;
   uint64_t end_ns = 20'000'000;
 };
 
@@ -55,6 +60,7 @@ enum class ActionKind : uint8_t {
   kPause,    // a: member, b: ns
   kFence,    // a: runtime, b: ns that it is paused; it is taken for dead meanwhile
   kCut,      // a, b: members, c: ns without messages between them
+  kPlaces,   // a: bits of the runtimes where replicas may be
 };
 
 struct Action {

@@ -22,6 +22,7 @@ class Shrinker {
     Milder([](Conditions* c) { c->messages.keeps_order = true; });
     Milder([](Conditions* c) { c->tight = false; });
     Milder([](Conditions* c) { c->aliases = false; });
+    Milder([](Conditions* c) { c->places = c->guarded = 0; });
     DropActions();
     return best_;
   }

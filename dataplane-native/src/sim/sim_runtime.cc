@@ -18,16 +18,6 @@ constexpr uint64_t kChainDigest = 7;
 constexpr const char* kDropReasons[] = {"bad stamp", "stale epoch", "late",     "no flow",
                                         "no room",   "hold full",   "abandoned"};
 
-// A flow's state as it goes over the wire.
-struct WireState {
-  uint32_t flow;
-  uint32_t state;
-  uint32_t layout;
-  uint32_t tuple;
-  uint32_t taught;
-  uint32_t filling;  // Bytes behind, each the flow's number.
-};
-
 proto::RuntimeConfig SimConfig(const Conditions& c, uint16_t id, uint32_t layout) {
   return {.id = id,
           .actors = c.tight ? 3u : 16u,
@@ -42,7 +32,13 @@ proto::RuntimeConfig SimConfig(const Conditions& c, uint16_t id, uint32_t layout
           .retry_ns = 200'000,
           .give_up_ns = c.strict ? 1'000'000'000u : 1'500'000u,
           .ask_after_retries = 4,
-          .settle_ns = c.data.keeps_order ? 0 : 2 * c.data.delay_max_ns + 2 * c.turn_max_ns};
+          .settle_ns = c.data.keeps_order ? 0 : 2 * c.data.delay_max_ns + 2 * c.turn_max_ns,
+          .replication = {.unprotected = c.available ? proto::Unprotected::kAvailable : proto::Unprotected::kStrict,
+                          .replicas = c.tight ? 3 : 2 * kEntries,
+                          .held_outputs = c.tight ? 8u : 4000u,
+                          .copies_per_turn = 2,
+                          .unreachable_ns = 2'000'000,
+                          .refused_ns = 1'000'000}};
 }
 
 }  // namespace
@@ -53,9 +49,13 @@ SimRuntime::SimRuntime(World* world, uint16_t id, uint32_t incarnation)
       incarnation_(incarnation),
       layout_(world->conditions().mixed_layouts && id == world->conditions().runtimes ? 2 : 1),
       endpoint_(id, static_cast<uint16_t>(world->conditions().runtimes + 1), SimChannel()),
-      machine_(SimConfig(world->conditions(), id, layout_), &endpoint_, this),
+      machine_(SimConfig(world->conditions(), id, layout_), &endpoint_, this,
+               world->conditions().places > 0 ? this : nullptr),
       state_of_(machine_.config().actors, kNone),
-      tuple_of_(machine_.config().actors) {
+      words_of_(machine_.config().actors),
+      tuple_of_(machine_.config().actors),
+      sent_(machine_.config().actors),
+      images_(machine_.config().replication.replicas) {
   endpoint_.SetOwnIncarnation(incarnation);
 }
 
@@ -64,6 +64,10 @@ SimRuntime::~SimRuntime() {
   for (const uint32_t packet : inside_) {
     ++model.counters.lost_in_failure;
     model.PacketDone(packet);
+  }
+  for (const uint32_t output : outputs_) {
+    ++model.counters.lost_in_failure;
+    model.OutputDone(output);
   }
   for (const DataItem& item : data_) {
     if (!item.marker) ++model.counters.lost_in_failure;
@@ -78,7 +82,7 @@ void SimRuntime::Knows(uint16_t member, uint32_t incarnation) {
   if (incarnation == 0)
     machine_.MemberDown(member, world_->now_ns());
   else
-    machine_.MemberUp(member, incarnation);
+    machine_.MemberUp(member, incarnation, world_->now_ns());
 }
 
 bool SimRuntime::IsOwner(uint32_t actor) {
@@ -135,7 +139,7 @@ void SimRuntime::Process(uint32_t actor, uint32_t number) {
   model.Processed(number, IsOwner(actor));
   model.PacketDone(number);
   const bool first = model.state(state_of_[actor]).parent == kNone;
-  state_of_[actor] = model.NewState(state_of_[actor], packet.flow, packet.order);
+  SetState(actor, model.NewState(state_of_[actor], packet.flow, packet.order));
   const uint64_t dice = world_->loud() ? 50 : world_->random().Below(100);
   if (dice >= 10) Emit(actor, number);
   if (dice >= 95) Emit(actor, number);
@@ -155,7 +159,9 @@ void SimRuntime::Emit(uint32_t actor, uint32_t packet) {
     if (!tuple.taught) header->flags |= proto::kLearn;
     if (!proto::InForce(proto::Protection::kAliasRepeat)) tuple.taught = true;
   }
-  world_->SendData(id_, proto::kVswitch, {.number = number, .header = *header});
+  if (!machine_.replicates()) return world_->SendData(id_, proto::kVswitch, {.number = number, .header = *header});
+  outputs_.insert(number);
+  if (!machine_.HoldOutput(actor, number, *header)) DropOutput(number, *header);
 }
 
 void SimRuntime::OnConflict(const proto::Marker& marker) {
@@ -172,7 +178,8 @@ void SimRuntime::Live() {
     // An NF that has not seen the flow has no timer for it.
     const bool seen = world_->model().state(state_of_[i]).parent != kNone;
     if (seen && !world_->calm() && random.Chance(0.005)) {
-      state_of_[i] = world_->model().NewState(state_of_[i], flow_of(i), world_->model().state(state_of_[i]).order);
+      SetState(i, world_->model().NewState(state_of_[i], flow_of(i), world_->model().state(state_of_[i]).order));
+      if (machine_.replicates()) machine_.Touch(i);
       Emit(i, kNone);
     }
     const bool over = world_->ended(flow_of(i)) || tuple_of_[i].conflict || (!world_->calm() && random.Chance(0.002));
@@ -209,6 +216,9 @@ void SimRuntime::Obey(const Action& action) {
       machine_.Undrain();
       told_to_drain_ = false;
       break;
+    case ActionKind::kPlaces:
+      SetPlaces(action.a);
+      break;
     default:
       break;
   }
@@ -240,6 +250,7 @@ bool SimRuntime::Turn() {
   for (; !commands_.empty(); commands_.pop_front()) Obey(commands_.front());
   Live();
   machine_.Turn(world_->now_ns());
+  if (machine_.replicates()) machine_.Replicate(world_->now_ns());
   if (machine_.draining() != told_to_drain_)
     world_->model().Violate(
         Text("runtime %u %s", id_, told_to_drain_ ? "takes flows though it drains" : "drains unasked"));
@@ -249,12 +260,26 @@ bool SimRuntime::Turn() {
 
 bool SimRuntime::idle() const {
   return data_.empty() && frames_.empty() && commands_.empty() && endpoint_.idle() && machine_.held() == 0 &&
-         machine_.migrations_used() == 0 && machine_.operations_used() == 0;
+         machine_.migrations_used() == 0 && machine_.operations_used() == 0 &&
+         (!machine_.replicates() || machine_.source().idle());
+}
+
+std::string SimRuntime::WhatIsLeft() const {
+  if (idle()) return "is at rest";
+  std::string what = Text("has %u packets held, %u moves, %u operations%s", machine_.held(), machine_.migrations_used(),
+                          machine_.operations_used(), endpoint_.idle() ? "" : ", unanswered messages");
+  if (!machine_.replicates()) return what;
+  const proto::ReplicationSource& source = machine_.source();
+  return what + Text(", %u outputs held, %u updates not stored, replication %s", source.held(), source.lag(),
+                     source.idle() ? "at rest" : "busy");
 }
 
 void SimRuntime::StartFresh(uint32_t actor, const FlowKey& key, bool state_lost) {
   tuple_of_[actor] = {.number = world_->vswitch().tuples().tuple_of(machine_.actor(actor).entry)};
-  state_of_[actor] = world_->model().NewRoot(key.source_port - 1u, state_lost);
+  words_of_[actor] = {};
+  SetState(actor, world_->model().NewRoot(key.source_port - 1u, state_lost));
+  if (state_lost && world_->conditions().guarded)
+    world_->model().Violate(Text("the state of flow %u is lost, though only one runtime died", key.source_port - 1u));
   if (world_->logs())
     world_->Log(
         Text("runtime %u starts flow %u afresh%s", id_, key.source_port - 1u, state_lost ? ", its state is lost" : ""));
@@ -281,41 +306,18 @@ void SimRuntime::DropHeld(proto::PacketRef packet, const PacketHeader& header, P
   model.PacketDone(number);
 }
 
-uint32_t SimRuntime::WriteState(uint32_t actor, std::span<uint8_t> out) {
-  const uint32_t flow = flow_of(actor);
-  const WireState wire{.flow = flow,
-                       .state = state_of_[actor],
-                       .layout = layout_,
-                       .tuple = tuple_of_[actor].number,
-                       .taught = tuple_of_[actor].taught,
-                       .filling = flow * 150};
-  std::memcpy(out.data(), &wire, sizeof wire);
-  std::memset(out.data() + sizeof wire, static_cast<int>(flow), wire.filling);
-  return static_cast<uint32_t>(sizeof wire + wire.filling);
-}
-
 proto::Refusal SimRuntime::InstallState(uint32_t actor, const FlowKey& key, std::span<const uint8_t> state) {
-  Model& model = world_->model();
-  WireState wire;
-  if (state.size() < sizeof wire) return proto::Refusal::kLayout;
-  std::memcpy(&wire, state.data(), sizeof wire);
   const uint32_t flow = key.source_port - 1u;
-  const auto filling = state.subspan(sizeof wire);
-  const bool whole = filling.size() == wire.filling &&
-                     std::ranges::all_of(filling, [&](uint8_t byte) { return byte == static_cast<uint8_t>(flow); });
-  if (!whole || wire.flow != flow) model.Violate(Text("runtime %u was given a damaged state of flow %u", id_, flow));
-  if (wire.layout != layout_) model.Violate(Text("runtime %u was given a state of another layout", id_));
+  if (!Take(actor, flow, state)) return proto::Refusal::kLayout;
   const uint32_t entry = machine_.actor(actor).entry;
   const proto::RouteEntry& e = world_->vswitch().machine().entry(entry);
   const bool is_this_move = e.used && e.switched && e.previous_epoch == machine_.actor(actor).came_epoch;
-  if (is_this_move && wire.tuple != world_->vswitch().tuples().tuple_of(entry))
-    model.Violate(Text("flow %u has come to runtime %u with what belongs to another", flow, id_));
+  if (is_this_move && tuple_of_[actor].number != world_->vswitch().tuples().tuple_of(entry))
+    world_->model().Violate(Text("flow %u has come to runtime %u with what belongs to another", flow, id_));
   if (!world_->calm() && world_->conditions().picky > 0 && world_->random().Chance(world_->conditions().picky)) {
     if (world_->logs()) world_->Log(Text("runtime %u does not take flow %u", id_, flow));
     return proto::Refusal::kNf;
   }
-  state_of_[actor] = wire.state;
-  tuple_of_[actor] = {.number = wire.tuple, .taught = wire.taught != 0};
   if (world_->logs()) world_->Log(Text("runtime %u installs flow %u", id_, flow));
   if (!world_->calm() && world_->random().Chance(world_->conditions().restless)) sent_on_.push_back(flow);
   world_->Installed(entry, machine_.actor(actor).came_epoch);

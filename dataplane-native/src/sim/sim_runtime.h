@@ -1,6 +1,7 @@
 // A runtime of the simulator: the state machine with its channels, and an NF whose state is a number of the model's.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -13,7 +14,10 @@
 
 namespace nf::sim {
 
-class SimRuntime final : public proto::RuntimeHost, public proto::MessageHandler, public proto::FrameSink {
+class SimRuntime final : public proto::RuntimeHost,
+                         public proto::ReplicationHost,
+                         public proto::MessageHandler,
+                         public proto::FrameSink {
  public:
   SimRuntime(World* world, uint16_t id, uint32_t incarnation);
   // Dies: what was in it is lost in failure.
@@ -32,6 +36,10 @@ class SimRuntime final : public proto::RuntimeHost, public proto::MessageHandler
   uint32_t incarnation() const { return incarnation_; }
   uint32_t flow_of(uint32_t actor) const { return machine_.actor(actor).key.source_port - 1u; }
   bool idle() const;
+  // For the log of a run that doesn't come to rest.
+  std::string WhatIsLeft() const;
+  uint32_t knows(uint16_t member) const { return endpoint_.incarnation_of(member); }
+  bool has_heard_all() const { return memberships_.empty(); }
 
   void StartFresh(uint32_t actor, const FlowKey& key, bool state_lost) override;
   void ProcessHeld(uint32_t actor, proto::PacketRef packet, const proto::PacketHeader& header) override;
@@ -42,6 +50,16 @@ class SimRuntime final : public proto::RuntimeHost, public proto::MessageHandler
   void FreeState(uint32_t actor) override;
   void SendMarker(const proto::Marker& marker) override;
   void OperationEnded(uint32_t operation, const proto::OperationResult& result) override;
+  uint32_t WriteDelta(uint32_t actor, std::span<uint8_t> out) override;
+  uint32_t WriteFull(uint32_t actor, std::span<uint8_t> out) override;
+  void Sent(uint32_t actor) override;
+  void ReleaseOutput(proto::PacketRef packet, const proto::PacketHeader& header) override;
+  void DropOutput(proto::PacketRef packet, const proto::PacketHeader& header) override;
+  bool StoreFull(uint32_t place, const FlowKey& key, std::span<const uint8_t> bytes) override;
+  bool StoreDelta(uint32_t place, std::span<const uint8_t> bytes) override;
+  bool Promote(uint32_t place, uint32_t actor, const FlowKey& key) override;
+  uint32_t ReadReplica(uint32_t place, std::span<uint8_t> out) override;
+  void FreeReplica(uint32_t place) override { images_[place].clear(); }
   void OnMessage(uint16_t peer, std::span<const uint8_t> message) override;
   void SendFrame(uint16_t peer, std::span<const uint8_t> frame) override;
 
@@ -49,11 +67,18 @@ class SimRuntime final : public proto::RuntimeHost, public proto::MessageHandler
   void TakeData();
   void TakeFrames();
   void Obey(const Action& action);
+  void SetPlaces(uint32_t bits);
   void Process(uint32_t actor, uint32_t packet);
   void Emit(uint32_t actor, uint32_t packet);
   void OnConflict(const proto::Marker& marker);
   void Live();  // What NFs do by themselves: timers, ends of flows.
   bool IsOwner(uint32_t actor);
+  void SetState(uint32_t actor, uint32_t state) {
+    state_of_[actor] = state;
+    words_of_[actor][state % kWords] = state;
+  }
+  bool Take(uint32_t actor, uint32_t flow, std::span<const uint8_t> image);
+  void Stored(uint32_t place);
 
   struct Frame {
     uint16_t from;
@@ -71,9 +96,15 @@ class SimRuntime final : public proto::RuntimeHost, public proto::MessageHandler
     bool taught = false;    // V need not be told any more.
     bool conflict = false;  // V says that it is another flow's.
   };
+  static constexpr uint32_t kWords = 4;
   std::vector<uint32_t> state_of_;  // By actor.
-  std::vector<Tuple> tuple_of_;     // By actor.
-  std::multiset<uint32_t> inside_;  // Packets held.
+  std::vector<std::array<uint64_t, kWords>>
+      words_of_;                              // Each the last state of its remainder: a change is one of them.
+  std::vector<Tuple> tuple_of_;               // By actor.
+  std::multiset<uint32_t> inside_;            // Packets held.
+  std::multiset<uint32_t> outputs_;           // Held until replicas have what they came from.
+  std::vector<std::vector<uint8_t>> sent_;    // By actor: the image that the next delta begins at.
+  std::vector<std::vector<uint8_t>> images_;  // By place of a replica.
   std::set<uint32_t> operations_;
   uint32_t operation_count_ = 0;
   bool told_to_drain_ = false;

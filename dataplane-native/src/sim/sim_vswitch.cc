@@ -204,6 +204,8 @@ void SimVswitch::Release(proto::PacketRef packet, const PacketHeader& header) {
   if (world_->logs())
     world_->Log(
         Text("V lets output %u of flow %u (packet %d) out", number, output.flow, static_cast<int32_t>(output.packet)));
+  const Conditions& c = world_->conditions();
+  if (c.places > 0 && !c.available) model.CheckCommitted(number);
   model.Released(number);
   if (output.tuple != 0) world_->MayAnswer(number);
 }
@@ -243,6 +245,11 @@ void SimVswitch::OnMessage(uint16_t peer, std::span<const uint8_t> bytes) {
   if (world_->logs())
     world_->Log(Text("V has message %u of runtime %u, %u records", static_cast<unsigned>(message->type()), peer,
                      message->count()));
+  for (uint32_t i = 0; world_->logs() && message->type() == proto::MessageType::kTarget && i < message->count(); ++i) {
+    const auto target = message->At<proto::TargetRecord>(i);
+    world_->Log(Text("  bucket %u is at runtime %u, incarnation %u", target.bucket, target.target.id,
+                     target.target.incarnation));
+  }
   machine_.OnMessage(peer, *message, world_->now_ns());
 }
 

@@ -32,6 +32,7 @@ class SimVswitch final : public proto::VswitchHost, public proto::MessageHandler
   uint32_t entry_of(uint32_t flow) const { return entry_of_[flow]; }
   const TupleBook& tuples() const { return tuples_; }
   bool idle() const;
+  bool has_heard_all() const { return memberships_.empty(); }
 
   void Release(proto::PacketRef packet, const proto::PacketHeader& header) override;
   void DropHeld(proto::PacketRef packet, const proto::PacketHeader& header, proto::GateDrop reason) override;

@@ -25,6 +25,7 @@ World::World(const Scenario& scenario, bool logs)
       flow_ended_(scenario.conditions.flows),
       runtimes_(members_) {
   vswitch_ = std::make_unique<SimVswitch>(this);
+  places_ = (1u << scenario.conditions.places) - 1;
   incarnations_[kVswitch] = kVswitchIncarnation;
   for (uint16_t id = 1; id < members_; ++id) Restart(id);
   for (uint16_t id = 0; id < members_; ++id) Post(random_.Below(20'000), {.kind = EventKind::kTurn, .to = id});
@@ -108,6 +109,7 @@ void World::Announce(uint16_t member, uint32_t incarnation, uint16_t besides) {
   for (uint16_t id = 0; id < members_; ++id) {
     if (id == besides) continue;
     told_ns_[id] = std::max(told_ns_[id], now_ns_) + random_.Between(1'000, 200'000);
+    ++words_to_come_;
     Post(told_ns_[id], {.kind = EventKind::kMembership, .to = id, .membership = {member, incarnation}});
   }
 }
@@ -136,10 +138,30 @@ void World::Restart(uint16_t id) {
   for (uint16_t other = 1; other < members_; ++other)
     if (other != id && runtimes_[other] != nullptr) runtimes_[id]->Knows(other, incarnations_[other]);
   Log(Text("runtime %u starts, incarnation %u", id, incarnations_[id]));
+  runtimes_[id]->Arrive(Action{.kind = ActionKind::kPlaces, .a = places_});
   Announce(id, incarnations_[id], id);
 }
 
+// Whether whoever dies next, no state will be lost.
+bool World::IsProtected() {
+  if (words_to_come_ != 0 || !vswitch_->has_heard_all() || vswitch_->machine().recovers()) return false;
+  for (uint16_t id = 1; id < members_; ++id) {
+    if (runtimes_[id] == nullptr || vswitch_->endpoint().incarnation_of(id) != incarnations_[id]) return false;
+    if (!runtimes_[id]->has_heard_all() || !runtimes_[id]->machine().source().all_protected()) return false;
+    for (uint16_t other = 1; other < members_; ++other)
+      if (other != id && runtimes_[id]->knows(other) != incarnations_[other]) return false;
+  }
+  return true;
+}
+
 void World::Act(const Action& action) {
+  const bool kills = action.kind == ActionKind::kCrash || action.kind == ActionKind::kFence;
+  if (kills && scenario_.conditions.guarded && !IsProtected()) {
+    constexpr uint32_t kTries = 100;
+    Action later = action;
+    if (++later.c <= kTries) Post(now_ns_ + 50'000, {.kind = EventKind::kAction, .action = later});
+    return;
+  }
   Log("** " + Describe(action).substr(14));
   switch (action.kind) {
     case ActionKind::kPacket: {
@@ -160,6 +182,11 @@ void World::Act(const Action& action) {
       if (runtimes_[owner] != nullptr) runtimes_[owner]->Arrive(action);
       return;
     }
+    case ActionKind::kPlaces:
+      places_ = action.a;
+      for (uint16_t id = 1; id < members_; ++id)
+        if (runtimes_[id] != nullptr) runtimes_[id]->Arrive(action);
+      return;
     case ActionKind::kCrash:
       if (runtimes_[action.a] == nullptr) return;
       Kill(static_cast<uint16_t>(action.a));
@@ -209,6 +236,7 @@ void World::Step(Event* event) {
     case EventKind::kRestart:
       return Restart(to);
     case EventKind::kMembership:
+      --words_to_come_;
       if (to == kVswitch) vswitch_->Arrive(event->membership);
       // A member that was restarted meanwhile isn't meant by a word about its life before.
       else if (runtimes_[to] != nullptr && (event->membership.member != to || event->membership.incarnation == 0))
@@ -255,7 +283,10 @@ bool World::AtRest() {
 }
 
 bool World::Empty() {
-  const auto empty = [](const auto& runtime) { return runtime->machine().actors_used() == 0; };
+  const auto empty = [](const auto& runtime) {
+    const auto& machine = runtime->machine();
+    return machine.actors_used() == 0 && (!machine.replicates() || machine.replicas().used() == 0);
+  };
   return AtRest() && vswitch_->machine().entries_used() == 0 && vswitch_->tuples().empty() &&
          std::all_of(runtimes_.begin() + 1, runtimes_.end(), empty);
 }
@@ -263,11 +294,16 @@ bool World::Empty() {
 // Faults stop. Everything begun must end, every flow must work, and when all flows have ended nothing may be left.
 void World::Ending() {
   calm_ = true;
+  Act({.kind = ActionKind::kPlaces, .a = (1u << scenario_.conditions.runtimes) - 1});
   std::ranges::fill(paused_until_ns_, 0);
   constexpr uint64_t kBound = 60'000'000;
   // What was lost, late or on its way settles: a member may still be away, and V ask after quiet flows.
   RunUntil(now_ns_ + 5'000'000);
-  if (!RunUntilDone(kBound, [&] { return AtRest(); })) model_.Violate("an operation or a message never ended");
+  if (!RunUntilDone(kBound, [&] { return AtRest(); })) {
+    for (uint16_t id = 1; id < members_; ++id)
+      if (runtimes_[id] != nullptr) Log(Text("runtime %u %s", id, runtimes_[id]->WhatIsLeft().c_str()));
+    model_.Violate("an operation or a message never ended");
+  }
   for (uint16_t id = 1; id < members_ && model_.violation().empty(); ++id)
     runtimes_[id]->Arrive(Action{.kind = ActionKind::kUndrain, .a = id});
   RunUntil(now_ns_ + 500'000);
@@ -301,6 +337,7 @@ Outcome World::Run() {
   for (uint16_t id = 1; id < members_; ++id)
     if (runtimes_[id] != nullptr) outcome.moved += runtimes_[id]->machine().counters().moved_in;
   outcome.returned = vswitch_->machine().counters().returned;
+  outcome.recovered = recovered_;
   outcome.state_lost = vswitch_->machine().counters().state_lost;
   outcome.log = std::move(log_);
   return outcome;

@@ -40,6 +40,7 @@ struct Outcome {
   uint64_t moved = 0;
   uint64_t returned = 0;
   uint64_t state_lost = 0;
+  uint64_t recovered = 0;
   uint64_t events = 0;
   std::vector<std::string> log;
 };
@@ -77,6 +78,7 @@ class World {
   void DataDone(uint16_t to, const DataItem& item);
   // A target has had the state of the flow whose owner was of this epoch.
   void Installed(uint32_t entry, uint32_t epoch) { installed_.insert({entry, epoch}); }
+  void Recovered() { ++recovered_; }
   bool installed(uint32_t entry, uint32_t epoch) const { return installed_.contains({entry, epoch}); }
 
  private:
@@ -123,6 +125,7 @@ class World {
   void CheckOwners();
   void CheckBooks();
   bool AtRest();
+  bool IsProtected();
   bool Empty();
   void Ending();
 
@@ -146,7 +149,10 @@ class World {
   std::unique_ptr<SimVswitch> vswitch_;
   std::vector<std::unique_ptr<SimRuntime>> runtimes_;
   int64_t operations_ = 0;
-  bool calm_ = false;  // No more faults.
+  uint64_t recovered_ = 0;
+  uint32_t places_ = 0;         // Bits.
+  uint32_t words_to_come_ = 0;  // The supervisor's.
+  bool calm_ = false;           // No more faults.
   bool loud_ = false;
   bool checking_ = false;  // Everything must work.
   std::vector<std::string> log_;

@@ -1,0 +1,265 @@
+// Flows that are replicated: when their output leaves, and what becomes of them when runtimes die.
+#include "proto/test_members.h"
+
+namespace nf::proto::test {
+namespace {
+
+constexpr ReplicationConfig kStrict{.replicas = 8, .held_outputs = 16};
+constexpr ReplicationConfig kAvailable{.unprotected = Unprotected::kAvailable, .replicas = 8, .held_outputs = 16};
+
+class ReplicationTest : public MembersTest {
+ protected:
+  explicit ReplicationTest(const ReplicationConfig& config = kStrict) : MembersTest(true, config) {}
+
+  void SetPlaces(uint16_t id, std::vector<uint16_t> places) { At(id).machine.SetPlaces(places, now_ns); }
+  void SetAllPlaces(const std::vector<uint16_t>& places) {
+    for (uint16_t id = 1; id < kMembers; ++id)
+      if (runtimes[id]) SetPlaces(id, places);
+    Settle();
+  }
+  // The packet has been processed, and what it changed has been said.
+  void Process(uint32_t entry, PacketRef packet, uint16_t id) {
+    Send(entry, packet);
+    DeliverToRuntime(id);
+    At(id).machine.Replicate(now_ns);
+    DeliverFromRuntime(id);
+  }
+  // One round in which nothing that is said to or by this member arrives; it waits.
+  void SettleWithout(uint16_t member) {
+    for (uint16_t id = 1; id < kMembers; ++id) {
+      DeliverToRuntime(id);
+      At(id).machine.Replicate(now_ns);
+      DeliverFromRuntime(id);
+    }
+    std::deque<Letter> kept;
+    while (!letters.empty()) {
+      const Letter letter = letters.front();
+      letters.pop_front();
+      if (letter.to == member || letter.from == member)
+        kept.push_back(letter);
+      else
+        Hand(letter);
+    }
+    letters.insert(letters.end(), kept.begin(), kept.end());
+  }
+  bool Hears(MessageType type) {
+    const bool any = !letters.empty() && letters.front().type() == type;
+    return any && DeliverLetter(type);
+  }
+};
+
+struct AvailableReplicationTest : ReplicationTest {
+  AvailableReplicationTest() : ReplicationTest(kAvailable) {}
+};
+
+TEST_F(ReplicationTest, OutputLeavesWhenTheReplicaHasWhatItCameFrom) {
+  SetAllPlaces({2});
+  const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+  Process(entry, 0, 1);
+  EXPECT_EQ(At(1).machine.source().held(), 1u);
+  ASSERT_TRUE(Hears(MessageType::kFull));
+  At(2).machine.Replicate(now_ns);
+  DeliverFromRuntime(1);
+  EXPECT_EQ(vswitch.released, "");
+  ASSERT_TRUE(Hears(MessageType::kStored));
+  DeliverFromRuntime(1);
+  EXPECT_EQ(vswitch.released, "a");
+
+  Process(entry, 1, 1);
+  EXPECT_EQ(letters.front().bytes.size(), sizeof(MessageHeader) + sizeof(DeltaRecord) + 1);
+  EXPECT_EQ(vswitch.released, "a");
+  Settle();
+  EXPECT_EQ(vswitch.released, "ab");
+  EXPECT_EQ(At(2).images[0], "ab");
+}
+
+TEST_F(ReplicationTest, TheNextPacketOfADeadOwnersFlowFindsItsReplica) {
+  SetAllPlaces({2, 3});
+  const uint32_t entry = OpenFlow();
+  Send(entry, 1);
+  Settle();
+  Die(1);
+  Send(entry, 2);
+  Settle();
+  const uint16_t heir = vswitch.machine.entry(entry).owner.id;
+  EXPECT_EQ(StateAt(heir, entry), "abc");
+  EXPECT_EQ(vswitch.released, "abc");
+  EXPECT_EQ(vswitch.machine.counters().state_lost, 0u);
+  EXPECT_EQ(vswitch.machine.counters().recovered, 1u);
+}
+
+TEST_F(ReplicationTest, TheSweepFindsWhatHasNoPackets) {
+  SetAllPlaces({2});
+  const uint32_t entry = OpenFlow();
+  Die(1);
+  Turn();
+  Settle();
+  EXPECT_EQ(StateAt(2, entry), "a");
+  EXPECT_EQ(vswitch.machine.entry(entry).owner.id, 2);
+  // Nothing is left of the replica that became the flow, and V knows of nobody dead.
+  for (int turns = 0; turns < 100; ++turns) Turn();
+  Settle();
+  EXPECT_EQ(At(2).machine.replicas().used(), 0u);
+  EXPECT_FALSE(vswitch.machine.recovers());
+}
+
+TEST_F(ReplicationTest, ASecondFailureIsSurvivedWhenTheFirstWasGotOver) {
+  SetAllPlaces({1, 2, 3});
+  const uint32_t entry = OpenFlow();
+  Die(1);
+  Send(entry, 1);
+  Settle();
+  const uint16_t heir = vswitch.machine.entry(entry).owner.id;
+  Die(heir);
+  Send(entry, 2);
+  Settle();
+  const uint16_t last = vswitch.machine.entry(entry).owner.id;
+  EXPECT_EQ(StateAt(last, entry), "abc");
+  EXPECT_EQ(vswitch.released, "ab");  // Nobody is left to keep a replica.
+  EXPECT_EQ(vswitch.machine.counters().state_lost, 0u);
+}
+
+TEST_F(ReplicationTest, WithoutAReplicaOutputWaits) {
+  const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+  Process(entry, 0, 1);
+  Settle();
+  EXPECT_EQ(vswitch.released, "");
+  EXPECT_EQ(At(1).machine.source().unprotected(), 1u);
+  SetAllPlaces({3});
+  EXPECT_EQ(vswitch.released, "a");
+  EXPECT_EQ(At(1).machine.source().unprotected(), 0u);
+}
+
+TEST_F(AvailableReplicationTest, OrItLeavesAndIsCounted) {
+  const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+  Process(entry, 0, 1);
+  Settle();
+  EXPECT_EQ(vswitch.released, "a");
+  EXPECT_EQ(At(1).machine.source().counters().unprotected, 1u);
+}
+
+TEST_F(AvailableReplicationTest, NotBeforeVKnowsThatThereIsNoReplica) {
+  SetAllPlaces({2});
+  const uint32_t entry = OpenFlow();
+  // The owner hears of the replica's death, V doesn't: it would still look there.
+  At(1).machine.MemberDown(2, now_ns);
+  letters.clear();
+  Process(entry, 1, 1);
+  EXPECT_EQ(vswitch.released, "a");
+  Turn();
+  Settle();
+  EXPECT_EQ(vswitch.released, "ab");
+}
+
+TEST_F(ReplicationTest, OutputWaitsForBothPlacesWhileVIsTold) {
+  SetAllPlaces({2});
+  const uint32_t entry = OpenFlow();
+  SetPlaces(1, {3});
+  for (int round = 0; round < 3; ++round) SettleWithout(kVswitch);
+  EXPECT_EQ(At(3).images[0], "a");
+  Send(entry, 1);
+  SettleWithout(2);
+  EXPECT_EQ(At(3).images[0], "ab");
+  EXPECT_EQ(vswitch.released, "a");
+  Settle();
+  EXPECT_EQ(vswitch.released, "ab");
+  EXPECT_EQ(At(2).machine.replicas().used(), 0u);
+}
+
+TEST_F(ReplicationTest, AMovedFlowHasItsNewReplicaBeforeTheOldOneGoes) {
+  SetAllPlaces({3});
+  const uint32_t entry = OpenFlow();
+  SetPlaces(2, {1});
+  Settle();
+  ASSERT_TRUE(At(1).machine.MoveOne(1, 2, ActorAt(1, entry), now_ns));
+  Settle();
+  EXPECT_EQ(Ended(1, 1).moved, 1u);
+  EXPECT_EQ(StateAt(2, entry), "a");
+  EXPECT_EQ(At(3).machine.replicas().used(), 0u);
+  EXPECT_EQ(At(1).machine.replicas().used(), 1u);
+  // V hasn't heard that the target has the flow. The source, asked back, has let go: its replica is where V looks then.
+  Die(2);
+  Turn();
+  Settle();
+  Send(entry, 1);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "ab");
+  EXPECT_EQ(vswitch.machine.counters().state_lost, 0u);
+}
+
+TEST_F(ReplicationTest, AFlowMovesToWhereItsReplicaIs) {
+  SetAllPlaces({2, 3});
+  SetPlaces(1, {2});
+  const uint32_t entry = OpenFlow();
+  Settle();
+  ASSERT_TRUE(At(1).machine.MoveOne(1, 2, ActorAt(1, entry), now_ns));
+  Settle();
+  Send(entry, 1);
+  Settle();
+  EXPECT_EQ(StateAt(2, entry), "ab");
+  EXPECT_EQ(vswitch.released, "ab");
+  EXPECT_EQ(At(2).machine.replicas().used(), 0u);
+  EXPECT_EQ(At(3).machine.replicas().used(), 1u);
+}
+
+TEST_F(ReplicationTest, ATargetWhoseSourceDiesTakesTheReplica) {
+  SetAllPlaces({3});
+  const uint32_t entry = OpenFlow();
+  SetPlaces(3, {2});
+  ASSERT_TRUE(At(1).machine.MoveOne(1, 2, ActorAt(1, entry), now_ns));
+  ASSERT_TRUE(DeliverLetter(MessageType::kOpen));
+  ASSERT_TRUE(DeliverLetter(MessageType::kOpened));
+  ASSERT_TRUE(DeliverLetter(MessageType::kRoute));
+  Die(1);  // Before it has heard that V has switched.
+  Turn();
+  SetPlaces(2, {3});
+  Settle();
+  Send(entry, 1);
+  Settle();
+  EXPECT_EQ(StateAt(2, entry), "ab");
+  EXPECT_EQ(vswitch.released, "ab");
+  EXPECT_EQ(At(2).machine.counters().state_lost, 0u);
+}
+
+TEST_F(ReplicationTest, AFlowThatEndsTakesItsReplicaWithIt) {
+  SetAllPlaces({2});
+  const uint32_t entry = OpenFlow();
+  ASSERT_TRUE(At(1).machine.Close(ActorAt(1, entry), now_ns));
+  Settle();
+  EXPECT_EQ(vswitch.machine.entries_used(), 0u);
+  EXPECT_EQ(At(1).machine.actors_used(), 0u);
+  EXPECT_EQ(At(2).machine.replicas().used(), 0u);
+}
+
+struct FullReplicaTest : ReplicationTest {
+  FullReplicaTest() : ReplicationTest({.replicas = 1, .held_outputs = 16}) {}
+};
+
+TEST_F(FullReplicaTest, WhatAReplicaHasNoRoomForIsNeverSilent) {
+  SetAllPlaces({2});
+  OpenFlow();
+  const uint32_t second = vswitch.machine.Open({}, 1, now_ns);
+  Send(second, 1);
+  Settle();
+  EXPECT_EQ(vswitch.released, "a");
+  EXPECT_EQ(At(1).outputs_dropped, "b");
+  EXPECT_EQ(At(1).machine.source().counters().dropped_unprotected, 1u);
+  EXPECT_EQ(At(2).machine.replicas().counters().refused_room, 1u);
+}
+
+TEST_F(ReplicationTest, ADeadOwnersLateUpdatesAreNotStored) {
+  SetAllPlaces({2});
+  const uint32_t entry = OpenFlow();
+  Process(entry, 1, 1);  // On its way when V takes it for dead.
+  vswitch.machine.MemberDown(1);
+  Turn();
+  DeliverToRuntime(2);
+  EXPECT_EQ(StateAt(2, entry), "a");
+  Settle();
+  EXPECT_EQ(StateAt(2, entry), "a");
+  EXPECT_EQ(vswitch.released, "a");
+  EXPECT_GT(At(2).machine.replicas().counters().sealed, 0u);
+}
+
+}  // namespace
+}  // namespace nf::proto::test
