@@ -24,7 +24,7 @@ for (let i = 0; i < ${PORTS}; i++) {
  */
 const CLIENT = `
 const [address, flows, everyMs] = process.argv.slice(1);
-const sums = { sent: 0, answered: 0, lost: 0, reordered: 0, repeated: 0 };
+const sums = { sent: 0, answered: 0, lost: 0, reordered: 0, repeated: 0, silenceMs: 0 };
 const sockets = [];
 let timer;
 for (let i = 0; i < Number(flows); i++) {
@@ -38,6 +38,9 @@ for (let i = 0; i < Number(flows); i++) {
     else if (number < flow.last) sums.reordered += 1;
     flow.seen.add(number);
     flow.last = Math.max(flow.last, number);
+    const now = performance.now();
+    if (flow.at !== undefined) sums.silenceMs = Math.max(sums.silenceMs, Math.round(now - flow.at));
+    flow.at = now;
   });
   socket.bind(20000 + i);
   sockets.push(flow);
@@ -62,6 +65,8 @@ export interface Numbers {
   lost: number;
   reordered: number;
   repeated: number;
+  /** Longest time in which a flow had no answer. */
+  silenceMs: number;
 }
 
 export class NumberedFlows {

@@ -134,14 +134,14 @@ describe.skipIf(!isRoot)("in processes", () => {
     const { flows } = await host.flows("udp");
     expect(new Set(flows.map(({ key }) => key.initiator.port)).size).toBe(100);
     for (const { key, runtime } of flows) if (survivors.includes(key.initiator.port)) expect(runtime).toBe(2);
-    const { sent, answered, lost, reordered, repeated } = await traffic.end();
+    const { sent, answered, lost, reordered, repeated, silenceMs } = await traffic.end();
     const { packets, faults } = await host.stop();
     expect({ reordered, repeated }).toEqual({ reordered: 0, repeated: 0 });
     expect(sent - answered).toBe(lost);
     expect(balance(packets)).toBe(0);
     expect(lost).toBeLessThanOrEqual(sum(packets.dropped) + (packets.lost_in_failure ?? 0));
     expect(faults).toEqual([]);
-    console.log(`${lost} of ${sent} numbered packets lost; ${packets.lost_in_failure ?? 0} lost in failure, dropped ${JSON.stringify(packets.dropped)}`);
+    console.log(`killed: silence ${silenceMs} ms at 20 ms a packet; ${lost} of ${sent} packets lost, ${packets.lost_in_failure ?? 0} of them in the failure`);
     expect(host.messages).toContain(`runtime 1 (pid ${dead.pid}) has died: SIGKILL; it is started again`);
   }, 120_000);
 
@@ -158,8 +158,9 @@ describe.skipIf(!isRoot)("in processes", () => {
     const now = (await statusOf(host))[0]!;
     expect(now.received).toBeGreaterThan(received);
     expect(now.sent).toBeGreaterThan(0);
-    const { reordered, repeated } = await traffic.end();
+    const { reordered, repeated, silenceMs } = await traffic.end();
     expect({ reordered, repeated }).toEqual({ reordered: 0, repeated: 0 });
+    console.log(`the switch killed: silence ${silenceMs} ms at 50 ms a packet`);
     expect(balance((await host.stop()).packets)).toBe(0);
   }, 120_000);
 
@@ -243,11 +244,12 @@ describe.skipIf(!isRoot)("in processes", () => {
     await new Promise((done) => setTimeout(done, 1000));
     const end = await until(host, "all go on", isWhole);
     expect(pidOf(end, 0)).toBe(pidOf(before, 0));
-    const { sent, lost, reordered, repeated } = await traffic.end();
+    const { sent, lost, reordered, repeated, silenceMs } = await traffic.end();
     const { packets } = await host.stop();
     expect({ reordered, repeated }).toEqual({ reordered: 0, repeated: 0 });
     expect(balance(packets)).toBe(0);
-    console.log(`${lost} of ${sent} numbered packets lost; ${packets.lost_in_failure ?? 0} lost in failure, dropped ${JSON.stringify(packets.dropped)}`);
+    const books = JSON.stringify({ ...packets.dropped, lost_in_failure: packets.lost_in_failure });
+    console.log(`stopped for 2 s, both: silence ${silenceMs} ms; ${lost} of ${sent} packets lost, by the books ${books}`);
   }, 120_000);
 
   test("without its state on disk the supervisor starts nothing, and says so; traffic goes on", async () => {

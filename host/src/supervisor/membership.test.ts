@@ -74,6 +74,21 @@ test("the vswitch starts 255 times, and not once more", () => {
   expect(world.membership.isExhausted).toBe(true);
 });
 
+test("a vswitch that never works costs no term, however often it is tried", () => {
+  const membership = Membership.create([1]);
+  let effects = membership.handle({ type: "time" }, 0);
+  let nowMs = 0;
+  for (let i = 0; i < 2 * TERM_MAX; i++) {
+    const { life, term } = effects.find(({ type }) => type === "spawn") as Effect & { type: "spawn" };
+    expect(term).toBe(1);
+    expect(life.incarnation).toBe(i + 1);
+    effects = membership.handle({ type: "exited", ...life }, nowMs);
+    const wake = effects.find(({ type }) => type === "wake") as (Effect & { type: "wake" }) | undefined;
+    if (wake) effects = membership.handle({ type: "time" }, (nowMs = wake.atMs));
+  }
+  expect(membership.isExhausted).toBe(false);
+});
+
 test("starts wait longer and longer, but not beyond a bound", () => {
   expect([1, 2, 3, 4, 5, 6, 7, 8, 1000].map(backoffMs)).toEqual([0, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
   const membership = Membership.create([1]);

@@ -156,7 +156,10 @@ export class Membership {
         return;
       case "exited": {
         const place = this.#living(event);
-        if (place) this.#end(place, event.incarnation);
+        if (!place) return;
+        // One that has never worked had no links, so no packet bears its term: terms are few, and a port that is gone for an hour costs none.
+        if (event.member === VSWITCH && !place.life?.isReady) this.#term -= 1;
+        this.#end(place, event.incarnation);
         return;
       }
       case "hung":

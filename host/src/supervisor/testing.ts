@@ -25,7 +25,8 @@ export class World {
   durable: Durable;
   nowMs = 0;
   collected: string[] = [];
-  #lastTerm = 0;
+  /** One more than that of any vswitch that has worked. */
+  #leastTerm = 1;
   #spawned = new Set<number>();
   /** Lives of vswitch and runtime whose link was up at some time. */
   #linked = new Set<string>();
@@ -52,6 +53,7 @@ export class World {
     this.#queues.clear();
     for (const process of this.processes.values()) {
       process.isReady = true;
+      if (process.member === VSWITCH) this.#leastTerm = process.term + 1;
       if (process.isHung) this.processes.delete(nameOf(process));
       else
         found.push({
@@ -163,8 +165,7 @@ export class World {
     must(!this.runtime(life.member), "one life of a member at a time");
     this.#spawned.add(life.incarnation);
     if (life.member === VSWITCH) {
-      must(term > this.#lastTerm && this.durable.term === term, "the term grows");
-      this.#lastTerm = term;
+      must(term >= this.#leastTerm && this.durable.term === term, "the term grows");
     } else {
       const stale = [...this.processes.values()].filter((one) => one.isReady && !one.isHung && one.knows.has(life.member));
       must(
@@ -177,6 +178,7 @@ export class World {
     this.processes.set(nameOf(life), process);
     this.#post(life, "ready", () => {
       process.isReady = true;
+      if (life.member === VSWITCH) this.#leastTerm = term + 1;
       this.#linkChanged(process);
       return { type: "ready", ...life };
     });
