@@ -23,6 +23,7 @@ Bridge::Bridge(const Surroundings& surroundings, ControlCodec codec)
       frames_(surroundings.frames),
       markers_(surroundings.markers),
       entries_(surroundings.entries),
+      may_edit_(surroundings.may_edit),
       file_(surroundings.file) {
   codec_.set_counters(&counters_);
   for (uint32_t nf = 0; nf < surroundings.lease_sizes.size(); ++nf) {

@@ -36,6 +36,7 @@ class Bridge : public LcoreTask {
     ClusterBoard* board;                // This process's own.
     CounterFile* file;                  // Or null.
     uint32_t entries;                   // Of the vswitch.
+    bool may_edit;                      // NFs of the chain change addresses, which the vswitch learns.
     std::vector<uint32_t> lease_sizes;  // By place in the chain; 0: leases nothing.
   };
 
@@ -100,6 +101,7 @@ class Bridge : public LcoreTask {
   rte_mempool* frames_;
   rte_mempool* markers_;
   uint32_t entries_;
+  bool may_edit_;
   std::vector<uint32_t> leasing_;  // Places of NFs that lease.
   LinkEvents events_;
 

@@ -237,7 +237,7 @@ rte_mbuf* VswitchBridge::TakePacket(const Remote& remote, rte_mbuf* frame) {
   if ((packet.header.flags & proto::kLearn) != 0) [[unlikely]] {
     const auto why =
         ParsePacket(rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len, meta->wire_length, &meta->parsed);
-    if (why != abi::DropReason::kNone || meta->parsed.kind != PacketKind::kFlow) {
+    if (!may_edit_ || why != abi::DropReason::kNone || meta->parsed.kind != PacketKind::kFlow) {
       Refuse(frame, LinkCount::kUnsound);
       return nullptr;
     }

@@ -89,9 +89,11 @@ link::Bridge::Surroundings MemberProcess::Surroundings() {
                                           .board = &board_,
                                           .file = &*file_,
                                           .entries = spec_.run.runtime.flows_max,
+                                          .may_edit = false,
                                           .lease_sizes = {}};
   for (const NfSpec& nf : spec_.run.runtime.chain) {
     surroundings.lease_sizes.push_back(nf.rights.lease ? nf.lease_size : 0);
+    surroundings.may_edit |= nf.rights.edit != Edit::kNone;
   }
   return surroundings;
 }

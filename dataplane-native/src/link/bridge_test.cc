@@ -1,0 +1,207 @@
+// Bridges against each other, and against whoever is in between.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "link/test_bridges.h"
+
+namespace nf::link {
+namespace {
+
+using test::Members;
+using test::Must;
+
+uint64_t Count(const Bridge& bridge, LinkCount which) { return bridge.counters().value(which); }
+
+uint16_t EtherTypeOf(const std::string& frame) { return LoadBe16(reinterpret_cast<const uint8_t*>(&frame[12])); }
+bool IsControl(const std::string& frame, ControlKind kind) {
+  return EtherTypeOf(frame) == kEtherTypeControl && static_cast<ControlKind>(frame[15]) == kind;
+}
+
+TEST(Bridge, PacketsGoThereAndBack) {
+  Members members(2);
+  EXPECT_TRUE(members.RoundTrip(50, 20)) << members.received() << " of " << members.sent();
+  EXPECT_EQ(members.runtime(1).runtime->flows_open() + members.runtime(2).runtime->flows_open(), 50u);
+  EXPECT_EQ(Count(members.bridge(), LinkCount::kMalformed) + Count(members.bridge(), LinkCount::kUnsound), 0u);
+}
+
+TEST(Bridge, FlowsMoveBetweenRuntimesThatHaveNoLinkToEachOther) {
+  Members members(2);
+  ASSERT_TRUE(members.RoundTrip(40));
+  Operation operation;
+  Command command{.kind = Command::Kind::kMove};
+  command.targets = {2};
+  command.flows_wanted = 20;
+  command.operation = &operation;
+  members.runtime(1).runtime->Execute(command);
+  ASSERT_TRUE(members.Until([&] { return operation.done.load(); }));
+  EXPECT_EQ(operation.result.moved, 20u);
+  EXPECT_EQ(members.runtime(2).runtime->flows_open(), 40u);
+  EXPECT_GT(Count(members.bridge(), LinkCount::kForwarded), 0u);
+  EXPECT_TRUE(members.RoundTrip(40, 5));
+}
+
+TEST(Bridge, LeasesComeWithPackets) {
+  auto engine = Must(Engine::Create({}));
+  NfSpec nf{.entry = "lease", .name = "lease", .version = "1.0.0", .native = NativeTest(*engine, {})};
+  nf.rights.lease = true;
+  nf.lease_size = 100;
+  Members members(1, {nf});
+  ASSERT_TRUE(members.RoundTrip(3));
+  for (uint32_t entry = 0; entry < 256; ++entry) {
+    std::array<uint32_t, abi::kChainNfsMax> given{}, come{};
+    members.vswitch().leases().Read(entry, given.data());
+    members.runtime(1).leases->Read(entry, come.data());
+    EXPECT_EQ(come[0], given[0]) << entry;
+  }
+}
+
+TEST(Bridge, ControlFramesAreGenuineOrNothing) {
+  Members members(2);
+  ASSERT_TRUE(members.RoundTrip(20));
+  Members::Runtime& one = members.runtime(1);
+  std::string beat;
+  one.up.on_frame = [&beat](const std::string& frame) {
+    if (beat.empty() && IsControl(frame, ControlKind::kHeartbeat)) {
+      beat = frame;
+      return std::string();  // It goes astray.
+    }
+    return frame;
+  };
+  ASSERT_TRUE(members.Until([&] { return !beat.empty(); }));
+  one.up.on_frame = {};
+  const auto counts_as = [&](const std::string& frame, LinkCount which) {
+    const uint64_t before = Count(members.bridge(), which);
+    one.up.frames.push_back(frame);
+    return members.Until([&] { return one.up.frames.empty(); }) && Count(members.bridge(), which) == before + 1;
+  };
+  for (size_t bit = sizeof(OuterHeader) * 8; bit < beat.size() * 8; bit += 5) {
+    std::string flipped = beat;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
+    const uint64_t before = Count(members.bridge(), LinkCount::kForged) +
+                            Count(members.bridge(), LinkCount::kWrongLife) +
+                            Count(members.bridge(), LinkCount::kMalformed);
+    one.up.frames.push_back(flipped);
+    ASSERT_TRUE(members.Until([&] { return one.up.frames.empty(); }));
+    EXPECT_EQ(Count(members.bridge(), LinkCount::kForged) + Count(members.bridge(), LinkCount::kWrongLife) +
+                  Count(members.bridge(), LinkCount::kMalformed),
+              before + 1)
+        << "bit " << bit;
+  }
+  const uint64_t replayed = Count(members.bridge(), LinkCount::kReplayed);
+  one.up.frames.push_back(beat);
+  ASSERT_TRUE(members.Until([&] { return one.up.frames.empty(); }));
+  EXPECT_EQ(Count(members.bridge(), LinkCount::kReplayed), replayed) << "late, but the first time";
+  EXPECT_TRUE(counts_as(beat, LinkCount::kReplayed));
+  // Another tenant's key, another life, another member's name.
+  const auto made_by = [&](Identity identity) {
+    auto codec = Must(ControlCodec::Create(identity));
+    LinkCounters counters;
+    codec.set_counters(&counters);
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(test::Packets());
+    NF_CHECK(mbuf != nullptr && codec.Seal(mbuf, ControlKind::kHeartbeat, 0), "sealed");
+    std::string frame(rte_pktmbuf_mtod(mbuf, const char*), mbuf->data_len);
+    rte_pktmbuf_free(mbuf);
+    return frame;
+  };
+  Identity stranger = Members::IdentityOf(1);
+  stranger.key.fill(0x43);
+  EXPECT_TRUE(counts_as(made_by(stranger), LinkCount::kForged));
+  Identity earlier = Members::IdentityOf(1);
+  --earlier.incarnation;
+  EXPECT_TRUE(counts_as(made_by(earlier), LinkCount::kWrongLife));
+  EXPECT_TRUE(counts_as(made_by(Members::IdentityOf(2)), LinkCount::kMalformed)) << "over the link of 1";
+  EXPECT_TRUE(members.RoundTrip(20, 5)) << "all is as it was";
+}
+
+TEST(Bridge, DamageOnTheWayCostsWhatWasDamaged) {
+  for (uint32_t seed = 1; seed <= 100; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    Members members(2);
+    ASSERT_TRUE(members.RoundTrip(30));
+    const auto damage = [&random](const std::string& frame) {
+      std::string bad = frame;
+      switch (random() % 12) {
+        case 0:
+          bad[random() % bad.size()] ^= static_cast<char>(1 << random() % 8);
+          break;
+        case 1:
+          bad.resize(1 + random() % bad.size());
+          break;
+        case 2:
+          for (char& byte : bad) byte = static_cast<char>(random());
+          break;
+        default:
+          break;
+      }
+      return bad;
+    };
+    for (const uint16_t id : {1, 2}) {
+      members.runtime(id).up.on_frame = damage;
+      members.runtime(id).down.on_frame = damage;
+    }
+    for (uint32_t round = 0; round < 20; ++round) {
+      for (uint16_t flow = 0; flow < 30; ++flow) members.Send(flow, round);
+      for (int turn = 0; turn < 5; ++turn) members.Turn();
+      members.Collect();
+    }
+    for (const uint16_t id : {1, 2}) {
+      members.runtime(id).up.on_frame = {};
+      members.runtime(id).down.on_frame = {};
+    }
+    // Whatever a damaged stamp did to the flows of before, new ones work.
+    const uint64_t before = members.received();
+    EXPECT_TRUE(members.Until([&] {
+      for (uint16_t flow = 100; flow < 110; ++flow) members.Send(flow, 0);
+      members.Turn();
+      members.Collect();
+      return members.received() >= before + 30;
+    }));
+    EXPECT_GT(Count(members.bridge(), LinkCount::kMalformed) + Count(members.bridge(), LinkCount::kUnsound), 0u);
+  }
+}
+
+TEST(Bridge, ABrokenLinkFencesAtOnce) {
+  Members members(2);
+  ASSERT_TRUE(members.RoundTrip(20));
+  while (members.bridge().events().Take()) {
+  }
+  members.runtime(1).vswitch_port->set_carrier(Port::Carrier::kLost);
+  for (uint16_t flow = 0; flow < 20; ++flow) members.Send(flow, 1);
+  members.Turn();
+  std::optional<LinkEvent> event;
+  ASSERT_TRUE(members.Until([&] { return (event = members.bridge().events().Take()).has_value(); }));
+  EXPECT_EQ(event->kind, LinkEvent::Kind::kFencedByLink);
+  EXPECT_EQ(event->member, 1);
+  EXPECT_EQ(members.bridge().Close(1), members.runtime(1).remote.get());
+  // Everything goes to the other from now on.
+  const uint64_t lost = members.sent() - members.received();
+  for (uint16_t flow = 30; flow < 50; ++flow) members.Send(flow, 0);
+  EXPECT_TRUE(members.Until([&] { return members.sent() - members.received() <= lost; }));
+  EXPECT_GE(members.runtime(2).runtime->flows_open(), 20u);
+}
+
+TEST(SilenceDetector, TellsTheDeadFromTheLate) {
+  constexpr uint64_t kMs = 1'000'000;
+  SilenceDetector silence(100 * kMs);
+  EXPECT_FALSE(silence.Suspects(1000'000 * kMs)) << "never heard of";
+  uint64_t now = 5000 * kMs;
+  for (int i = 0; i < 100; ++i) silence.Heard(now += kMs);
+  EXPECT_FALSE(silence.Suspects(now + 100 * kMs));
+  EXPECT_TRUE(silence.Suspects(now + 101 * kMs));
+  silence.Excuse(50 * kMs);
+  EXPECT_FALSE(silence.Suspects(now + 150 * kMs)) << "the listener was away";
+  // Who is often late is given more time, and no longer once it is on time again.
+  silence.Heard(now += 150 * kMs);
+  EXPECT_FALSE(silence.Suspects(now + 300 * kMs));
+  EXPECT_TRUE(silence.Suspects(now + 1001 * kMs)) << "ten times is the bound";
+  for (int i = 0; i < 3000; ++i) silence.Heard(now += kMs);
+  EXPECT_TRUE(silence.Suspects(now + 101 * kMs));
+  SilenceDetector never(0);
+  never.Heard(1);
+  EXPECT_FALSE(never.Suspects(1'000'000 * kMs));
+}
+
+}  // namespace
+}  // namespace nf::link
