@@ -18,7 +18,7 @@ const BELOW = {
   flow: ["base", "packet"],
   chain: ["base", "packet", "port", "wasm", "flow"],
   runtime: ["base", "packet", "port", "wasm", "flow", "chain", "proto"],
-  link: ["base", "packet", "port", "flow", "chain", "runtime", "proto"],
+  link: ["base", "packet", "port", "wasm", "flow", "chain", "runtime", "proto"],
   nfactord: ["base", "packet", "port", "wasm", "flow", "chain", "runtime", "link", "proto"],
   addon: ["base", "packet", "port", "wasm", "flow", "chain", "runtime"],
 };
