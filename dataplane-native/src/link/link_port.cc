@@ -4,6 +4,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "link/vhost_wake.h"
+
 namespace nf::link {
 namespace {
 
@@ -18,7 +20,9 @@ Expected<std::unique_ptr<EthdevPort>> OpenVhost(const std::string& path, LinkSid
   const bool is_socket = lstat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode);
   if (side == LinkSide::kVswitch) {
     if (is_socket) unlink(path.c_str());  // Of a vswitch that is no more.
-    return EthdevPort::OpenDevice("net_vhost", "iface=" + path + ",queues=1", pool, 0);
+    auto port = EthdevPort::OpenDevice("net_vhost", "iface=" + path + ",queues=1", pool, 0);
+    if (port) WakeVhost(path);
+    return port;
   }
   if (!is_socket) {
     return Fail(ErrorCode::kPortStart, "there is no socket " + path + ": the vswitch opens the link first");

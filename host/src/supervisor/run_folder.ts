@@ -49,7 +49,7 @@ export class RunFolder {
   /** Makes it, or finds it, and holds its lock. Throws NfError (usage, host.socket), also when another supervisor has it. */
   static hold(name: string, env: NodeJS.ProcessEnv = process.env): RunFolder {
     const path = RunFolder.pathOf(name, env);
-    requireSocketPath(join(path, "m15.4294967295-4294967295.link"));
+    requireSocketPath(join(path, "m15.4294967295-4294967295.link.bell"));
     mkdirSync(path, { mode: 0o700, recursive: true });
     checkFolder(path);
     const folder = new RunFolder(name, path);
