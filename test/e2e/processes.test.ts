@@ -13,6 +13,8 @@ import { isAlive, startOf } from "../../host/src/supervisor/process_id.ts";
 import { LiveHost, newVersion, nfactor } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "./numbered_flows.ts";
+import { BalancedLab, balancedChain, before as backends } from "./testing/balanced_lab.ts";
+import { keepsItsPromises, tableOf } from "./testing/promises.ts";
 
 const CHAIN = "flow_monitor,firewall,http_parser";
 /** Of a hundred flows, so many have been opened in each of two runtimes at least: round robin, with some of the test's own. */
@@ -116,6 +118,42 @@ describe.skipIf(!isRoot)("in processes", () => {
     },
     180_000,
   );
+
+  test("1,300 connections through NAT and load balancer keep their public port and their backend, though they move from process to process", async () => {
+    const [count, rounds, brief] = [300, 4, 100];
+    lab.close();
+    const wire = new BalancedLab();
+    lab = wire.lab;
+    await wire.start();
+    await wire.joinDirectly();
+    const config = join(lab.folder, "nfactor.yaml");
+    const runtimes = { count: 3, processes: true };
+    writeFileSync(config, JSON.stringify({ apiVersion: "nfactor/v1", flows: { idle_ms: { udp: 300_000 } }, runtimes, chain: balancedChain(backends) }));
+    const host = await LiveHost.start(lab, "mappings", ["--config", config]);
+    const client = await host.connect();
+    let [going, moved] = [true, 0];
+    const moves = (async () => {
+      for (let i = 0; going; i++) {
+        const [from, to] = [1 + (i % 3), 1 + ((i + 1) % 3)];
+        moved += (await client.call("migrate", { from, to, flows: { count: 100 }, dry_run: false })).moved;
+      }
+    })();
+    await wire.openConnections(count, { rounds, brief });
+    const connections = await wire.goOn();
+    going = false;
+    await moves;
+    expect(moved).toBeGreaterThan(connections.length);
+    const { flows, more } = await client.call("flows", { match: [], limit: 10_000 });
+    client.close();
+    expect(more).toBe(false);
+    expect(new Set(flows.map(({ runtime }) => runtime)).size).toBe(3);
+    keepsItsPromises(connections, tableOf(flows), count, { rounds, brief, then: backends });
+    const { packets, faults } = await host.stop();
+    expect(faults).toEqual([]);
+    expect(packets.lost_in_failure).toBeUndefined();
+    expect(balance(packets)).toBe(0);
+    console.log(`${moved} flows moved under ${connections.length} connections; dropped ${JSON.stringify(packets.dropped)}`);
+  }, 120_000);
 
   test("a runtime is killed: the others go on, its flows open again, it comes back, and every packet is in the books", async () => {
     const host = await start("killed", 2);
