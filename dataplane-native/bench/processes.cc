@@ -18,6 +18,7 @@ namespace nf {
 namespace {
 
 constexpr uint32_t kFlows = 1 << 16;
+constexpr uint32_t kPacketsOfLink = 8191;
 
 struct ChainCase {
   const char* name;
@@ -35,7 +36,7 @@ const std::vector<ChainCase> kCases = {
 void Measure(BenchReport* report, Engine& engine, const ChainCase& chain) {
   const std::string what = std::string(chain.name) + ", 64k flows";
   if (!report->Wants(what)) return;
-  Rings inside(chain.traffic()), between(chain.traffic());
+  Rings inside(chain.traffic()), between(chain.traffic(), kPacketsOfLink);
   SwitchedRun one(engine, {.chain = ShippedChain(engine, chain.nfs, kFlows),
                            .runtimes = 1,
                            .flows_max = kFlows,

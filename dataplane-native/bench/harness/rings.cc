@@ -12,7 +12,6 @@
 namespace nf {
 namespace {
 
-constexpr uint32_t kPoolPackets = 1023;
 constexpr uint32_t kRingPackets = 1024;
 
 }  // namespace
@@ -22,15 +21,15 @@ void StartBenchEal() {
   rte_thread_register();
 }
 
-Rings::Rings(const Traffic& traffic) : source_(traffic) {
+Rings::Rings(const Traffic& traffic, uint32_t pool_packets) : source_(traffic) {
   static std::atomic<uint32_t> number = 0;
-  pool_ = Must(CreatePacketPool(("bench_" + std::to_string(number++)).c_str(), kPoolPackets));
+  pool_ = Must(CreatePacketPool(("bench_" + std::to_string(number++)).c_str(), pool_packets));
   for (uint8_t side = 0; side < 2; ++side) {
     auto [inner, outer] = Must(FabricPort::CreatePair(kRingPackets, side));
     inner_[side] = std::move(inner);
     outer_[side] = std::move(outer);
   }
-  spare_.reserve(kPoolPackets);
+  spare_.reserve(pool_packets);
 }
 
 Rings::~Rings() {

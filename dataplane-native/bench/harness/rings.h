@@ -24,7 +24,10 @@ class Rings {
  public:
   static constexpr uint32_t kBatch = 256;
 
-  explicit Rings(const Traffic& traffic);
+  static constexpr uint32_t kPoolPackets = 1023;
+
+  // `pool_packets`: more, so that lcores cache some, for those who take and free packets themselves.
+  explicit Rings(const Traffic& traffic, uint32_t pool_packets = kPoolPackets);
   ~Rings();
   Rings(const Rings&) = delete;
   Rings& operator=(const Rings&) = delete;
