@@ -88,6 +88,11 @@ Napi::Value ToJs(Napi::Env env, const RuntimeStatus& status) {
   made.Set("busyNs", Big(env, status.busy_ns));
   made.Set("queued", status.queued);
   made.Set("missed", Big(env, status.missed));
+  made.Set("replicas", status.replicas);
+  made.Set("unprotected", status.unprotected);
+  made.Set("replicationLag", status.replication_lag);
+  made.Set("recovered", Big(env, status.recovered));
+  made.Set("stateLost", Big(env, status.state_lost));
   made.Set("refusedMessages", Big(env, status.refused_messages));
   return made;
 }

@@ -59,6 +59,12 @@ SwitchingSpec SwitchingFromJs(const Napi::Object& from) {
   switching.placement = OneOf<Placement>(
       from, "placement", {{"round_robin", Placement::kRoundRobin}, {"least_loaded", Placement::kLeastLoaded}});
   switching.migrations = Number(from, "migrations");
+  if (!Has(from, "replication")) return switching;
+  const auto replication = Child(from, "replication");
+  switching.replication.replicas = Number16(replication, "replicas");
+  switching.replication.unprotected = OneOf<proto::Unprotected>(
+      replication, "unprotected",
+      {{"strict", proto::Unprotected::kStrict}, {"available", proto::Unprotected::kAvailable}});
   return switching;
 }
 

@@ -61,8 +61,9 @@ void Chain::PrepareCallback(Instance& instance, uint32_t flow) {
   if (flow != kNoFlow) flows_->actor(flow).WriteRecord(&instance.flow_records()[0]);
 }
 
-void Chain::FireTimers() {
-  for (const Flows::Due& due : flows_->TakeDueTimers(now_ns_)) {
+std::span<const Flows::Due> Chain::FireTimers() {
+  const auto fired = flows_->TakeDueTimers(now_ns_);
+  for (const Flows::Due& due : fired) {
     ChainNf& nf = *nfs_[due.nf];
     const FlowActor& actor = flows_->actor(due.flow);
     if (!nf.is_callable() || (actor.opened & nf.bit()) == 0 || (actor.bypassed & nf.bit()) != 0) continue;
@@ -72,6 +73,7 @@ void Chain::FireTimers() {
     CheckLogs(nf);
     if (!returned) BlameCallback(nf);
   }
+  return fired;
 }
 
 void Chain::Tick() {

@@ -55,7 +55,7 @@ class Chain {
 
   // ---- The lcore.
   void BeginPoll(uint64_t now_ns);
-  void FireTimers();
+  std::span<const Flows::Due> FireTimers();
   void Tick();
 
   bool is_full(uint32_t direction) const { return pending_[direction].count == abi::kBurstPackets; }

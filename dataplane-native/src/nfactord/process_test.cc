@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -120,6 +121,50 @@ TEST_F(Processes, AKillIsSeenAtOnceAndTheBooksBalance) {
   Rounds(50);
   ASSERT_TRUE(IsStill());
   EXPECT_EQ(missing(), before);
+  EXPECT_EQ(network_->out_of_order(), 0u);
+}
+
+TEST_F(Processes, ReplicatedFlowsGoOnWithTheirStatesAfterAKill) {
+  tenant_->set_replication({{"replicas", 1}, {"unprotected", "strict"}});
+  for (uint16_t id : {1, 2, 3}) tenant_->StartRuntime(id);
+  const auto states = [this](std::initializer_list<uint16_t> ids) {
+    uint64_t packets = 0;
+    for (uint16_t id : ids) packets += PacketsInStates(tenant_->runtime(id));
+    return packets;
+  };
+  const auto is_protected = [this](std::initializer_list<uint16_t> ids) {
+    return std::ranges::all_of(ids, [this](uint16_t id) {
+      const Json status = tenant_->runtime(id).Ask("runtimes")["ok"]["runtimes"][0];
+      return status["unprotected"] == 0 && status["replicationLag"] == 0 && status["replicas"] != 0;
+    });
+  };
+  Rounds(50);
+  EXPECT_TRUE(AllBack()) << network_->received() << " of " << network_->sent();
+  EXPECT_EQ(states({1, 2, 3}), network_->sent());
+  // Who is killed next has flows of the one before.
+  for (uint16_t dead : {1, 2}) {
+    ASSERT_TRUE(Eventually([&] { return is_protected({1, 2, 3}); }));
+    tenant_->runtime(dead).Signal(SIGKILL);
+    Rounds(20);  // Into its death.
+    ASSERT_TRUE(tenant_->vswitch().WaitForEvent({{"event", "member_lost"}, {"member", dead}}));
+    ASSERT_EQ(tenant_->runtime(dead).WaitForEnd(), -1);
+    tenant_->Bury(dead);
+    Rounds(20);
+    ASSERT_TRUE(IsStill());
+    tenant_->StartRuntime(dead);
+  }
+  // All that has come out is known, and nothing that never came in.
+  const uint64_t known = states({1, 2, 3});
+  EXPECT_GE(known, network_->received());
+  EXPECT_LE(known, network_->sent());
+  EXPECT_GE(network_->received(), kFlows * 90u);
+  const auto books = tenant_->books();
+  EXPECT_EQ(static_cast<int64_t>(network_->sent() - network_->received()),
+            books.lost() + static_cast<int64_t>(books.dropped));
+  const Json vswitch = tenant_->vswitch().Ask("runtimes")["ok"]["runtimes"][0];
+  EXPECT_EQ(vswitch["stateLost"], "0") << vswitch;
+  EXPECT_EQ(vswitch["flowsOpen"], kFlows) << vswitch;
+  EXPECT_NE(vswitch["recovered"], "0") << vswitch;
   EXPECT_EQ(network_->out_of_order(), 0u);
 }
 

@@ -323,6 +323,11 @@ RuntimeStatus RuntimeProcess::Status() const {
                        .arrivals_refused = runtime_->arrivals_refused(),
                        .busy_ns = busy_ns(*runtime_) + busy_ns(*bridge_),
                        .queued = rte_ring_count(link_->down),
+                       .replicas = runtime_->replicas(),
+                       .unprotected = runtime_->unprotected(),
+                       .replication_lag = runtime_->replication_lag(),
+                       .recovered = runtime_->recovered(),
+                       .state_lost = runtime_->state_lost(),
                        .refused_messages = mail_->refused()};
   for (const auto& [name, count] : counters.dropped) status.dropped += count;
   return status;

@@ -160,6 +160,13 @@ MemberSpec Member(const Json& from, MemberKind kind) {
   SwitchingSpec& switching = spec.run.runtime.switching.emplace();
   if (is_runtime) {
     switching.migrations = Number(from, "migrations", 1, 4000, switching.migrations);
+    if (from.contains("replication")) {
+      const Json& replication = from.at("replication");
+      switching.replication.replicas = static_cast<uint16_t>(Number(replication, "replicas", 0, 1));
+      switching.replication.unprotected = OneOf<proto::Unprotected>(
+          replication, "unprotected", "strict",
+          {{"strict", proto::Unprotected::kStrict}, {"available", proto::Unprotected::kAvailable}});
+    }
     const Json& vswitch = from.at("vswitch");
     spec.vswitch_incarnation = Number(vswitch, "incarnation", 1, UINT32_MAX);
     spec.vswitch_link = Link(vswitch.at("link"));

@@ -299,6 +299,7 @@ TestMember& TestTenantProcesses::StartRuntime(uint16_t id) {
   to_open["link"] = link;
   EXPECT_TRUE(vswitch_->Ask("link", to_open).contains("ok"));
   spec["vswitch"] = {{"incarnation", vswitch_->spec()["incarnation"]}, {"link", link}};
+  spec["replication"] = replication_;
   spec["members"] = Json::array();
   for (const auto& [other, member] : runtimes_) {
     spec["members"].push_back({{"member", other}, {"incarnation", member->spec()["incarnation"]}});

@@ -91,6 +91,8 @@ class TestTenantProcesses {
   ~TestTenantProcesses();
 
   TestMember& vswitch() { return *vswitch_; }
+  // Of runtimes that are started from now on.
+  void set_replication(const Json& replication) { replication_ = replication; }
   TestMember& StartRuntime(uint16_t id);
   TestMember& runtime(uint16_t id) { return *runtimes_.at(id); }
   // Its death is known: the others are told. What it counted stays counted.
@@ -108,6 +110,7 @@ class TestTenantProcesses {
  private:
   std::string folder_;
   uint32_t lives_ = 100;
+  Json replication_ = {{"replicas", 0}};
   std::unique_ptr<TestMember> vswitch_;
   std::map<uint16_t, std::unique_ptr<TestMember>> runtimes_;
   std::vector<std::unique_ptr<TestMember>> buried_;

@@ -151,6 +151,11 @@ Json ToValue(const RuntimeStatus& status) {
           {"nfMovesFailed", Big(status.nf_moves_failed)},
           {"arrivalsRefused", Big(status.arrivals_refused)},
           {"missed", Big(status.missed)},
+          {"replicas", status.replicas},
+          {"unprotected", status.unprotected},
+          {"replicationLag", status.replication_lag},
+          {"recovered", Big(status.recovered)},
+          {"stateLost", Big(status.state_lost)},
           {"refusedMessages", Big(status.refused_messages)},
           {"busyNs", Big(status.busy_ns)},
           {"queued", status.queued}};

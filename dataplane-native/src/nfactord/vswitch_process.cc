@@ -173,6 +173,8 @@ RuntimeStatus VswitchProcess::Status() const {
                        .held = counters.held,
                        .busy_ns = busy_ns(*vswitch_) + busy_ns(*bridge_),
                        .missed = counters.missed,
+                       .recovered = vswitch_->recovered(),
+                       .state_lost = vswitch_->state_lost(),
                        .refused_messages = mail_->refused()};
   for (const auto& [name, count] : counters.dropped) status.dropped += count;
   return status;

@@ -114,6 +114,14 @@ class ReplicationSource {
   uint32_t unprotected() const;
   // Whether every flow could be had from where V would look for it. Looks at all of them.
   bool all_protected() const;
+  // Whether a runtime that lives has been sent all of the flow.
+  bool has_replica(uint32_t actor) const {
+    const Flow& flow = flows_[actor];
+    const Bucket& bucket = buckets_[flow.bucket];
+    for (int s = 0; s < 2; ++s)
+      if (flow.used && Alive(bucket.slots[s].peer) && flow.copies[s].round == bucket.slots[s].round) return true;
+    return false;
+  }
   // Updates that no replica has answered yet.
   uint32_t lag() const;
   MemberRef home(uint8_t bucket) const { return buckets_[bucket].slots[buckets_[bucket].home].peer; }

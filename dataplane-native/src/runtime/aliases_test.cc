@@ -13,30 +13,8 @@ using abi::Verdict;
 constexpr NfRights kHeaders{.view = View::kPayload, .edit = Edit::kHeaders};
 constexpr uint32_t kPublicAddress = 0x0b000001;
 
-// Source NAT: direction 0 leaves from 11.0.0.1 and port 5000 + lease, direction 1 goes to the initiator. Fragments
-// without ports too, if `later`.
-std::string Nat(bool later = true) {
-  const std::string skip = later ? "0" : "4";
-  return ForEachPacket(R"(
-    (i32.store (local.get $result) (i32.const 1))
-    (if (i32.eqz (i32.and (i32.load16_u offset=22 (local.get $descriptor)) (i32.const )" +
-                       skip + R"())) (then
-      (i32.store (local.get $result) (i32.const 0x10001))
-      (local.set $x (i32.load (local.get $descriptor)))
-      (local.set $y (i32.load offset=28 (local.get $descriptor)))
-      (if (i32.load8_u offset=21 (local.get $descriptor)) (then
-        (i32.store offset=30 (local.get $x) (i32.load offset=12 (local.get $y)))
-        (i32.store8 offset=36 (local.get $x) (i32.load8_u offset=33 (local.get $y)))
-        (i32.store8 offset=37 (local.get $x) (i32.load8_u offset=32 (local.get $y))))
-      (else
-        (i32.store offset=26 (local.get $x) (i32.const 0x0100000b))
-        (local.set $y (i32.add (i32.const 5000) (i32.load offset=44 (local.get $descriptor))))
-        (i32.store8 offset=34 (local.get $x) (i32.shr_u (local.get $y) (i32.const 8)))
-        (i32.store8 offset=35 (local.get $x) (local.get $y))))))
-  )");
-}
 TestNf NatNf(uint32_t leases = 0) {
-  return {.name = "nat", .rights = kHeaders, .lease_size = leases, .process_burst = Nat()};
+  return {.name = "nat", .rights = kHeaders, .lease_size = leases, .process_burst = NatBody()};
 }
 
 std::string Frame(uint32_t source, uint16_t source_port, uint32_t destination, uint16_t destination_port) {
@@ -244,7 +222,7 @@ TEST(AliasesTest, LaterFragmentsMustLeaveFromTheSameAddresses) {
   const std::string later = fragment(2, false, "rest of it");
   for (bool translates : {true, false}) {
     TestRun run;
-    run.AddNf({.name = "nat", .rights = kHeaders, .process_burst = Nat(translates)});
+    run.AddNf({.name = "nat", .rights = kHeaders, .process_burst = NatBody(translates)});
     run.Client(first);
     run.Client(later);
     run.Run();

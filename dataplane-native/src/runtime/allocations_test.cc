@@ -4,11 +4,13 @@
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <new>
 
 #include "runtime/test_run.h"
+#include "runtime/test_tenant.h"
 
 namespace {
 thread_local uint64_t allocations = 0;
@@ -68,6 +70,7 @@ class LoopPort : public Port {
   uint32_t RxBurst(rte_mbuf** packets, uint32_t count) override {
     uint32_t taken = 0;
     time_ns_ += 1'000'000;
+    seen = allocations;
     for (; taken < count && left_ != 0; ++taken, --left_) {
       const Frame& frame = frames_[next_++ % frames_.size()];
       rte_mbuf* mbuf = rte_pktmbuf_alloc(TestPool());
@@ -89,11 +92,13 @@ class LoopPort : public Port {
     return count;
   }
 
-  uint64_t sent = 0;
+  std::atomic<uint64_t> sent = 0;
+  std::atomic<uint64_t> seen = 0;  // Allocations of the thread that took packets, when it last did.
 
  private:
   std::vector<Frame> frames_;
-  uint64_t next_ = 0, left_ = 0, time_ns_ = TestRun::kStart;
+  uint64_t next_ = 0, time_ns_ = TestRun::kStart;
+  std::atomic<uint64_t> left_ = 0;
 };
 
 // Allocations of this thread in so many rounds over the port's packets.
@@ -160,6 +165,35 @@ TEST(AllocationsTest, PollsDoNotAllocate) {
   EXPECT_GT(run.counter(0, 4), 0u);
   EXPECT_GT(run.counter(0, 5), 0u);
   run.worker().End();
+}
+
+// Vswitch and runtimes share the lcore, whose allocations are all counted.
+TEST(AllocationsTest, ReplicationDoesNotAllocate) {
+  LoopPort client, server;
+  TenantWires wires(2);
+  wires.spec.input = FabricInput{.client = &client, .server = &server, .pool = TestPool()};
+  wires.spec.idle_ms.udp = 5;  // Flows end all the time.
+  wires.spec.switching->replication.replicas = 1;
+  wires.AddNf({.name = "a", .rights = {.view = View::kPayload, .emits = 2}, .timer = true});
+  for (uint16_t i = 0; i < 40; ++i) client.Add(UdpFrame(1000 + i, Payload({{}})));
+  client.Add(UdpFrame(2000, Payload({{.op = Answer::kEmit, .at = 2}})));
+  client.Add(UdpFrame(2001, Payload({{.flags = abi::kResultFlagArmTimer, .timeout = 1}})));
+  client.Add(UdpFrame(2002, Payload({{.flags = abi::kResultFlagCloseFlow}})));
+  wires.Start();
+  const auto run = [&](uint32_t rounds) {
+    for (uint32_t round = 0; round < rounds; ++round) {
+      const uint64_t end = server.sent + 43;
+      client.GiveRounds(1);
+      ASSERT_TRUE(Eventually([&] { return server.sent >= end; }));
+      if (round % 50 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  };
+  run(100);
+  const uint64_t before = client.seen;
+  run(300);
+  EXPECT_EQ(client.seen, before);
+  EXPECT_GT(wires.status(1).replicas + wires.status(2).replicas, 0u);
+  EXPECT_GT(wires.Stop().flows_ended, 100u);
 }
 
 TEST(AllocationsTest, BadResultsDoNotAllocateEither) {

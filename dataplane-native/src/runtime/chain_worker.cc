@@ -92,7 +92,7 @@ void ChainWorker::BeginPoll(uint64_t now_ns) {
   poll_begin_tsc_ = rte_rdtsc();
   now_ns_ = std::max(now_ns_, now_ns);
   chain_->BeginPoll(now_ns_);
-  chain_->FireTimers();
+  timers_fired_ = chain_->FireTimers();
   for (const Flows::Due& due : flows_->TakeDue(now_ns_)) {
     const bool finished = flows_->actor(due.flow).phase == FlowPhase::kClosing;
     chain_->Close(due.flow, finished ? CloseReason::kFinished : CloseReason::kExpired);

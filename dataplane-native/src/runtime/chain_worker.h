@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/counter.h"
@@ -79,6 +80,7 @@ class ChainWorker : public LcoreTask {
   std::unique_ptr<PacketCounters> own_counters_;
   PacketCounters& counters_;
   uint64_t now_ns_ = 0;
+  std::span<const Flows::Due> timers_fired_;  // In this poll.
   bool is_capture_ = false;
 
  private:

@@ -76,6 +76,45 @@ bool IsSound(const FlowActor& actor, const Chain& chain) {
   return (actor.key.ip_version == 4 || actor.key.ip_version == 6) && actor.key.vlan_count <= 2;
 }
 
+// What an image says.
+struct ReadImage {
+  bool has_flow = false, has_alias = false;
+  FlowActor actor;
+  FlowKey alias;
+  std::array<uint32_t, abi::kChainNfsMax> leases{};
+  std::array<uint64_t, abi::kChainNfsMax> deadlines{};
+  std::array<std::span<const uint8_t>, abi::kChainNfsMax> slots;
+};
+
+bool Read(const Chain& chain, std::span<const uint8_t> image, ReadImage* read) {
+  Reader reader(image);
+  ImageHeader header;
+  if (!reader.Get(&header) || header.bytes != image.size() || header.has_flow > 1 || header.has_alias > 1 ||
+      header.zero != 0) {
+    return false;
+  }
+  read->has_flow = header.has_flow != 0;
+  read->has_alias = header.has_alias != 0;
+  if (!read->has_flow) return reader.left() == 0 && !read->has_alias;
+  FlowActor& actor = read->actor;
+  if (!reader.Get(&actor) || !IsSound(actor, chain)) return false;
+  if (read->has_alias && (!reader.Get(&read->alias) || read->alias.ip_version == 0 || !chain.may_edit())) return false;
+  if ((actor.out_tuple == OutTuple::kReverseOfAlias) != read->has_alias) return false;
+  for (uint32_t i = 0; i < chain.size(); ++i) {
+    if (chain.nf(i).has_lease() && !reader.Get(&read->leases[i])) return false;
+  }
+  for (uint32_t i = 0; i < chain.size(); ++i) {
+    if ((actor.timers >> i & 1) != 0 && !reader.Get(&read->deadlines[i])) return false;
+  }
+  for (uint32_t i = 0; i < chain.size(); ++i) {
+    const uint32_t bytes = chain.nf(i).states().state_bytes();
+    if ((actor.opened >> i & 1) == 0 || bytes == 0) continue;
+    read->slots[i] = reader.Take(bytes);
+    if (read->slots[i].empty()) return false;
+  }
+  return reader.left() == 0;
+}
+
 uint64_t Mix(uint64_t digest, std::string_view text) {
   for (char letter : text) digest = (digest ^ static_cast<uint8_t>(letter)) * 0x100000001b3u;
   return (digest ^ text.size()) * 0x100000001b3u;
@@ -124,41 +163,21 @@ uint32_t WriteFlowImage(const Chain& chain, const Flows& flows, uint32_t flow, s
   return header.bytes;
 }
 
-bool ReadFlowImage(Chain& chain, Flows& flows, uint32_t flow, std::span<const uint8_t> image) {
-  Reader reader(image);
-  ImageHeader header;
-  if (!reader.Get(&header) || header.bytes != image.size() || header.has_flow > 1 || header.has_alias > 1 ||
-      header.zero != 0) {
-    return false;
-  }
-  if (header.has_flow == 0) return reader.left() == 0 && header.has_alias == 0;
-  FlowActor actor;
-  if (!reader.Get(&actor) || !IsSound(actor, chain)) return false;
-  FlowKey alias;
-  if (header.has_alias != 0 && (!reader.Get(&alias) || alias.ip_version == 0 || !chain.may_edit())) return false;
-  if ((actor.out_tuple == OutTuple::kReverseOfAlias) != (header.has_alias != 0)) return false;
-  std::array<uint32_t, abi::kChainNfsMax> leases{};
-  std::array<uint64_t, abi::kChainNfsMax> deadlines{};
-  std::array<std::span<const uint8_t>, abi::kChainNfsMax> slots;
-  for (uint32_t i = 0; i < chain.size(); ++i) {
-    if (chain.nf(i).has_lease() && !reader.Get(&leases[i])) return false;
-  }
-  for (uint32_t i = 0; i < chain.size(); ++i) {
-    if ((actor.timers >> i & 1) != 0 && !reader.Get(&deadlines[i])) return false;
-  }
-  for (uint32_t i = 0; i < chain.size(); ++i) {
-    const uint32_t bytes = chain.nf(i).states().state_bytes();
-    if ((actor.opened >> i & 1) == 0 || bytes == 0) continue;
-    slots[i] = reader.Take(bytes);
-    if (slots[i].empty()) return false;
-  }
-  if (reader.left() != 0) return false;
+bool IsFlowImage(const Chain& chain, std::span<const uint8_t> image) {
+  ReadImage read;
+  return Read(chain, image, &read);
+}
 
+bool ReadFlowImage(Chain& chain, Flows& flows, uint32_t flow, std::span<const uint8_t> image) {
+  ReadImage read;
+  if (!Read(chain, image, &read)) return false;
+  if (!read.has_flow) return true;
   for (uint32_t i = 0; i < chain.size(); ++i) {
-    if (!slots[i].empty()) std::memcpy(chain.nf(i).states().data(flow), slots[i].data(), slots[i].size());
-    if ((actor.bypassed >> i & 1) != 0) chain.nf(i).any_bypassed = true;
+    if (const auto& slot = read.slots[i]; !slot.empty())
+      std::memcpy(chain.nf(i).states().data(flow), slot.data(), slot.size());
+    if ((read.actor.bypassed >> i & 1) != 0) chain.nf(i).any_bypassed = true;
   }
-  flows.Arrive(flow, actor, header.has_alias != 0 ? &alias : nullptr, leases, deadlines);
+  flows.Arrive(flow, read.actor, read.has_alias ? &read.alias : nullptr, read.leases, read.deadlines);
   return true;
 }
 

@@ -21,6 +21,9 @@ proto::Digests FlowImageDigests(std::span<const NfSpec> chain);
 // The flow, for which no call is pending, or that there is none at this place. Bytes written, 0 if `out` is too small.
 uint32_t WriteFlowImage(const Chain& chain, const Flows& flows, uint32_t flow, std::span<uint8_t> out);
 
+// Whether ReadFlowImage would take it.
+bool IsFlowImage(const Chain& chain, std::span<const uint8_t> image);
+
 // Makes the flow at a free place what the image says. False, and nothing changed, when it is not an image that
 // WriteFlowImage would have written for this chain.
 bool ReadFlowImage(Chain& chain, Flows& flows, uint32_t flow, std::span<const uint8_t> image);

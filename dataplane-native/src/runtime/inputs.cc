@@ -20,7 +20,10 @@ Expected<rte_mempool*> MakePool(const RuntimeSpec& spec) {
   const bool emits =
       std::any_of(spec.chain.begin(), spec.chain.end(), [](const NfSpec& nf) { return nf.rights.emits != 0; });
   const std::string name = "nf_pool_" + std::to_string(number++);
-  if (spec.switching) return CreatePacketPool(name.c_str(), kPoolPacketsOfTenant);
+  if (spec.switching) {
+    const bool holds = spec.switching->replication.replicas != 0;
+    return CreatePacketPool(name.c_str(), holds ? kPoolPacketsReplicated : kPoolPacketsOfTenant);
+  }
   return CreatePacketPool(name.c_str(), emits ? kPoolPacketsWithEmits : kPoolPackets);
 }
 

@@ -16,6 +16,10 @@ namespace nf {
 
 // Behind a vswitch packets lie in the rings of several runtimes, or wait for flows that move. A power of 2 less one.
 inline constexpr uint32_t kPoolPacketsOfTenant = 16383;
+// Or until replicas have what packets have changed: so many of a runtime's.
+inline constexpr uint32_t kHeldOutputsMax = 1024;
+inline constexpr uint32_t kPoolPacketsReplicated = 32767;
+static_assert(kPoolPacketsReplicated - kRuntimesMax * kHeldOutputsMax >= kPoolPacketsOfTenant);
 
 struct Inputs {
   Port* client = nullptr;

@@ -49,6 +49,7 @@ void MoveAsker::Ask(uint32_t flow, uint64_t mono_ns) {
   const uint16_t own = parts_.machine->config().id;
   if (cluster_count_ == 0) cluster_count_ = parts_.board->Read(own, &cluster_);
   asked_.Add();
+  if (parts_.machine->replicates()) parts_.machine->Touch(flow);  // NFs may write its state.
   const uint32_t target = parts_.chain->TargetOf(flow, std::span(cluster_).first(cluster_count_));
   if (target == 0 || target == own) return;
   if (Begin(flow, target, mono_ns)) {

@@ -10,6 +10,7 @@
 
 #include "chain/nf_spec.h"
 #include "flow/idle_times.h"
+#include "proto/replication.h"
 
 struct rte_mempool;
 
@@ -38,12 +39,19 @@ enum class NonIpPolicy : uint8_t { kForward, kDrop };
 // New flows are placed by turns, or where there is least to do.
 enum class Placement : uint8_t { kRoundRobin, kLeastLoaded };
 
+// Each flow's state is at another runtime before what the flow causes leaves (docs/protocol.md, Replication).
+struct ReplicationSpec {
+  uint16_t replicas = 0;  // 0 or 1.
+  proto::Unprotected unprotected = proto::Unprotected::kStrict;
+};
+
 // A tenant with one vswitch and several runtimes.
 struct SwitchingSpec {
   uint16_t runtimes = 1;  // At the start; 1 to kRuntimesMax.
   uint16_t lcores = 1;
   Placement placement = Placement::kRoundRobin;
   uint32_t migrations = 1000;  // From a runtime, under way at once; at most 4000.
+  ReplicationSpec replication;
 };
 inline constexpr uint16_t kRuntimesMax = 15;
 inline constexpr uint16_t kLcoresMax = 16;

@@ -24,6 +24,8 @@ constexpr uint32_t kChoosePerTurn = 4096;  // Chosen flows looked up in one turn
 // it would lose what waits.
 constexpr uint64_t kGiveUpNs = 30'000'000'000;
 constexpr uint32_t kAskAfterRetries = 5000;
+// Longer than a lcore that shares its core is kept from it. Who has died is told sooner.
+constexpr uint64_t kReplicaUnreachableNs = 1'000'000'000;
 constexpr int kSleepBusyMs = 1, kSleepMs = 10, kSleepWithoutFlowsMs = 50;
 
 proto::RuntimeConfig MachineConfig(const RuntimeSpec& spec, const SwitchedRuntime::Surroundings& surroundings) {
@@ -38,7 +40,16 @@ proto::RuntimeConfig MachineConfig(const RuntimeSpec& spec, const SwitchedRuntim
           .max_state_bytes = FlowImageBytesMax(spec.chain),
           .digests = FlowImageDigests(spec.chain),
           .give_up_ns = kGiveUpNs,
-          .ask_after_retries = kAskAfterRetries};
+          .ask_after_retries = kAskAfterRetries,
+          .replication = {.unprotected = spec.switching->replication.unprotected,
+                          .replicas = spec.flows_max,
+                          .held_outputs = surroundings.held_outputs,
+                          .unreachable_ns = kReplicaUnreachableNs}};
+}
+
+std::unique_ptr<FlowReplicas> MakeReplicas(const RuntimeSpec& spec) {
+  if (spec.switching->replication.replicas == 0) return nullptr;
+  return std::make_unique<FlowReplicas>(spec.flows_max, FlowImageBytesMax(spec.chain));
 }
 
 DropReason ReasonOf(proto::PacketDrop reason) {
@@ -64,8 +75,10 @@ SwitchedRuntime::SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& su
       mail_(*surroundings.mail),
       board_(*surroundings.board),
       leases_(*surroundings.leases),
-      machine_(MachineConfig(spec, surroundings), &mail_, this) {
+      replicas_(MakeReplicas(spec)),
+      machine_(MachineConfig(spec, surroundings), &mail_, this, replicas_.get()) {
   opened_.reserve(kOpenedMax);
+  places_.reserve(kMembersMax);
 }
 
 Expected<std::unique_ptr<SwitchedRuntime>> SwitchedRuntime::Create(Engine& engine, const RuntimeSpec& spec,
@@ -78,6 +91,8 @@ Expected<std::unique_ptr<SwitchedRuntime>> SwitchedRuntime::Create(Engine& engin
   if (!built) return std::unexpected(built.error());
   runtime->uplink_ = std::make_unique<Uplink>(&runtime->machine_, runtime->flows_.get(), &runtime->link_,
                                               &runtime->counters_, runtime->chain_->may_edit());
+  if (runtime->replicas_ != nullptr)
+    runtime->replicas_->Connect(runtime->chain_.get(), runtime->flows_.get(), runtime->uplink_.get());
   runtime->joiner_.emplace(*runtime->chain_, *runtime->flows_);
   runtime->asker_.emplace(MoveAsker::Parts{.chain = runtime->chain_.get(),
                                            .flows = runtime->flows_.get(),
@@ -98,7 +113,7 @@ bool SwitchedRuntime::has_work() const {
 
 int SwitchedRuntime::sleep_ms_max() const {
   if (machine_.actors_used() != flows_->open() || machine_.migrations_used() != 0 || !mail_.is_idle() ||
-      asker_->is_asked()) {
+      asker_->is_asked() || (machine_.replicates() && !machine_.source().idle())) {
     return kSleepBusyMs;
   }
   return flows_->open() != 0 ? kSleepMs : kSleepWithoutFlowsMs;
@@ -120,6 +135,8 @@ uint32_t SwitchedRuntime::RoundLive() {
   const bool is_due = mono - machine_ns_ >= kMachineEveryNs || operations_count_ != 0;
   if (taken == 0 && !is_due && !mail_.has_mail()) return 0;
   BeginPoll(now);
+  if (replicas_ != nullptr) [[unlikely]]
+    TouchDue();
   Take(packets.data(), taken, mono);
   return Finish(taken, mono);
 }
@@ -138,11 +155,13 @@ uint32_t SwitchedRuntime::RoundCapture() {
   } else {
     return 0;
   }
+  if (replicas_ != nullptr) TouchDue();
   Take(packets.data(), taken, mono);
   const uint32_t work = Finish(taken, mono);
   if (!is_over) return work;
   // What waits for a flow that moves belongs to its poll too, and has that poll's time.
   if (!uplink_->is_empty() || machine_.held() != 0) return work;
+  if (replicas_ != nullptr && machine_.source().held() != 0 && !places_.empty()) return work;
   link_.worked_off.store(sealed, std::memory_order_release);
   return work + 1;
 }
@@ -257,6 +276,8 @@ uint32_t SwitchedRuntime::Finish(uint32_t taken, uint64_t mono_ns) {
   EndPoll(taken != 0);
   SettleActors(mono_ns);
   asker_->Turn(mono_ns);
+  if (replicas_ != nullptr) [[unlikely]]
+    machine_.Replicate(mono_ns);
   mail_.Send(mono_ns);
   uplink_->Flush();
   Publish();
@@ -273,6 +294,7 @@ void SwitchedRuntime::SettleActors(uint64_t mono_ns) {
   flows_->KeepFreed([this, mono_ns](uint32_t actor) {
     const proto::ActorState state = machine_.actor(actor).state;
     if (state == proto::ActorState::kFree || flows_->actor(actor).number != 0) return false;
+    if (replicas_ != nullptr) machine_.Touch(actor);
     if (state == proto::ActorState::kActive) machine_.Close(actor, mono_ns);
     return state != proto::ActorState::kActive && state != proto::ActorState::kClosing;
   });
@@ -285,8 +307,32 @@ void SwitchedRuntime::Publish() {
   moves_failed_shown_.Set(machine_.counters().alone_failed);
   migrations_shown_.Set(machine_.migrations_used());
   actors_shown_.Set(machine_.actors_used());
+  state_lost_shown_.Set(machine_.counters().state_lost);
   MeasureLoad();
   board_.Post(id(), {.flows = flows_->open(), .load_permille = load_permille_, .is_draining = machine_.draining()});
+}
+
+void SwitchedRuntime::PublishReplication() {
+  replicas_shown_.Set(machine_.replicas().used());
+  unprotected_shown_.Set(machine_.source().unprotected());
+  lag_shown_.Set(machine_.source().lag());
+  recovered_shown_.Set(machine_.counters().recovered);
+  update_bytes_shown_.Set(machine_.source().counters().update_bytes);
+}
+
+// Timers change flows without a packet. What expires is seen as it ends.
+void SwitchedRuntime::TouchDue() {
+  for (const Flows::Due& due : timers_fired_) {
+    if (flows_->actor(due.flow).number != 0) machine_.Touch(due.flow);
+  }
+}
+
+// A dead one is a place no more; one that lives again is.
+void SwitchedRuntime::ChangePlaces(const Command& command) {
+  std::erase(places_, command.member);
+  if (command.incarnation != 0) places_.push_back(command.member);
+  std::ranges::sort(places_);
+  machine_.SetPlaces(places_, MonotonicNs());
 }
 
 void SwitchedRuntime::MeasureLoad() {
@@ -294,6 +340,7 @@ void SwitchedRuntime::MeasureLoad() {
   const uint64_t elapsed = now - load_begin_tsc_;
   if (elapsed * 1'000 < rte_get_tsc_hz()) return;  // Once in a millisecond.
   const uint64_t busy = busy_tsc().value();
+  if (replicas_ != nullptr) PublishReplication();
   load_permille_ = static_cast<uint16_t>(std::min<uint64_t>((busy - load_busy_tsc_) * 1000 / elapsed, 1000));
   load_begin_tsc_ = now;
   load_busy_tsc_ = busy;
@@ -304,9 +351,10 @@ bool SwitchedRuntime::Serve(Command& command) {
     case Command::Kind::kMember:
       mail_.SetPeer(command.member, command.incarnation, command.mail);
       if (command.incarnation != 0)
-        machine_.MemberUp(command.member, command.incarnation);
+        machine_.MemberUp(command.member, command.incarnation, MonotonicNs());
       else
         machine_.MemberDown(command.member, MonotonicNs());
+      if (replicas_ != nullptr && command.member != proto::kVswitch) ChangePlaces(command);
       return true;
     case Command::Kind::kUndrain:
       machine_.Undrain();

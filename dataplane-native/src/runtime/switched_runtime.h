@@ -19,6 +19,8 @@
 #include "runtime/chain_worker.h"
 #include "runtime/cluster_board.h"
 #include "runtime/flow_joiner.h"
+#include "runtime/flow_replicas.h"
+#include "runtime/inputs.h"
 #include "runtime/member_mail.h"
 #include "runtime/move_asker.h"
 #include "runtime/report.h"
@@ -59,8 +61,9 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
     const LeaseTable* leases;
     rte_mempool* pool;  // Of packets.
     std::vector<NativeNf*> native;
-    uint64_t flows_before = 0;           // Opened by runtimes of the same id that are no more.
-    PacketCounters* counters = nullptr;  // Where to count instead of in itself.
+    uint64_t flows_before = 0;                // Opened by runtimes of the same id that are no more.
+    PacketCounters* counters = nullptr;       // Where to count instead of in itself.
+    uint32_t held_outputs = kHeldOutputsMax;  // That wait for replicas; fewer than leave `pool` empty.
   };
   static Expected<std::unique_ptr<SwitchedRuntime>> Create(Engine& engine, const RuntimeSpec& spec,
                                                            const Surroundings& surroundings);
@@ -75,6 +78,8 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   // entry that it is so; the others end here.
   void LetGo(const std::function<bool(uint32_t entry)>& has_come);
   bool HasFlowOf(uint32_t entry) const;
+  // Likewise, of a runtime that is removed: flows that have replicas live on in them.
+  void LeaveToReplicas();
   int sleep_ms_max() const override;
 
   // ---- Any thread.
@@ -84,11 +89,22 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   uint64_t moved_out() const { return moved_out_shown_.value(); }
   // Moves that NFs wanted and that began, and came to nothing.
   uint64_t moves_failed() const { return moves_failed_shown_.value(); }
-  uint64_t arrivals_refused() const { return arrivals_refused_.value(); }
+  uint64_t arrivals_refused() const {
+    return arrivals_refused_.value() + (replicas_ != nullptr ? replicas_->not_taken() : 0);
+  }
   const MoveAsker& asker() const { return *asker_; }
   uint32_t migrations() const { return static_cast<uint32_t>(migrations_shown_.value()); }
   // Actors in use: flows, flows to come, and flows that have ended but for the vswitch's word.
   uint32_t actors_used() const { return static_cast<uint32_t>(actors_shown_.value()); }
+  uint64_t state_lost() const { return state_lost_shown_.value(); }
+  // ---- Replication; 0 without.
+  uint32_t replicas() const { return static_cast<uint32_t>(replicas_shown_.value()); }
+  uint32_t unprotected() const { return static_cast<uint32_t>(unprotected_shown_.value()); }
+  // Updates that no replica has answered yet.
+  uint32_t replication_lag() const { return static_cast<uint32_t>(lag_shown_.value()); }
+  uint64_t update_bytes() const { return update_bytes_shown_.value(); }
+  // Flows made of replicas after their owner's death.
+  uint64_t recovered() const { return recovered_shown_.value(); }
 
  private:
   SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& surroundings);
@@ -127,15 +143,20 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   void Begin(Command& command);
   void Publish();
   void MeasureLoad();
+  void PublishReplication();
+  void TouchDue();
+  void ChangePlaces(const Command& command);
 
   RuntimeLink& link_;
   MemberMail& mail_;
   ClusterBoard& board_;
   const LeaseTable& leases_;
+  std::unique_ptr<FlowReplicas> replicas_;  // If replication is on.
   proto::RuntimeMachine machine_;
   std::unique_ptr<Uplink> uplink_;
   std::optional<FlowJoiner> joiner_;
   std::optional<MoveAsker> asker_;
+  std::vector<uint16_t> places_;  // Other runtimes that live.
   uint32_t held_processed_ = 0;
   uint64_t machine_ns_ = 0;  // When its time last passed.
   // Actors that this poll opened: the vswitch is told of those that caused no output.
@@ -149,6 +170,7 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   uint64_t load_begin_tsc_ = 0, load_busy_tsc_ = 0;
   uint16_t load_permille_ = 0;
   Counter arrivals_refused_;
+  Counter state_lost_shown_, replicas_shown_, unprotected_shown_, lag_shown_, recovered_shown_, update_bytes_shown_;
   Counter draining_shown_, moved_in_shown_, moved_out_shown_, moves_failed_shown_, migrations_shown_, actors_shown_;
 };
 

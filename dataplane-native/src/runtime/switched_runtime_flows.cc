@@ -100,8 +100,16 @@ bool SwitchedRuntime::HasFlowOf(uint32_t entry) const {
   return actor != proto::kNone && machine_.actor(actor).state != proto::ActorState::kAwaiting;
 }
 
+void SwitchedRuntime::LeaveToReplicas() {
+  if (replicas_ == nullptr) return;
+  for (uint32_t actor = 0; actor < flows_->flows_max(); ++actor) {
+    if (flows_->actor(actor).number != 0 && machine_.source().has_replica(actor)) Depart(actor);
+  }
+}
+
 void SwitchedRuntime::End() {
   is_ended_ = true;
+  if (replicas_ != nullptr) replicas_->set_ending();
   rte_mbuf* mbuf;
   while (rte_ring_sc_dequeue(link_.down, reinterpret_cast<void**>(&mbuf)) == 0) {
     if (Transit::Of(mbuf).is_marker != 0) {
@@ -123,6 +131,7 @@ void SwitchedRuntime::End() {
   }
   operations_count_ = 0;
   Publish();
+  if (replicas_ != nullptr) PublishReplication();
 }
 
 }  // namespace nf

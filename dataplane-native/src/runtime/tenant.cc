@@ -59,6 +59,9 @@ Expected<std::unique_ptr<Tenant>> Tenant::Create(Engine& engine, const RuntimeSp
                                              std::to_string(kLcoresMax) + " lcores and 1 to " +
                                              std::to_string(kMigrationsMax) + " migrations at once");
   }
+  if (switching.replication.replicas > 1) {
+    return Fail(ErrorCode::kRuntimeSpec, "a flow has no replica or one");
+  }
   if (spec.flows_max == 0 || spec.flows_max > kFlowsOfTenantMax) {
     return Fail(ErrorCode::kRuntimeSpec, "a tenant has room for 1 to " + std::to_string(kFlowsOfTenantMax) + " flows");
   }
@@ -79,6 +82,9 @@ Expected<std::unique_ptr<Tenant>> Tenant::Create(Engine& engine, const RuntimeSp
   auto vswitch = Vswitch::Create(spec, parts->vswitch_mail.get(), &parts->board);
   if (!vswitch) return std::unexpected(vswitch.error());
   parts->vswitch = std::move(*vswitch);
+  // Of a caller's pool half may wait.
+  if (std::holds_alternative<FabricInput>(spec.input))
+    parts->held_outputs = std::min(kHeldOutputsMax, parts->vswitch->pool()->size / 2 / switching.runtimes);
   for (uint16_t i = 0; i < switching.lcores; ++i) {
     std::vector<LcoreTask*> tasks;
     if (i == 0) tasks.push_back(parts->vswitch.get());
@@ -217,6 +223,8 @@ std::vector<RuntimeStatus> Tenant::Runtimes() const {
                  .held = vswitch.counters().held.value(),
                  .busy_ns = NsFromTsc(vswitch.busy_tsc().value()),
                  .missed = vswitch.missed(),
+                 .recovered = vswitch.recovered(),
+                 .state_lost = vswitch.state_lost(),
                  .refused_messages = parts_->vswitch_mail->refused()});
   for (const auto& member : parts_->members) {
     const SwitchedRuntime& runtime = *member->runtime;
@@ -237,6 +245,11 @@ std::vector<RuntimeStatus> Tenant::Runtimes() const {
                    .arrivals_refused = runtime.arrivals_refused(),
                    .busy_ns = NsFromTsc(runtime.busy_tsc().value()),
                    .queued = rte_ring_count(member->link->down),
+                   .replicas = runtime.replicas(),
+                   .unprotected = runtime.unprotected(),
+                   .replication_lag = runtime.replication_lag(),
+                   .recovered = runtime.recovered(),
+                   .state_lost = runtime.state_lost(),
                    .refused_messages = member->mail->refused()});
   }
   return all;

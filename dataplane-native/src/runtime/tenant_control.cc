@@ -62,7 +62,8 @@ Expected<uint16_t> Tenant::Parts::Add() {
                                           .leases = &vswitch->leases(),
                                           .pool = vswitch->pool(),
                                           .native = options.native,
-                                          .flows_before = flows_before[id]});
+                                          .flows_before = flows_before[id],
+                                          .held_outputs = held_outputs});
   if (!runtime) return std::unexpected(runtime.error());
   member->runtime = std::move(*runtime);
 
@@ -112,6 +113,7 @@ void Tenant::Parts::Remove(Member* member) {
   std::lock_guard control_lock(control);
   member->runtime->events().Abandon();
   member->runtime->LetGo([](uint32_t) { return true; });
+  member->runtime->LeaveToReplicas();
   member->runtime->End();
   board.Take(id);
   std::lock_guard lock(names);

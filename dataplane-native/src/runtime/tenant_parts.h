@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/cluster_board.h"
+#include "runtime/inputs.h"
 #include "runtime/lcore.h"
 #include "runtime/member_mail.h"
 #include "runtime/runtime_link.h"
@@ -66,6 +67,7 @@ struct Tenant::Parts {
   std::vector<std::unique_ptr<Lcore>> lcores;
   std::vector<uint32_t> tasks_of;  // By lcore.
   uint32_t last_incarnation = 0;
+  uint32_t held_outputs = kHeldOutputsMax;  // Of each runtime.
 
   std::mutex membership, control, names;
   std::atomic<int> stop{kRun};

@@ -249,4 +249,25 @@ std::vector<std::string> TestRun::sent_frames() const {
   return frames;
 }
 
+std::string NatBody(bool later) {
+  const std::string skip = later ? "0" : "4";
+  return ForEachPacket(R"(
+    (i32.store (local.get $result) (i32.const 1))
+    (if (i32.eqz (i32.and (i32.load16_u offset=22 (local.get $descriptor)) (i32.const )" +
+                       skip + R"())) (then
+      (i32.store (local.get $result) (i32.const 0x10001))
+      (local.set $x (i32.load (local.get $descriptor)))
+      (local.set $y (i32.load offset=28 (local.get $descriptor)))
+      (if (i32.load8_u offset=21 (local.get $descriptor)) (then
+        (i32.store offset=30 (local.get $x) (i32.load offset=12 (local.get $y)))
+        (i32.store8 offset=36 (local.get $x) (i32.load8_u offset=33 (local.get $y)))
+        (i32.store8 offset=37 (local.get $x) (i32.load8_u offset=32 (local.get $y))))
+      (else
+        (i32.store offset=26 (local.get $x) (i32.const 0x0100000b))
+        (local.set $y (i32.add (i32.const 5000) (i32.load offset=44 (local.get $descriptor))))
+        (i32.store8 offset=34 (local.get $x) (i32.shr_u (local.get $y) (i32.const 8)))
+        (i32.store8 offset=35 (local.get $x) (local.get $y))))))
+  )");
+}
+
 }  // namespace nf::test

@@ -175,6 +175,9 @@ std::string ScriptBody(uint32_t position);
 // Text that adds 1 to a counter of the NF.
 std::string CountOne(uint32_t counter);
 inline constexpr uint32_t kScriptStateBytes = 32;
+// Instead of the script, source NAT: direction 0 leaves from 11.0.0.1 and port 5000 + lease, direction 1 goes to the
+// initiator. Fragments without ports too, if `later`.
+std::string NatBody(bool later = true);
 
 struct TestNf {
   std::string name;

@@ -14,21 +14,40 @@ namespace nf {
 class Uplink final : public Port {
  public:
   Uplink(proto::RuntimeMachine* machine, Flows* flows, RuntimeLink* link, PacketCounters* counters, bool teaches)
-      : machine_(*machine), flows_(*flows), queue_(link->up, link->markers), counters_(*counters), teaches_(teaches) {}
+      : machine_(*machine),
+        flows_(*flows),
+        queue_(link->up, link->markers),
+        counters_(*counters),
+        teaches_(teaches),
+        holds_(machine->replicates()) {}
 
   uint32_t RxBurst(rte_mbuf**, uint32_t) override { return 0; }
   // Takes everything; what nobody owns any more, and what finds no room, drops.
   uint32_t TxBurst(rte_mbuf** packets, uint32_t count) override {
     uint32_t stamped = 0;
     for (uint32_t i = 0; i < count; ++i) {
-      if (Stamp(packets[i])) [[likely]]
-        packets[stamped++] = packets[i];
-      else
+      if (!Stamp(packets[i])) [[unlikely]]
         DropUnsent(packets[i], abi::DropReason::kStaleOutput);
+      else if (holds_) [[unlikely]]
+        Hold(packets[i]);
+      else
+        packets[stamped++] = packets[i];
     }
     for (uint32_t i = queue_.Put(packets, stamped); i < stamped; ++i)
       DropUnsent(packets[i], abi::DropReason::kPortFull);
     return count;
+  }
+
+  // What was held until a replica has its flow's state; or never will leave.
+  void Release(rte_mbuf* mbuf) {
+    counters_.held.Set(counters_.held.value() - 1);
+    counters_.sent.Add();
+    counters_.sent_bytes.Add(MetaOf(mbuf)->wire_length);
+    if (queue_.Put(&mbuf, 1) == 0) DropUnsent(mbuf, abi::DropReason::kPortFull);
+  }
+  void DropHeld(rte_mbuf* mbuf, abi::DropReason reason) {
+    counters_.held.Set(counters_.held.value() - 1);
+    counters_.Drop(mbuf, reason);
   }
 
   void SendMarker(const proto::Marker& marker) { queue_.PutMarker(marker); }
@@ -47,10 +66,20 @@ class Uplink final : public Port {
 
  private:
   // The caller counts it as sent.
-  void DropUnsent(rte_mbuf* mbuf, abi::DropReason reason) {
+  void Unsend(rte_mbuf* mbuf) {
     counters_.sent.Set(counters_.sent.value() - 1);
     counters_.sent_bytes.Set(counters_.sent_bytes.value() - MetaOf(mbuf)->wire_length);
+  }
+  void DropUnsent(rte_mbuf* mbuf, abi::DropReason reason) {
+    Unsend(mbuf);
     counters_.Drop(mbuf, reason);
+  }
+  void Hold(rte_mbuf* mbuf) {
+    const auto packet = reinterpret_cast<proto::PacketRef>(mbuf);
+    if (!machine_.HoldOutput(MetaOf(mbuf)->flow, packet, Transit::Of(mbuf).header))
+      return DropUnsent(mbuf, abi::DropReason::kReplicaBufferFull);
+    Unsend(mbuf);
+    counters_.held.Add();
   }
   bool Stamp(rte_mbuf* mbuf) {
     const PacketMeta* meta = MetaOf(mbuf);
@@ -79,6 +108,7 @@ class Uplink final : public Port {
   RingQueue queue_;
   PacketCounters& counters_;
   bool teaches_;
+  bool holds_;  // Until replicas have what it comes from.
 };
 
 }  // namespace nf

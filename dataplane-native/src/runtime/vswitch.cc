@@ -273,6 +273,8 @@ void Vswitch::Publish(uint64_t mono_ns) {
   stamped_shown_.Set(machine_.counters().stamped - unsent_);
   outputs_shown_.Set(machine_.counters().outputs);
   gate_shown_.Set(machine_.held());
+  recovered_shown_.Set(machine_.counters().recovered);
+  lost_shown_.Set(machine_.counters().state_lost);
   closed_shown_.Set(is_closed_);
   for (uint16_t id : present_) {
     const Runtime& runtime = runtimes_[id];

@@ -64,6 +64,8 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   // Packets stamped, and taken back from the runtimes; those that wait at the gate.
   uint64_t stamped() const { return stamped_shown_.value(); }
   uint64_t outputs() const { return outputs_shown_.value(); }
+  uint64_t recovered() const { return recovered_shown_.value(); }
+  uint64_t state_lost() const { return lost_shown_.value(); }
   uint32_t held_at_gate() const { return static_cast<uint32_t>(gate_shown_.value()); }
   const std::optional<Error>& failure() const { return failure_; }  // After the end.
   rte_mempool* pool() const { return inputs_.pool; }
@@ -169,6 +171,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   bool is_closed_ = false;
   std::array<rte_mbuf*, abi::kFragmentHeldPerDatagramMax> released_;
   Counter now_shown_, entries_shown_, missed_, closed_shown_, stamped_shown_, outputs_shown_, gate_shown_;
+  Counter recovered_shown_, lost_shown_;
   std::optional<Error> failure_;
 };
 

@@ -571,6 +571,10 @@ export enum DropReason {
   stale_output = 33,
   /** Left a runtime that is dead to the vswitch. */
   fenced_output = 34,
+  /** Too much output waits for replicas of its flows. */
+  replica_buffer_full = 35,
+  /** Output of a flow that had no replica, where none may leave without. */
+  unprotected = 36,
 }
 
 export enum FaultKind {

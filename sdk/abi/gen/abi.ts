@@ -594,10 +594,14 @@ export const DropReason = {
   stale_output: 33,
   /** Left a runtime that is dead to the vswitch. */
   fenced_output: 34,
+  /** Too much output waits for replicas of its flows. */
+  replica_buffer_full: 35,
+  /** Output of a flow that had no replica, where none may leave without. */
+  unprotected: 36,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;
-const dropReasonNames: ReadonlyMap<number, string> = new Map([[0, "none"], [1, "malformed_ethernet"], [2, "malformed_ipv4"], [3, "malformed_ipv6"], [4, "malformed_l4"], [5, "malformed_icmp_error"], [6, "malformed_fragment"], [7, "truncated_headers"], [8, "header_too_long"], [9, "frame_too_long"], [10, "non_ip"], [11, "icmp_error_no_flow"], [12, "fragment_no_flow"], [13, "fragment_timeout"], [14, "fragment_overflow"], [15, "flow_table_full"], [16, "flow_refused"], [17, "nf_fault"], [18, "nf_unavailable"], [19, "nf_quarantined"], [20, "alias_conflict"], [21, "key_changed"], [22, "port_full"], [23, "no_mbuf"], [24, "emit_invalid"], [25, "shutdown"], [26, "runtime_full"], [27, "no_runtime"], [28, "stale_packet"], [29, "flow_unknown"], [30, "flow_closing"], [31, "move_buffer_full"], [32, "move_abandoned"], [33, "stale_output"], [34, "fenced_output"]]);
+const dropReasonNames: ReadonlyMap<number, string> = new Map([[0, "none"], [1, "malformed_ethernet"], [2, "malformed_ipv4"], [3, "malformed_ipv6"], [4, "malformed_l4"], [5, "malformed_icmp_error"], [6, "malformed_fragment"], [7, "truncated_headers"], [8, "header_too_long"], [9, "frame_too_long"], [10, "non_ip"], [11, "icmp_error_no_flow"], [12, "fragment_no_flow"], [13, "fragment_timeout"], [14, "fragment_overflow"], [15, "flow_table_full"], [16, "flow_refused"], [17, "nf_fault"], [18, "nf_unavailable"], [19, "nf_quarantined"], [20, "alias_conflict"], [21, "key_changed"], [22, "port_full"], [23, "no_mbuf"], [24, "emit_invalid"], [25, "shutdown"], [26, "runtime_full"], [27, "no_runtime"], [28, "stale_packet"], [29, "flow_unknown"], [30, "flow_closing"], [31, "move_buffer_full"], [32, "move_abandoned"], [33, "stale_output"], [34, "fenced_output"], [35, "replica_buffer_full"], [36, "unprotected"]]);
 /** The name of a drop_reason; unknown_<value> for a value that has none. */
 export function dropReasonName(value: number): string {
   return dropReasonNames.get(value) ?? `unknown_${String(value)}`;
@@ -640,6 +644,8 @@ export const DROP_REASON_DOCS: Readonly<Record<string, string>> = {
   move_abandoned: "Waited for a flow that was moving, and the move came to nothing.",
   stale_output: "Left a runtime that was not the flow's owner any more.",
   fenced_output: "Left a runtime that is dead to the vswitch.",
+  replica_buffer_full: "Too much output waits for replicas of its flows.",
+  unprotected: "Output of a flow that had no replica, where none may leave without.",
 };
 
 export const FaultKind = {

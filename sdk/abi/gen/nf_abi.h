@@ -442,8 +442,10 @@ enum class DropReason : uint8_t {
   kMoveAbandoned = 32,  // Waited for a flow that was moving, and the move came to nothing.
   kStaleOutput = 33,  // Left a runtime that was not the flow's owner any more.
   kFencedOutput = 34,  // Left a runtime that is dead to the vswitch.
+  kReplicaBufferFull = 35,  // Too much output waits for replicas of its flows.
+  kUnprotected = 36,  // Output of a flow that had no replica, where none may leave without.
 };
-inline constexpr uint32_t kDropReasonCount = 35;  // One more than the largest value.
+inline constexpr uint32_t kDropReasonCount = 37;  // One more than the largest value.
 // The name as it is written in counters, messages and JSON; "unknown" for any other value.
 inline constexpr const char* DropReasonName(DropReason value) {
   switch (value) {
@@ -517,6 +519,10 @@ inline constexpr const char* DropReasonName(DropReason value) {
       return "stale_output";
     case DropReason::kFencedOutput:
       return "fenced_output";
+    case DropReason::kReplicaBufferFull:
+      return "replica_buffer_full";
+    case DropReason::kUnprotected:
+      return "unprotected";
   }
   return "unknown";
 }

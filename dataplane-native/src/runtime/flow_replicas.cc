@@ -1,0 +1,75 @@
+#include "runtime/flow_replicas.h"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+
+#include "proto/word_delta.h"
+#include "runtime/flow_image.h"
+#include "runtime/uplink.h"
+
+namespace nf {
+
+FlowReplicas::FlowReplicas(uint32_t flows_max, uint32_t image_bytes_max)
+    : sent_(flows_max, image_bytes_max), replicas_(flows_max, image_bytes_max), scratch_(image_bytes_max) {}
+
+void FlowReplicas::Connect(Chain* chain, Flows* flows, Uplink* uplink) {
+  chain_ = chain;
+  flows_ = flows;
+  uplink_ = uplink;
+}
+
+uint32_t FlowReplicas::WriteDelta(uint32_t actor, std::span<uint8_t> out) {
+  written_ = WriteFlowImage(*chain_, *flows_, actor, scratch_);
+  const size_t bytes = proto::WriteWordDelta(sent_.image(actor), std::span(scratch_).first(written_), out);
+  return bytes > out.size() ? proto::kNoDelta : static_cast<uint32_t>(bytes);
+}
+
+uint32_t FlowReplicas::WriteFull(uint32_t actor, std::span<uint8_t> out) {
+  written_ = WriteFlowImage(*chain_, *flows_, actor, scratch_);
+  std::copy_n(scratch_.begin(), written_, out.begin());
+  return written_;
+}
+
+void FlowReplicas::Sent(uint32_t actor) { sent_.Put(actor, std::span(scratch_).first(written_)); }
+
+void FlowReplicas::ReleaseOutput(proto::PacketRef packet, const proto::PacketHeader&) {
+  uplink_->Release(reinterpret_cast<rte_mbuf*>(packet));
+}
+
+void FlowReplicas::DropOutput(proto::PacketRef packet, const proto::PacketHeader&) {
+  uplink_->DropHeld(reinterpret_cast<rte_mbuf*>(packet),
+                    is_ending_ ? abi::DropReason::kShutdown : abi::DropReason::kUnprotected);
+}
+
+bool FlowReplicas::StoreFull(uint32_t place, const FlowKey&, std::span<const uint8_t> bytes) {
+  return IsFlowImage(*chain_, bytes) && replicas_.Put(place, bytes);
+}
+
+bool FlowReplicas::StoreDelta(uint32_t place, std::span<const uint8_t> bytes) {
+  const auto before = replicas_.image(place);
+  const auto after = std::span(scratch_).first(before.size());
+  std::ranges::copy(before, after.begin());
+  return proto::ApplyWordDelta(bytes, after) && IsFlowImage(*chain_, after) && replicas_.Put(place, after);
+}
+
+// Another version of an NF may have come since the image was stored.
+bool FlowReplicas::Promote(uint32_t place, uint32_t actor, const FlowKey&) {
+  if (!ReadFlowImage(*chain_, *flows_, actor, replicas_.image(place))) {
+    not_taken_.Add();
+  } else if (flows_->actor(actor).number != 0) {
+    if (chain_->TellArrived(actor)) return true;
+    flows_->Depart(actor);
+    not_taken_.Add();
+  }
+  flows_->NoteFreed(actor);  // The vswitch hears that it has ended.
+  return true;
+}
+
+uint32_t FlowReplicas::ReadReplica(uint32_t place, std::span<uint8_t> out) {
+  const auto image = replicas_.image(place);
+  std::ranges::copy(image, out.begin());
+  return static_cast<uint32_t>(image.size());
+}
+
+}  // namespace nf
