@@ -21,6 +21,8 @@ const IDLE_MS_MAX = 7 * 24 * 3600 * 1000;
 /** Bounds of switched mode; the dataplane has room for no more. */
 export const SWITCHING = { runtimes_max: 15, lcores_max: 16, migrations_max: 4000, placements: ["round_robin", "least_loaded"] } as const;
 
+export const REPLICATION = { modes: ["hold"], unprotected: ["strict", "available"] } as const;
+
 const ifaceSchema = z.string().regex(/^[^\s/]{1,15}$/, "an interface name has 1 to 15 characters, without blanks and slashes");
 const portSchema = z.strictObject({ iface: ifaceSchema.describe("Name of a network interface of this machine.") });
 const idleMs = (standard: number, what: string) => z.int().min(1).max(IDLE_MS_MAX).default(standard).describe(`Idle time of ${what}, ms.`);
@@ -67,6 +69,20 @@ export const runtimesSchema = z
       .describe("Threads that the virtual switch and the runtimes are dealt over. Default: one for each, but not more than there are CPUs."),
     placement: z.enum(SWITCHING.placements).default("round_robin").describe("Who gets a new flow: each runtime in turn, or the one with the least load."),
     migrations: z.int().min(1).max(SWITCHING.migrations_max).default(1000).describe("Flows of one runtime that may be on their way at once."),
+    replication: z
+      .strictObject({
+        replicas: z
+          .union([z.literal(0), z.literal(1)])
+          .default(1)
+          .describe("Other runtimes that have the state of each flow before what it causes leaves."),
+        mode: z.enum(REPLICATION.modes).default("hold").describe("hold: output waits in the flow's own runtime until the replica has its state."),
+        unprotected: z
+          .enum(REPLICATION.unprotected)
+          .default("strict")
+          .describe("Output of flows for which there is no other runtime: strict lets it wait, and drops what finds no room; available lets it leave."),
+      })
+      .optional()
+      .describe("Flows go on, with their state, when their runtime dies."),
     processes: z
       .boolean()
       .optional()
@@ -75,8 +91,15 @@ export const runtimesSchema = z
   .superRefine((runtimes, context) => {
     const wrong = processesRefusal(runtimes);
     if (wrong) context.addIssue({ code: "custom", path: [wrong.field], message: wrong.why, input: runtimes[wrong.field] });
+    if (lacksReplica(runtimes)) context.addIssue({ code: "custom", path: ["count"], message: LACKS_REPLICA, input: runtimes.count });
   })
   .describe("Switched mode: several runtimes behind a virtual switch, and flows that can move between them. Left out: direct mode, one runtime.");
+
+export const LACKS_REPLICA = "replicas are in other runtimes: there must be two at least";
+
+export function lacksReplica({ count, replication }: { count: number; replication?: { replicas: number } | undefined }): boolean {
+  return count < 2 && replication?.replicas === 1;
+}
 
 /** What excludes process mode. */
 export function processesRefusal(runtimes: {

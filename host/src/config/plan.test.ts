@@ -86,6 +86,14 @@ test("runtimes from flags, from the file, and flags over the file", () => {
   expect(makePlan({}).settings.runtimes).toEqual({ count: 3, lcores: 1, placement: "least_loaded", migrations: 1000 });
   expect(makePlan({ runtimes: "5", placement: "round_robin" }).settings.runtimes).toEqual({ count: 5, lcores: 1, placement: "round_robin", migrations: 1000 });
   expect(makePlan({ migrations: "1" }).settings.runtimes).toMatchObject({ count: 3, migrations: 1 });
+  const replication = { replicas: 1, mode: "hold", unprotected: "strict" };
+  expect(makePlan({ ...flags, replicas: "1" }).settings.runtimes).toMatchObject({ replication });
+  expect(makePlan({ ...flags, replicas: "1", replication: "hold", unprotected: "available" }).settings.runtimes).toMatchObject({
+    replication: { ...replication, unprotected: "available" },
+  });
+  file(`${YAML}runtimes: { count: 3, replication: { unprotected: available } }\n`);
+  expect(makePlan({}).settings.runtimes).toMatchObject({ replication: { ...replication, unprotected: "available" } });
+  expect(makePlan({ replicas: "0" }).settings.runtimes).toMatchObject({ replication: { replicas: 0 } });
   expect(makePlan({ ...flags, processes: true }).settings.runtimes).toEqual({ count: 4, placement: "round_robin", migrations: 1000, processes: true });
   file(`${YAML}runtimes: { count: 3, processes: true }\n`);
   expect(makePlan({}).settings.runtimes).toMatchObject({ count: 3, processes: true });
@@ -122,6 +130,10 @@ test.each<[ChainFlags, string]>([
   [{ chain: "one", runtimes: "16" }, "error[usage]: --runtimes: '16' is not a number in its range.\n  Allowed: 1 to 15."],
   [{ chain: "one", runtimes: "2", lcores: "17" }, "error[usage]: --lcores: '17' is not a number in its range.\n  Allowed: 1 to 16."],
   [{ chain: "one", runtimes: "2", migrations: "4001" }, "error[usage]: --migrations: '4001' is not a number in its range.\n  Allowed: 1 to 4000."],
+  [{ chain: "one", runtimes: "2", replicas: "2" }, "error[usage]: --replicas: '2' is not a number in its range.\n  Allowed: 0 to 1."],
+  [{ chain: "one", runtimes: "2", replicas: "1", replication: "relay" }, "error[usage]: --replication: 'relay' is not allowed.\n  Allowed: hold."],
+  [{ chain: "one", runtimes: "1", replicas: "1" }, "error[usage]: --runtimes 1: replicas are in other runtimes: there must be two at least"],
+  [{ chain: "one", runtimes: "2", unprotected: "strict" }, "error[usage]: --unprotected is about replicas, and there are none"],
   [{ chain: "one", runtimes: "2", placement: "random" }, "error[usage]: --placement: 'random' is not allowed.\n  Allowed: round_robin, least_loaded."],
   [
     { chain: "one", lcores: "2" },
@@ -161,7 +173,7 @@ test.each<[string, string]>([
   ],
   [
     "apiVersion: nfactor/v1\nruntimes: { count: 2, placment: round_robin }\nchain: [{ nf: one }]\n",
-    "error[config.field]: nfactor.yaml:2:23: unknown field 'runtimes.placment'.\n  Allowed: count, lcores, placement, migrations, processes. Did you mean 'placement'?",
+    "error[config.field]: nfactor.yaml:2:23: unknown field 'runtimes.placment'.\n  Allowed: count, lcores, placement, migrations, replication, processes. Did you mean 'placement'?",
   ],
   ["apiVersion: nfactor/v1\nflows: { max: 0 }\nchain: [{ nf: one }]\n", "error[config.field]: nfactor.yaml:2:15: 'flows.max' is 0.\n  Allowed: 1 or more."],
 ])("a file with a slip names line and column", (text, message) => {

@@ -14,14 +14,18 @@ import { type NfPlace, entryNameOf, resolveNf } from "../nf/resolve.ts";
 import { peekName } from "../nf/peek_name.ts";
 import {
   CONFIG_FILE,
+  LACKS_REPLICA,
   type EntryConfig,
   type Grant,
   type HostConfig,
+  REPLICATION,
+  type RuntimesConfig,
   SWITCHING,
   defaultConfig,
   entrySchema,
   grantSchema,
   isPrefix,
+  lacksReplica,
   processesRefusal,
   readHostConfig,
   runtimesSchema,
@@ -46,6 +50,9 @@ export interface ChainFlags {
   placement?: string | undefined;
   migrations?: string | undefined;
   processes?: boolean | undefined;
+  replicas?: string | undefined;
+  replication?: string | undefined;
+  unprotected?: string | undefined;
 }
 
 /** Where a value of an entry's configuration stands, if it stands in a file. */
@@ -131,11 +138,33 @@ function withFlags(config: HostConfig, flags: ChainFlags): HostConfig {
   return settings;
 }
 
+/** --replicas says whether; the others how, and mean nothing without. */
+function replicationOf(fromFile: RuntimesConfig["replication"], flags: ChainFlags): Pick<RuntimesConfig, "replication"> {
+  const replicas = flags.replicas === undefined ? (fromFile?.replicas ?? 0) : integer("--replicas", flags.replicas, 0, 1);
+  const oneOf = <T extends string>(flag: string, given: string | undefined, allowed: readonly T[], otherwise: T): T => {
+    if (given === undefined) return otherwise;
+    if (replicas === 0) {
+      throw new NfError("usage", `--${flag} is about replicas, and there are none`, {
+        fix: `Add --replicas 1 (in ${CONFIG_FILE}: runtimes: { replication: {} }).`,
+      });
+    }
+    const found = allowed.find((name) => name === given);
+    if (found === undefined) throw new NfError("usage", `--${flag}: '${given}' is not allowed`, { allowed: allowed.join(", ") });
+    return found;
+  };
+  const mode = oneOf("replication", flags.replication, REPLICATION.modes, fromFile?.mode ?? "hold");
+  const unprotected = oneOf("unprotected", flags.unprotected, REPLICATION.unprotected, fromFile?.unprotected ?? "strict");
+  if (replicas === 0) return fromFile ? { replication: { ...fromFile, replicas } } : {};
+  return { replication: { replicas: 1, mode, unprotected } };
+}
+
 /** Without --runtimes the others change what the file says, and mean nothing in direct mode. */
 function runtimesOf(fromFile: HostConfig["runtimes"], flags: ChainFlags): HostConfig["runtimes"] {
   const count = flags.runtimes === undefined ? fromFile?.count : integer("--runtimes", flags.runtimes, 1, SWITCHING.runtimes_max);
   if (count === undefined) {
-    const lone = (["lcores", "placement", "migrations", "processes"] as const).find((flag) => flags[flag] !== undefined);
+    const lone = (["lcores", "placement", "migrations", "processes", "replicas", "replication", "unprotected"] as const).find(
+      (flag) => flags[flag] !== undefined,
+    );
     if (lone === undefined) return undefined;
     throw new NfError("usage", `--${lone} is about several runtimes, and this is direct mode`, {
       fix: `Add --runtimes <n> (in ${CONFIG_FILE}: runtimes: { count: <n> }).`,
@@ -151,7 +180,10 @@ function runtimesOf(fromFile: HostConfig["runtimes"], flags: ChainFlags): HostCo
     ...(placement === undefined ? {} : { placement }),
     ...(flags.migrations === undefined ? {} : { migrations: integer("--migrations", flags.migrations, 1, SWITCHING.migrations_max) }),
     ...(flags.processes === undefined ? {} : { processes: flags.processes }),
+    ...replicationOf(fromFile?.replication, flags),
   };
+  if (lacksReplica(runtimes))
+    throw new NfError("usage", `--runtimes ${count}: ${LACKS_REPLICA}`, { fix: "Leave out --replicas, or give --runtimes 2 or more." });
   const wrong = processesRefusal(runtimes);
   if (wrong)
     throw new NfError("usage", `--${wrong.field === "count" ? "runtimes" : wrong.field} ${runtimes[wrong.field]}: ${wrong.why}`, {

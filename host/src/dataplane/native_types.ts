@@ -137,7 +137,18 @@ export interface SwitchingSpec {
   placement: Placement;
   /** Flows of one runtime that may be on their way at once, 1 to 4000. */
   migrations: number;
+  /** Absent: a runtime's flows die with it. */
+  replication?: ReplicationSpec;
 }
+
+/** What a flow causes leaves when another runtime has the state that it comes from. */
+export interface ReplicationSpec {
+  replicas: 0 | 1;
+  /** What becomes of output while there is no other runtime: it waits, within bounds, or leaves. */
+  unprotected: Unprotected;
+}
+
+export type Unprotected = "strict" | "available";
 
 /** `count` flows, whichever, or those of `flowIds`: one of both. */
 export interface MigrateOptions {
@@ -193,6 +204,16 @@ export interface RuntimeStatus {
   queued: number;
   /** Of the vswitch: as in CountersSnapshot. */
   missed: bigint;
+  /** Of others' flows, kept here. */
+  replicas: number;
+  /** Flows here without a replica, or without all of it. */
+  unprotected: number;
+  /** Updates under way to replicas. */
+  replicationLag: number;
+  /** Flows made of replicas here; of the vswitch: flows that it sent to them. */
+  recovered: bigint;
+  /** Flows that began anew since their state died with a runtime. */
+  stateLost: bigint;
   /** Of other members, that could not be read: a fault of ours. */
   refusedMessages: bigint;
   /** In process mode; counters are then since the start of this process. */

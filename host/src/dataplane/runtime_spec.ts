@@ -18,8 +18,14 @@ export function runtimeSpec(settings: HostConfig, input: RuntimeInput, chain: Nf
 }
 
 /** Without a number of lcores: one each for the vswitch and the runtimes, as far as there are CPUs. */
-export function switchingSpec({ count, lcores, placement, migrations }: RuntimesConfig, cpus = availableParallelism()): SwitchingSpec {
-  return { runtimes: count, lcores: lcores ?? Math.max(1, Math.min(cpus, count + 1)), placement, migrations };
+export function switchingSpec({ count, lcores, placement, migrations, replication }: RuntimesConfig, cpus = availableParallelism()): SwitchingSpec {
+  return {
+    runtimes: count,
+    lcores: lcores ?? Math.max(1, Math.min(cpus, count + 1)),
+    placement,
+    migrations,
+    ...(replication?.replicas === 1 ? { replication: { replicas: 1, unprotected: replication.unprotected } } : {}),
+  };
 }
 
 /** `native` is the module's native code, from the compiler's child or the cache. */

@@ -71,6 +71,11 @@ const runtimeStatus = z.object({
   nfMovesFailed: big,
   arrivalsRefused: big,
   missed: big,
+  replicas: amount,
+  unprotected: amount,
+  replicationLag: amount,
+  recovered: big,
+  stateLost: big,
   refusedMessages: big,
 }) satisfies z.ZodType<RuntimeStatus>;
 

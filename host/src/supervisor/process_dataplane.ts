@@ -215,6 +215,11 @@ export class ProcessDataplane implements Dataplane {
       nfMovesFailed: status?.nfMovesFailed ?? 0n,
       arrivalsRefused: status?.arrivalsRefused ?? 0n,
       missed: status?.missed ?? 0n,
+      replicas: status?.replicas ?? 0,
+      unprotected: status?.unprotected ?? 0,
+      replicationLag: status?.replicationLag ?? 0,
+      recovered: status?.recovered ?? 0n,
+      stateLost: status?.stateLost ?? 0n,
       refusedMessages: status?.refusedMessages ?? 0n,
       process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped },
     };

@@ -36,7 +36,7 @@ export function memberSpec({ eal, runtime }: TenantSpec, { tenant, key }: Tenant
   }
   return {
     ...common,
-    ...{ seed, keepEndedFlows, migrations: switching!.migrations },
+    ...{ seed, keepEndedFlows, migrations: switching!.migrations, replication: switching!.replication },
     chain: chain.map((nf) => nfWithFiles(nf, folder)),
     vswitch: { incarnation: vswitch, link: linkOf(folder, life, vswitch) },
     members: peers,
@@ -74,6 +74,7 @@ export function describe({ eal, runtime }: TenantSpec): Record<string, string> {
     seed,
     placement: switching?.placement ?? "",
     migrations: String(switching?.migrations ?? ""),
+    replication: switching?.replication ? `${switching.replication.replicas}, ${switching.replication.unprotected}` : "none",
     memory: `${eal.memoryMb} MiB, hugepages ${eal.hugepages}`,
     chain: chain.map(({ entry, version, digest }) => `${entry} ${version} sha256:${digest.slice(0, 12)}`).join(", "),
   };

@@ -35,6 +35,9 @@ export function runCommand(): Command {
     .option("--lcores <n>", "threads for them (default: one each and one for the switch, but not more than there are CPUs)")
     .option("--placement <policy>", "who gets a new flow: round_robin (default) or least_loaded")
     .option("--migrations <n>", "flows of one runtime on their way at once (default 1000)")
+    .option("--replicas <n>", "1: another runtime has each flow's state before what the flow causes leaves, and takes over when its own dies (default 0)")
+    .option("--replication <mode>", "hold (default): output waits in the flow's runtime until the replica has its state")
+    .option("--unprotected <policy>", "output while there is no other runtime: strict (default) waits, available leaves")
     .option("--processes", "the switch and each runtime in a process of its own; one that dies is started again while the others go on")
     .option("--memory <MiB>", "memory for packets and tables (default 256; of each process)")
     .option("--no-hugepages", "use ordinary memory even where there are hugepages")
@@ -47,6 +50,10 @@ export function runCommand(): Command {
         ["nfactor run --chain nat44 --grant nat44 --lease nat44=1000 --in a.pcap --client 10.0.0.0/8", "an NF that edits frames must be granted that"],
         ["nfactor run --chain flow_monitor,firewall --runtimes 4 --client-iface c0 --server-iface s0", "four runtimes; see 'nfactor runtimes'"],
         ["nfactor run --chain flow_monitor,firewall --runtimes 4 --processes --client-iface c0 --server-iface s0", "the same in five processes"],
+        [
+          "nfactor run --chain flow_monitor,firewall --runtimes 4 --processes --replicas 1 --client-iface c0 --server-iface s0",
+          "flows go on, with their state, when a process dies",
+        ],
         ["nfactor run --config nfactor.yaml", "ports, chain, grants and configuration from a file"],
       ),
     )
