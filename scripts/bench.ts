@@ -21,6 +21,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   flow_table: "Which table finds the flow of a packet: ours or DPDK's rte_hash?",
   vswitch: "What does a packet cost that goes through a vswitch and its gate, next to a runtime that has the ports itself?",
   processes: "What does it cost a packet that vswitch and runtime are processes of their own?",
+  replicate: "What does it cost that another runtime has a flow's state before what the flow causes leaves?",
   scale: "How many packets a second do several runtimes behind a vswitch carry together, on one lcore and on two?",
   migrate: "How fast do flows move between runtimes, and what do their packets notice, next to a controller in the middle?",
   messages: "What do reliable messages cost, and how much of a lossy link do they use?",

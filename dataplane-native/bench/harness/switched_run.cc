@@ -15,7 +15,8 @@ SwitchedRun::SwitchedRun(Engine& engine, const Options& options) : frames_(Messa
   spec.flows_max = options.flows_max;
   spec.idle_ms = kIdleNever;
   spec.chain = options.chain;
-  spec.switching = SwitchingSpec{.runtimes = options.runtimes, .migrations = options.migrations};
+  spec.switching =
+      SwitchingSpec{.runtimes = options.runtimes, .migrations = options.migrations, .replication = options.replication};
   const uint32_t image_bytes = FlowImageBytesMax(spec.chain);
   vswitch_mail_ = Must(MemberMail::Create(proto::kVswitch, frames_, image_bytes));
   vswitch_mail_->set_incarnation(1);

@@ -28,6 +28,7 @@ class SwitchedRun {
     uint16_t runtimes = 1;
     uint32_t flows_max = 65536;  // Of each runtime.
     uint32_t migrations = 1000;
+    ReplicationSpec replication;
     Port* client = nullptr;  // They outlive the run, and so does the pool.
     Port* server = nullptr;
     rte_mempool* pool = nullptr;
