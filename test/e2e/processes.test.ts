@@ -183,6 +183,28 @@ describe.skipIf(!isRoot)("in processes", () => {
     expect(host.messages).toContain(`runtime 1 (pid ${dead.pid}) has died: SIGKILL; it is started again`);
   }, 120_000);
 
+  test("with replicas the runtime of a download is killed, then its heir: the download goes on, with the right checksum", async () => {
+    const host = await start("replicated", 3, "--replicas", "1");
+    const { wanted, got, release } = await download(60_000_000);
+    const runtimeOf = async (): Promise<number> => (await host.flows("tcp", ":80")).flows[0]!.runtime!;
+    for (const killed of [1, 2]) {
+      // What runtimes say of themselves is asked for once in a second.
+      await new Promise((done) => setTimeout(done, 1500));
+      const all = await until(host, "every flow has a replica", (now) => isWhole(now) && now.every(({ unprotected }) => unprotected === 0));
+      const runtime = await runtimeOf();
+      process.kill(pidOf(all, runtime), "SIGKILL");
+      await until(host, `death ${killed} is over`, (now) => isWhole(now) && pidOf(now, runtime) !== pidOf(all, runtime));
+      expect(await runtimeOf()).not.toBe(runtime);
+    }
+    const [vswitch] = await until(host, "both were recovered", ([first]) => first!.recovered >= 2);
+    expect(vswitch!.state_lost).toBe(0);
+    release();
+    expect(await got).toBe(wanted);
+    const { packets, faults } = await host.stop();
+    expect(faults).toEqual([]);
+    expect(balance(packets)).toBe(0);
+  }, 180_000);
+
   test("the vswitch is killed: it comes back with a higher term, and traffic goes on", async () => {
     const host = await start("switch", 2);
     const traffic = await NumberedFlows.start(lab, { flows: 20, everyMs: 50 });
