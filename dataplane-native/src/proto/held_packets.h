@@ -59,6 +59,7 @@ class HeldPackets {
     return true;
   }
 
+  const HeldPacket& back(const HeldList& list) const { return nodes_[list.tail]; }
   const HeldPacket& front(const HeldList& list) const { return nodes_[list.head]; }
   uint32_t held() const { return held_; }
 

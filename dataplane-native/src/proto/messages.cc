@@ -11,6 +11,12 @@ bool ZeroesAreZero(const Message& message) {
     }
     if (message.type() == MessageType::kRoute && message.At<RouteRecord>(i).target.zero != 0) return false;
     if (message.type() == MessageType::kForget && message.At<MemberRef>(i).zero != 0) return false;
+    if (message.type() == MessageType::kReport) {
+      const auto report = message.At<ReportRecord>(i);
+      if ((report.zero[0] | report.zero[1] | report.is_closing >> 1 | report.key.zero_0 | report.key.zero_1) != 0)
+        return false;
+      if (report.other.zero != 0 || report.role < FlowRole::kOwner || report.role > FlowRole::kReplica) return false;
+    }
     if (message.type() == MessageType::kTarget) {
       const auto target = message.At<TargetRecord>(i);
       if ((target.zero | target.target.zero) != 0) return false;
@@ -44,6 +50,7 @@ bool IsNote(MessageType type) {
     case MessageType::kDelta:
     case MessageType::kTarget:
     case MessageType::kForget:
+    case MessageType::kReport:
       return false;
     default:
       return true;
@@ -66,6 +73,8 @@ uint32_t RecordBytes(MessageType type) {
       return sizeof(TargetRecord);
     case MessageType::kForget:
       return sizeof(MemberRef);
+    case MessageType::kReport:
+      return sizeof(ReportRecord);
     default:
       return sizeof(Note);
   }

@@ -43,9 +43,14 @@ enum class MessageType : uint8_t {
   kUnstored,     // R to O, value = Refusal, attempt = its number: an update isn't stored; kBusy: send all of the flow.
   kTarget,       // O to V, TargetRecord: there are the replicas of a bucket. V to O: I know.
   kPull,         // T to R, value = handle: S is dead, give me its replica. Answered as by S.
-  kForget,       // V to R, MemberRef: all flows of this dead owner have been found.
+  kForget,       // V to R, MemberRef: all flows of this dead owner have been found. R to V: I have replicas of it.
+  // A new V asks nothing: whoever knew another V tells it all it has.
+  kReport,    // Runtime to V, ReportRecord: what I am to a flow.
+  kOver,      // Runtime to V: up to this epoch the entry's flow is over here.
+  kReported,  // Runtime to V: that was all.
+  kServing,   // V to runtime: I have heard everybody.
 };
-inline constexpr MessageType kLastMessageType = MessageType::kForget;
+inline constexpr MessageType kLastMessageType = MessageType::kServing;
 
 enum class Refusal : uint32_t {
   kNo = 0,
@@ -127,6 +132,29 @@ struct DeltaRecord {
 static_assert(sizeof(DeltaRecord) == 8);
 inline constexpr uint32_t kReplicatedEntriesMax = 1u << 24;
 inline uint32_t DeltaFlow(uint32_t entry, uint32_t epoch) { return entry | epoch << 24; }
+
+enum class FlowRole : uint8_t {
+  kOwner = 1,
+  kFinal,     // Owner until V switched; waits for the target to have the state.
+  kAwaiting,  // Target without a state.
+  kReplica,
+};
+
+struct ReportRecord {
+  uint32_t entry;
+  uint32_t epoch;  // Of the owner; of the source's, if the flow is to come.
+  uint32_t handle;
+  uint32_t sequence;  // The last that has come. kReplica: number of the last update.
+  uint32_t attempt;
+  uint32_t new_epoch;        // kFinal: of the target.
+  uint32_t switch_sequence;  // kFinal.
+  FlowRole role;
+  uint8_t is_closing;
+  uint8_t zero[2];
+  MemberRef other;  // kFinal: the target. kReplica: the owner.
+  FlowKey key;
+};
+static_assert(sizeof(ReportRecord) == 88 && std::has_unique_object_representations_v<ReportRecord>);
 
 struct TargetRecord {
   uint16_t bucket;

@@ -48,6 +48,8 @@ void RuntimeMachine::OnOpen(uint16_t peer, const OpenRecord& open, uint64_t now_
 }
 
 void RuntimeMachine::OnState(uint16_t peer, const StateRecord& record, std::span<const uint8_t> bytes) {
+  // Nobody who awaits a state becomes an owner between the reports of two members. It will be said again.
+  if (reporting_) return;
   const uint32_t index = Awaiting(record.id);
   const auto refuse = [&](Refusal reason) {
     Tell(peer, MessageType::kRefused, record.id, static_cast<uint32_t>(reason));

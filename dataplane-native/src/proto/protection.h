@@ -49,7 +49,8 @@ namespace nf::proto {
   X(kTargetAck, "target_ack")                                \
   X(kReplicateBeforeInstalled, "replicate_before_installed") \
   X(kPullReplica, "pull_replica")                            \
-  X(kSecondReplica, "second_replica")
+  X(kSecondReplica, "second_replica")                        \
+  X(kVswitchLease, "vswitch_lease")
 
 enum class Protection : uint8_t {
 #define X(enumerator, name) enumerator,

@@ -142,7 +142,11 @@ void ReplicaTable::OnDelta(const MemberRef& owner, const DeltaRecord& record, st
   const auto refuse = [&] { Refuse(&life, entry, record.flow / kReplicatedEntriesMax, Refusal::kBusy); };
   if (place == kNone) return refuse();
   Replica& r = replicas_[place];
-  if (r.life != index) return;  // Of a later owner.
+  if (r.life != index) {
+    // Of a later owner: what this one had is in it. An earlier one's may have come late, when there was room again.
+    const bool later = static_cast<int8_t>((r.epoch & 0xff) - record.flow / kReplicatedEntriesMax) > 0;
+    return later ? void() : refuse();
+  }
   const bool follows = DeltaFlow(entry, r.epoch) == record.flow && static_cast<uint16_t>(r.number + 1) == record.number;
   if (!follows) return refuse();
   if (!host_->StoreDelta(place, bytes)) return refuse();
@@ -169,6 +173,12 @@ void ReplicaTable::Forget(const MemberRef& owner) {
   for (uint32_t bucket = 0; bucket < kBuckets; ++bucket)
     while (lives_[life].first[bucket] != kNone) Free(lives_[life].first[bucket]);
   lives_[life].sealed = true;
+}
+
+void ReplicaTable::AskAboutDead(const std::vector<uint32_t>& members) {
+  for (const Life& life : lives_)
+    if (life.replicas > 0 && members[life.ref.id] != life.ref.incarnation)
+      messages_->Say(kVswitch, MessageType::kForget, life.ref);
 }
 
 void ReplicaTable::Answer() {

@@ -50,9 +50,12 @@ class ReplicaTable {
   // The replica of an entry, no older than `epoch`, and older than `before`; or kNone.
   uint32_t Find(uint32_t entry, uint32_t epoch, uint32_t before) const;
   const Replica& at(uint32_t place) const { return replicas_[place]; }
+  const MemberRef& owner(uint32_t place) const { return lives_[replicas_[place].life].ref; }
   void Free(uint32_t place);
   // Tells owners how far their updates have come.
   void Answer();
+  // Asks V about owners that are dead and not forgotten: it may never have known them.
+  void AskAboutDead(const std::vector<uint32_t>& members);
 
   uint32_t used() const { return used_; }
   uint32_t capacity() const { return static_cast<uint32_t>(replicas_.size()); }

@@ -215,6 +215,8 @@ void ReplicationSource::MemberChanged(uint16_t id, uint64_t now_ns) {
 }
 
 void ReplicationSource::Turn(uint64_t now_ns) {
+  if (unprotected() != 0) counters_.unprotected_ns += now_ns - turned_ns_;
+  turned_ns_ = now_ns;
   bool changed = now_ns - reconsidered_ns_ >= retry_ns_;
   for (uint16_t id = 1; id < peers_.size(); ++id) {
     Peer& peer = peers_[id];

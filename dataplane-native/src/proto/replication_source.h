@@ -54,7 +54,8 @@ struct ReplicationCounters {
   uint64_t copies = 0;        // Full ones.
   uint64_t held = 0;
   uint64_t released = 0;
-  uint64_t unprotected = 0;  // Of those: without a replica.
+  uint64_t unprotected = 0;     // Of those: without a replica.
+  uint64_t unprotected_ns = 0;  // While some flow had none.
   uint64_t dropped_room = 0;
   uint64_t dropped_unprotected = 0;
   uint64_t refused = 0;
@@ -235,6 +236,7 @@ class ReplicationSource {
   std::bitset<kBuckets> waiting_;  // With held output.
   uint32_t next_copied_ = 0;
   uint64_t reconsidered_ns_ = 0;
+  uint64_t turned_ns_ = 0;
   ReplicationCounters counters_;
 };
 

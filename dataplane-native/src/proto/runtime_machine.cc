@@ -4,6 +4,11 @@
 #include <algorithm>
 
 namespace nf::proto {
+namespace {
+
+constexpr uint64_t kAskEveryRetries = 10;
+
+}  // namespace
 
 RuntimeMachine::RuntimeMachine(const RuntimeConfig& config, MessageSink* messages, RuntimeHost* host,
                                ReplicationHost* replication)
@@ -42,6 +47,7 @@ void RuntimeMachine::MemberUp(uint16_t id, uint32_t incarnation, uint64_t now_ns
   members_[id] = incarnation;
   if (id == kVswitch && draining_) SetDraining(true);
   if (changed && source_) source_->MemberChanged(id, now_ns);
+  if (changed && id == kVswitch) BeginReport();
 }
 
 void RuntimeMachine::MemberDown(uint16_t id, uint64_t now_ns) {
@@ -323,6 +329,7 @@ void RuntimeMachine::OnMessage(uint16_t peer, Message message, uint64_t now_ns) 
 void RuntimeMachine::OnRecord(uint16_t peer, const Message& message, uint32_t i, uint64_t now_ns) {
   switch (message.type()) {
     case MessageType::kRoute:
+    case MessageType::kReport:
       return;  // Not for a runtime.
     case MessageType::kOpen:
       return OnOpen(peer, message.At<OpenRecord>(i), now_ns);
@@ -342,6 +349,9 @@ void RuntimeMachine::OnRecord(uint16_t peer, const Message& message, uint32_t i,
     case MessageType::kWithdraw:
       if (peer == kVswitch) OnWithdraw(note.id);
       return;
+    case MessageType::kServing:
+      if (peer == kVswitch) reporting_ = false;
+      return;
     case MessageType::kReplicaOver:
     case MessageType::kBucketOver:
     case MessageType::kStored:
@@ -356,8 +366,13 @@ void RuntimeMachine::OnRecord(uint16_t peer, const Message& message, uint32_t i,
 
 void RuntimeMachine::Turn(uint64_t now_ns) {
   SayUnsaid();
+  if (reporting_) Report();
   if (draining_unsaid_) SayDraining();
   if (source_) source_->Turn(now_ns);
+  if (replicas_ && now_ns - asked_ns_ >= kAskEveryRetries * config_.retry_ns) {
+    asked_ns_ = now_ns;
+    replicas_->AskAboutDead(members_);
+  }
   for (uint32_t i = migrations_.timers().Due(now_ns); i != kNone; i = migrations_.timers().Due(now_ns))
     MigrationTimer(i, now_ns);
   for (uint32_t i = actor_timers_.Due(now_ns); i != kNone; i = actor_timers_.Due(now_ns)) {

@@ -158,6 +158,8 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
   void Replicate(uint64_t now_ns);
   const ReplicationSource& source() const { return *source_; }
   const ReplicaTable& replicas() const { return *replicas_; }
+  // Another V has begun, and doesn't know yet what all members are to its flows.
+  bool is_reporting() const { return reporting_; }
 
   const Actor& actor(uint32_t index) const { return actors_[index]; }
   void Prefetch(uint32_t index) const { __builtin_prefetch(&actors_[index], 1); }
@@ -236,6 +238,11 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
   void OnUpdates(uint16_t peer, Message* message);
   void OnReplicationNote(uint16_t peer, MessageType type, const Note& note, uint64_t now_ns);
 
+  // report.cc
+  void BeginReport();
+  void Report();
+  ReportRecord ReportOf(uint32_t index) const;
+
   // migration_source.cc
   Refusal Start(uint32_t index, uint16_t target, uint32_t operation_slot, uint64_t now_ns);
   void Request(uint32_t migration);
@@ -290,6 +297,11 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
   uint32_t free_ = kNone;
   uint32_t used_ = 0;
   bool draining_ = false;
+  uint64_t asked_ns_ = 0;  // About dead owners.
+  bool knew_vswitch_ = false;
+  bool reporting_ = false;  // Until V has heard everybody.
+  bool report_ended_ = false;
+  uint32_t report_at_ = 0;        // Actors, then replicas.
   bool draining_unsaid_ = false;  // V has not been told, for want of room in the channel.
   RuntimeCounters counters_;
 };

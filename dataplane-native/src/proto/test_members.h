@@ -142,7 +142,7 @@ struct TestRuntime final : RuntimeHost, ReplicationHost {
   uint32_t states_shown = 0;
 };
 
-struct TestVswitch final : VswitchHost {
+struct TestVswitch final : VswitchHost, RebuildHost {
   explicit TestVswitch(std::deque<Letter>* letters)
       : post(kVswitch, letters), machine({.entries = 8, .members = kMembers, .held_packets = 8}, &post, this) {}
 
@@ -151,6 +151,7 @@ struct TestVswitch final : VswitchHost {
   void SendMarker(uint16_t runtime, const Marker& marker) override {
     to_runtime[runtime].push_back({true, marker, 0, {}});
   }
+  bool EntryRebuilt(uint32_t) override { return true; }
   void EntryRemoved(uint32_t entry, bool state_lost) override { removed.emplace_back(entry, state_lost); }
 
   Post post;

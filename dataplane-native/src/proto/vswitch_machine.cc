@@ -20,7 +20,8 @@ VswitchMachine::VswitchMachine(const VswitchConfig& config, MessageSink* message
       lives_(size_t{3} * config.members),
       entries_(config.entries),
       drains_(&entries_, config.drain_ns),
-      held_(config.held_packets) {
+      held_(config.held_packets),
+      to_tell_(config.members) {
   NF_CHECK(config.term != 0, "terms count from 1");
   for (uint32_t i = config.entries; i-- > 0;) {
     entries_[i].epoch = MakeEpoch(config.term, 0);
@@ -44,13 +45,14 @@ void VswitchMachine::MemberDown(uint16_t id) {
     life->unswept = static_cast<uint32_t>(entries_.size());
   }
   members_[id] = {};
+  if (!serves_) to_tell_[id] = false;
   sweep_urgent_ = static_cast<uint32_t>(entries_.size());
 }
 
 uint32_t VswitchMachine::NextEpoch(uint32_t epoch) const { return MakeEpoch(config_.term, epoch + 1); }
 
 uint32_t VswitchMachine::Open(const FlowKey& key, uint16_t runtime, uint64_t now_ns) {
-  if (free_ == kNone || !alive(runtime)) return kNone;
+  if (free_ == kNone || !alive(runtime) || !serves_) return kNone;
   const uint32_t index = free_;
   RouteEntry& e = entries_[index];
   free_ = e.next_free;
@@ -238,7 +240,7 @@ void VswitchMachine::SendReturned(const RouteEntry& e, const MigrationId& id) {
 
 void VswitchMachine::SendSourceLost(const RouteEntry& e, const MigrationId& id) {
   Marker marker = MakeMarker(MarkerType::kSourceLost, id, e.switch_sequence, e.epoch);
-  marker.flags = e.ever_opened ? kStateLost : 0;
+  marker.flags = e.ever_opened || e.lost ? kStateLost : 0;
   marker.member = ReplicaOf(e.previous, e.key).id;
   KeepLife(e.previous);
   host_->SendMarker(e.owner.id, marker);
@@ -267,6 +269,11 @@ void VswitchMachine::Sweep(uint32_t index, uint64_t now_ns) {
 }
 
 void VswitchMachine::Turn(uint64_t now_ns) {
+  if (!serves_) {
+    turned_ns_ = now_ns;
+    return TurnRebuild(now_ns);
+  }
+  if (has_to_tell_) TellServing();
   for (uint32_t index = drains_.Due(now_ns); index != kNone; index = drains_.Due(now_ns)) {
     ++counters_.drains_timed_out;
     CloseDrain(index);

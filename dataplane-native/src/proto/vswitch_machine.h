@@ -63,6 +63,15 @@ class VswitchHost {
   ~VswitchHost() = default;
 };
 
+class RebuildHost {
+ public:
+  // V has learnt of this entry. False: its key has another already; the entry isn't used.
+  virtual bool EntryRebuilt(uint32_t entry) = 0;
+
+ protected:
+  ~RebuildHost() = default;
+};
+
 struct VswitchCounters {
   uint64_t opened = 0;
   uint64_t closed = 0;
@@ -123,6 +132,10 @@ class VswitchMachine {
 
   void MemberUp(uint16_t id, uint32_t incarnation);
   void MemberDown(uint16_t id);
+  // After another V: the members that are up now knew it. Nothing is stamped or let out until each of them has told
+  // what it is to its flows, or is dead.
+  void BeginRebuild(RebuildHost* host);
+  bool serves() const { return serves_; }
 
   // A new flow for this runtime. kNone: all entries are in use or the runtime is dead.
   uint32_t Open(const FlowKey& key, uint16_t runtime, uint64_t now_ns);
@@ -168,6 +181,15 @@ class VswitchMachine {
     uint32_t unswept = 0;  // Entries that may be its.
     std::array<MemberRef, kBuckets> targets{};
   };
+  // What members have said of an entry, while V is rebuilt.
+  struct Claim {
+    MemberRef of;
+    ReportRecord report{};
+  };
+  struct Claims {
+    Claim owner, final, awaiting, replica;
+    uint32_t over = 0;  // Somebody had the flow in this epoch, and it ended there.
+  };
   MemberRef RefOf(uint16_t id) const { return {.id = id, .incarnation = members_[id].incarnation}; }
   bool Owns(const RouteEntry& e, uint16_t peer) const { return Alive(e.owner) && e.owner.id == peer; }
   RouteEntry* Used(uint32_t index) {
@@ -204,10 +226,20 @@ class VswitchMachine {
   void OnGone(uint16_t runtime, const Marker& marker, uint64_t now_ns);
   void Sweep(uint32_t index, uint64_t now_ns);
 
+  // vswitch_rebuild.cc
+  void OnReport(uint16_t peer, const ReportRecord& report);
+  void OnOver(const MigrationId& id);
+  void TurnRebuild(uint64_t now_ns);
+  bool Rebuild(uint32_t index, uint64_t now_ns);
+  void RebuildMove(uint32_t index, bool awaits, uint64_t now_ns);
+  bool RebuildOfReplica(uint32_t index);
+  void TellServing();
+
   // vswitch_recovery.cc
   Life* FindLife(const MemberRef& ref);
   void Begin(const MemberRef& ref);
   void OnTarget(uint16_t peer, const TargetRecord& record);
+  void OnForget(const MemberRef& owner);
   MemberRef ReplicaOf(const MemberRef& owner, const FlowKey& key);
   bool Recover(uint32_t index);
   bool RecoverSecond(uint32_t index);
@@ -221,6 +253,7 @@ class VswitchMachine {
   VswitchConfig config_;
   MessageSink* messages_;
   VswitchHost* host_;
+  RebuildHost* rebuild_host_ = nullptr;
   std::vector<Member> members_;
   std::vector<Life> lives_;
   std::vector<RouteEntry> entries_;
@@ -232,6 +265,10 @@ class VswitchMachine {
   uint64_t sweep_due_ = 0;  // Entries times ns.
   uint32_t sweep_urgent_ = 0;
   uint64_t turned_ns_ = 0;
+  bool serves_ = true;
+  bool has_to_tell_ = false;
+  std::vector<Claims> claims_;  // By entry, while V is rebuilt.
+  std::vector<bool> to_tell_;   // Members that haven't told theirs yet; then those that have not heard that V serves.
   VswitchCounters counters_;
 };
 

@@ -33,6 +33,15 @@ void VswitchMachine::OnTarget(uint16_t peer, const TargetRecord& record) {
   messages_->Say(peer, MessageType::kTarget, record);
 }
 
+// Somebody has replicas of a life that isn't known here, or was forgotten before the last of them came.
+void VswitchMachine::OnForget(const MemberRef& owner) {
+  if (owner.incarnation == 0 || owner.id >= members_.size() || Alive(owner) || FindLife(owner) != nullptr) return;
+  Begin(owner);
+  Life* life = FindLife(owner);
+  life->dead = true;
+  life->unswept = static_cast<uint32_t>(entries_.size());
+}
+
 MemberRef VswitchMachine::ReplicaOf(const MemberRef& owner, const FlowKey& key) {
   const Life* life = FindLife(owner);
   const MemberRef target = life == nullptr ? MemberRef{} : life->targets[BucketOf(key)];

@@ -55,7 +55,7 @@ void VswitchMachine::Switch(RouteEntry* e, const RouteRecord& route, uint64_t no
   e->epoch = NextEpoch(e->epoch);
   e->draining = e->switched = true;
   e->recovering = e->has_second = false;
-  e->returned = e->confirmed = e->may_open = e->lost = e->has_cancelled = false;
+  e->returned = e->confirmed = e->may_open = e->has_cancelled = false;
   drains_.Arm(index, now_ns);
   ++counters_.switched;
   SendSwitched(*e, route.id);
@@ -127,11 +127,21 @@ void VswitchMachine::OnNote(uint16_t peer, MessageType type, const Note& note, u
 void VswitchMachine::OnMessage(uint16_t peer, Message message, uint64_t now_ns) {
   if (!alive(peer)) return;
   const MessageType type = message.type();
-  for (uint32_t i = 0; i < message.count(); ++i) {
+  for (uint32_t i = 0; i < message.count() && !serves_; ++i) {
+    if (type == MessageType::kReport) OnReport(peer, message.At<ReportRecord>(i));
+    if (type == MessageType::kOver) OnOver(message.At<Note>(i).id);
+    if (type == MessageType::kReported) to_tell_[peer] = false;
+    if (type == MessageType::kDraining) OnNote(peer, type, message.At<Note>(i), now_ns);
+  }
+  for (uint32_t i = 0; i < message.count() && serves_; ++i) {
     if (type == MessageType::kRoute)
       OnRoute(peer, message.At<RouteRecord>(i), now_ns);
     else if (type == MessageType::kTarget)
       OnTarget(peer, message.At<TargetRecord>(i));
+    else if (type == MessageType::kReported)
+      to_tell_[peer] = has_to_tell_ = true;  // It came late, or V has begun without asking anybody.
+    else if (type == MessageType::kForget)
+      OnForget(message.At<MemberRef>(i));
     else if (IsNote(type))
       OnNote(peer, type, message.At<Note>(i), now_ns);
   }
@@ -169,7 +179,7 @@ void VswitchMachine::OnGone(uint16_t runtime, const Marker& marker, uint64_t now
 }
 
 void VswitchMachine::OnMarker(uint16_t runtime, const Marker& marker, uint64_t now_ns) {
-  if (!alive(runtime)) return;
+  if (!alive(runtime) || !serves_) return;
   switch (marker.type) {
     case MarkerType::kDrained:
       if (RouteEntry* e = Switched(marker.id); e != nullptr && e->draining && e->previous == RefOf(runtime))

@@ -100,7 +100,7 @@ void TakeAway(const std::string& name) {
 
 struct Totals {
   ModelCounters counters;
-  uint64_t moved = 0, returned = 0, state_lost = 0, recovered = 0, events = 0, run = 0, violations = 0;
+  uint64_t moved = 0, returned = 0, state_lost = 0, recovered = 0, vswitches = 0, events = 0, run = 0, violations = 0;
   std::optional<uint64_t> first_failing;
   std::string first_violation;
 
@@ -115,6 +115,7 @@ struct Totals {
     returned += outcome.returned;
     state_lost += outcome.state_lost;
     recovered += outcome.recovered;
+    vswitches += outcome.vswitches;
     events += outcome.events;
     ++run;
   }
@@ -158,6 +159,7 @@ void PrintJson(const Totals& totals, double seconds) {
   print("returned", totals.returned);
   print("stateLost", totals.state_lost);
   print("recovered", totals.recovered);
+  print("vswitchesRestarted", totals.vswitches);
   std::printf("\"seconds\":%.3f}\n", seconds);
 }
 
@@ -209,7 +211,7 @@ int main(int argc, char** argv) {
     std::printf(
         "%llu packets, %llu processed, %llu left, %llu dropped, %llu lost on links, %llu lost in failure; %llu flows "
         "moved, "
-        "%llu came back, %llu recovered, %llu states lost; %llu events in %.1f s\n",
+        "%llu came back, %llu recovered, %llu states lost, %llu vswitches restarted; %llu events in %.1f s\n",
         static_cast<unsigned long long>(totals.counters.packets),
         static_cast<unsigned long long>(totals.counters.processed),
         static_cast<unsigned long long>(totals.counters.released),
@@ -217,8 +219,8 @@ int main(int argc, char** argv) {
         static_cast<unsigned long long>(totals.counters.lost_on_links),
         static_cast<unsigned long long>(totals.counters.lost_in_failure), static_cast<unsigned long long>(totals.moved),
         static_cast<unsigned long long>(totals.returned), static_cast<unsigned long long>(totals.recovered),
-        static_cast<unsigned long long>(totals.state_lost), static_cast<unsigned long long>(totals.events),
-        seconds.count());
+        static_cast<unsigned long long>(totals.state_lost), static_cast<unsigned long long>(totals.vswitches),
+        static_cast<unsigned long long>(totals.events), seconds.count());
     std::printf("%llu seeds, %llu violations\n", static_cast<unsigned long long>(totals.run),
                 static_cast<unsigned long long>(totals.violations));
   }

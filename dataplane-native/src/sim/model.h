@@ -77,6 +77,11 @@ class Model {
   // A replica has this state. What a flow causes leaves only out of states that were stored, or led to one that was
   // (I4).
   void Stored(uint32_t state);
+  // Whether output of the flow's present life has left.
+  bool has_left(uint32_t flow) const {
+    const uint32_t state = flows_[flow].released_state;
+    return state != kNone && states_[states_[state].root].instance == flows_[flow].instance;
+  }
   void CheckCommitted(uint32_t output);
   // The last state before, or this, whose number leaves `remainder` when divided by `divisor`; kNone: there is none.
   uint32_t Ancestor(uint32_t state, uint32_t divisor, uint32_t remainder) const;

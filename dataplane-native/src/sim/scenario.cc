@@ -60,6 +60,12 @@ void AddReplication(Random* random, Scenario* scenario) {
     scenario->actions.push_back({.time_ns = random->Below(c.end_ns),
                                  .kind = ActionKind::kPlaces,
                                  .a = static_cast<uint32_t>(random->Below(1u << c.runtimes))});
+  const bool restarts = !c.strict && !c.aliases && random->Chance(0.5);
+  for (uint64_t count = restarts ? random->Between(1, 3) : 0; count > 0; --count)
+    scenario->actions.push_back({.time_ns = random->Below(c.end_ns),
+                                 .kind = ActionKind::kRestartV,
+                                 .b = static_cast<uint32_t>(random->Between(10'000, 1'500'000)),
+                                 .c = static_cast<uint32_t>(random->Chance(0.5) ? random->Below(2'000'000) : 0)});
   std::ranges::stable_sort(scenario->actions, {}, &Action::time_ns);
 }
 
@@ -108,7 +114,7 @@ Scenario MakeScenario(uint64_t seed) {
 }
 
 std::string Describe(const Action& action) {
-  const auto& [time_ns, kind, a, b, c] = action;
+  const auto& [time_ns, kind, a, b, c, tries] = action;
   const std::string at = Text("%9.3f us  ", static_cast<double>(time_ns) / 1000);
   switch (kind) {
     case ActionKind::kPacket:
@@ -131,6 +137,8 @@ std::string Describe(const Action& action) {
       return at + Text("runtime %u pauses for %u us and is taken for dead", a, b / 1000);
     case ActionKind::kCut:
       return at + Text("no messages between %u and %u for %u us", a, b, c / 1000);
+    case ActionKind::kRestartV:
+      return at + Text("the vswitch %s, another starts after %u us", c > 0 ? "is taken for dead" : "dies", b / 1000);
     case ActionKind::kPlaces:
       return at + Text("replicas are at the runtimes %x (bits)", a);
   }

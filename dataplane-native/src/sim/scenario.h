@@ -50,17 +50,18 @@ struct Conditions {
 };
 
 enum class ActionKind : uint8_t {
-  kPacket,   // a: flow, b: direction
-  kMove,     // a: runtime, b: target, c: flows
-  kMoveOne,  // a: flow, b: target
-  kDrain,    // a: runtime
-  kUndrain,  // a: runtime
-  kEndFlow,  // a: flow
-  kCrash,    // a: runtime, b: ns until it is back
-  kPause,    // a: member, b: ns
-  kFence,    // a: runtime, b: ns that it is paused; it is taken for dead meanwhile
-  kCut,      // a, b: members, c: ns without messages between them
-  kPlaces,   // a: bits of the runtimes where replicas may be
+  kPacket,    // a: flow, b: direction
+  kMove,      // a: runtime, b: target, c: flows
+  kMoveOne,   // a: flow, b: target
+  kDrain,     // a: runtime
+  kUndrain,   // a: runtime
+  kEndFlow,   // a: flow
+  kCrash,     // a: runtime, b: ns until it is back
+  kPause,     // a: member, b: ns
+  kFence,     // a: runtime, b: ns that it is paused; it is taken for dead meanwhile
+  kCut,       // a, b: members, c: ns without messages between them
+  kRestartV,  // b: ns until another V starts, c: ns after which the first wakes up, or 0: it is dead
+  kPlaces,    // a: bits of the runtimes where replicas may be
 };
 
 struct Action {
@@ -69,6 +70,7 @@ struct Action {
   uint32_t a = 0;
   uint32_t b = 0;
   uint32_t c = 0;
+  uint32_t tries = 0;  // It was put off, since what came before isn't made good yet.
 };
 
 struct Scenario {

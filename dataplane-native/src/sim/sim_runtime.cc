@@ -69,7 +69,7 @@ SimRuntime::~SimRuntime() {
     ++model.counters.lost_in_failure;
     model.OutputDone(output);
   }
-  for (const DataItem& item : data_) {
+  for (const auto& [item, vswitch] : data_) {
     if (!item.marker) ++model.counters.lost_in_failure;
     world_->DataDone(id_, item);
   }
@@ -96,7 +96,13 @@ bool SimRuntime::IsOwner(uint32_t actor) {
 void SimRuntime::TakeData() {
   Model& model = world_->model();
   for (; !data_.empty(); data_.pop_front()) {
-    const DataItem item = data_.front();
+    const auto [item, vswitch] = data_.front();
+    // Nothing of another V counts any more when one has begun: the new one doesn't know of it.
+    if (vswitch != knows(proto::kVswitch)) {
+      if (!item.marker) ++model.counters.lost_in_failure;
+      world_->DataDone(id_, item);
+      continue;
+    }
     if (item.marker) {
       const auto marker = proto::DecodeMarker({reinterpret_cast<const uint8_t*>(&item.datagram), sizeof item.datagram});
       if (marker && marker->type == proto::MarkerType::kAliasConflict)

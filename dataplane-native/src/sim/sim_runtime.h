@@ -24,7 +24,7 @@ class SimRuntime final : public proto::RuntimeHost,
   ~SimRuntime();
   SimRuntime(const SimRuntime&) = delete;
 
-  void Arrive(const DataItem& item) { data_.push_back(item); }
+  void Arrive(const DataItem& item, uint32_t vswitch) { data_.push_back({item, vswitch}); }
   void Arrive(uint16_t from, std::vector<uint8_t> frame) { frames_.push_back({from, std::move(frame)}); }
   void Arrive(const Membership& membership) { memberships_.push_back(membership); }
   void Arrive(const Action& action) { commands_.push_back(action); }
@@ -108,7 +108,11 @@ class SimRuntime final : public proto::RuntimeHost,
   std::set<uint32_t> operations_;
   uint32_t operation_count_ = 0;
   bool told_to_drain_ = false;
-  std::deque<DataItem> data_;
+  struct Data {
+    DataItem item;
+    uint32_t vswitch;  // Which V sent it.
+  };
+  std::deque<Data> data_;
   std::deque<Frame> frames_;
   std::deque<Membership> memberships_;
   std::deque<Action> commands_;

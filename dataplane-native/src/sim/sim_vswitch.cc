@@ -19,12 +19,12 @@ proto::ChannelConfig SimChannel() {
 }
 
 namespace {
-proto::VswitchConfig SimConfig(const Conditions& conditions) {
+proto::VswitchConfig SimConfig(const Conditions& conditions, uint8_t term) {
   return {.entries = kEntries,
           .members = static_cast<uint16_t>(conditions.runtimes + 1),
           .held_packets = conditions.tight ? 4u : 1000u,
           .sweep_entries = 8,
-          .term = 1,
+          .term = term,
           .first_sequence = static_cast<uint32_t>(0u - 20u),
           .drain_ns = conditions.strict ? 1'000'000'000u : 1'000'000u,
           .probe_ns = 3'000'000};
@@ -33,13 +33,34 @@ constexpr const char* kGateReasons[] = {"bad stamp",    "stale epoch",  "fenced"
                                         "out of order", "no hold room", "owner changed"};
 }  // namespace
 
-SimVswitch::SimVswitch(World* world)
+SimVswitch::SimVswitch(World* world, uint8_t term)
     : world_(world),
       endpoint_(proto::kVswitch, static_cast<uint16_t>(world->conditions().runtimes + 1), SimChannel()),
-      machine_(SimConfig(world->conditions()), &endpoint_, this),
+      machine_(SimConfig(world->conditions(), term), &endpoint_, this),
       entry_of_(world->conditions().flows, kNone),
       tuples_(world->conditions(), kEntries) {
-  endpoint_.SetOwnIncarnation(kVswitchIncarnation);
+  endpoint_.SetOwnIncarnation(term);
+}
+
+SimVswitch::~SimVswitch() {
+  Model& model = world_->model();
+  for (const uint32_t output : inside_) {
+    ++model.counters.lost_in_failure;
+    model.OutputDone(output);
+  }
+  for (const Data& data : data_) {
+    if (!data.item.marker) ++model.counters.lost_in_failure;
+    world_->DataDone(proto::kVswitch, data.item);
+  }
+  for (const uint32_t packet : outside_) {
+    ++model.counters.dropped;
+    model.PacketDone(packet);
+  }
+}
+
+void SimVswitch::Knows(uint16_t member, uint32_t incarnation) {
+  machine_.MemberUp(member, incarnation);
+  endpoint_.SetPeer(member, incarnation);
 }
 
 uint16_t SimVswitch::Place() {
@@ -59,12 +80,15 @@ void SimVswitch::Forward(uint32_t number) {
   if (entry == kNone) {
     FlowKey key{};
     key.source_port = static_cast<uint16_t>(packet.flow + 1);
-    const uint16_t place = Place();
+    const uint16_t place = machine_.serves() ? Place() : 0;
     if (place != 0) entry = machine_.Open(key, place, world_->now_ns());
     if (entry == kNone) {
       ++model.counters.dropped;
       return model.PacketDone(number);
     }
+    if (world_->conditions().guarded && world_->lives(packet.flow) && model.has_left(packet.flow))
+      model.Violate(Text("V has forgotten flow %u, though nobody but it died", packet.flow));
+    world_->SetLives(packet.flow, true);
     model.NewInstance(packet.flow);
     tuples_.Opened(entry, packet.flow, world_->calm(), world_->now_ns());
   }
@@ -135,12 +159,15 @@ void SimVswitch::TakeData() {
     GateDrop reason{};
     switch (machine_.OnOutput(from, item.number, item.header, &reason)) {
       case GateVerdict::kRelease:
+        inside_.insert(item.number);
         Release(item.number, item.header);
         break;
       case GateVerdict::kDropped:
+        inside_.insert(item.number);
         DropHeld(item.number, item.header, reason);
         break;
       case GateVerdict::kHeld:
+        inside_.insert(item.number);
         break;
     }
   }
@@ -178,11 +205,13 @@ bool SimVswitch::Turn() {
 }
 
 bool SimVswitch::idle() const {
-  return outside_.empty() && data_.empty() && frames_.empty() && endpoint_.idle() && machine_.held() == 0;
+  return machine_.serves() && outside_.empty() && data_.empty() && frames_.empty() && endpoint_.idle() &&
+         machine_.held() == 0;
 }
 
 void SimVswitch::Release(proto::PacketRef packet, const PacketHeader& header) {
   const auto number = static_cast<uint32_t>(packet);
+  inside_.erase(inside_.find(number));
   Model& model = world_->model();
   const OutputRecord& output = model.output(number);
   const uint32_t entry = header.stamp.entry;
@@ -212,6 +241,7 @@ void SimVswitch::Release(proto::PacketRef packet, const PacketHeader& header) {
 
 void SimVswitch::DropHeld(proto::PacketRef packet, const PacketHeader&, GateDrop reason) {
   const auto number = static_cast<uint32_t>(packet);
+  inside_.erase(inside_.find(number));
   Model& model = world_->model();
   const OutputRecord& output = model.output(number);
   const char* why = kGateReasons[static_cast<size_t>(reason)];
@@ -235,8 +265,21 @@ void SimVswitch::EntryRemoved(uint32_t entry, bool state_lost) {
   if (world_->logs())
     world_->Log(Text("V removes flow %u%s", static_cast<uint32_t>(flow - entry_of_.begin()),
                      state_lost ? ", its state is lost" : ""));
+  world_->SetLives(static_cast<uint32_t>(flow - entry_of_.begin()), false);
   *flow = kNone;
   tuples_.Removed(entry, world_->now_ns());
+}
+
+bool SimVswitch::EntryRebuilt(uint32_t entry) {
+  uint32_t& known = entry_of_[machine_.entry(entry).key.source_port - 1u];
+  if (known != kNone) return false;
+  known = entry;
+  if (world_->logs()) {
+    const proto::RouteEntry& e = machine_.entry(entry);
+    world_->Log(Text("V has flow %u again: entry %u, runtime %u, epoch %x, sequence %d", e.key.source_port - 1u, entry,
+                     e.owner.id, e.epoch, static_cast<int32_t>(e.next_sequence)));
+  }
+  return true;
 }
 
 void SimVswitch::OnMessage(uint16_t peer, std::span<const uint8_t> bytes) {

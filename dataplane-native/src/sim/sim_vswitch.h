@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <set>
 #include <vector>
 
 #include "proto/endpoint.h"
@@ -13,12 +14,18 @@
 namespace nf::sim {
 
 inline constexpr uint32_t kEntries = 32;
-inline constexpr uint32_t kVswitchIncarnation = 0x5eed;
 proto::ChannelConfig SimChannel();
 
-class SimVswitch final : public proto::VswitchHost, public proto::MessageHandler, public proto::FrameSink {
+class SimVswitch final : public proto::VswitchHost,
+                         public proto::RebuildHost,
+                         public proto::MessageHandler,
+                         public proto::FrameSink {
  public:
-  explicit SimVswitch(World* world);
+  // Of this term; the incarnation is the term, too.
+  SimVswitch(World* world, uint8_t term);
+  // Dies: what was in it is lost in failure.
+  ~SimVswitch();
+  SimVswitch(const SimVswitch&) = delete;
 
   void Arrive(uint16_t from, const DataItem& item) { data_.push_back({from, item}); }
   void Arrive(uint16_t from, std::vector<uint8_t> frame) { frames_.push_back({from, std::move(frame)}); }
@@ -32,12 +39,16 @@ class SimVswitch final : public proto::VswitchHost, public proto::MessageHandler
   uint32_t entry_of(uint32_t flow) const { return entry_of_[flow]; }
   const TupleBook& tuples() const { return tuples_; }
   bool idle() const;
+  // What another V is told when it starts.
+  void Knows(uint16_t member, uint32_t incarnation);
+  void BeginRebuild() { machine_.BeginRebuild(this); }
   bool has_heard_all() const { return memberships_.empty(); }
 
   void Release(proto::PacketRef packet, const proto::PacketHeader& header) override;
   void DropHeld(proto::PacketRef packet, const proto::PacketHeader& header, proto::GateDrop reason) override;
   void SendMarker(uint16_t runtime, const proto::Marker& marker) override;
   void EntryRemoved(uint32_t entry, bool state_lost) override;
+  bool EntryRebuilt(uint32_t entry) override;
   void OnMessage(uint16_t peer, std::span<const uint8_t> message) override;
   void SendFrame(uint16_t peer, std::span<const uint8_t> frame) override;
 
@@ -62,6 +73,7 @@ class SimVswitch final : public proto::VswitchHost, public proto::MessageHandler
   proto::Endpoint endpoint_;
   proto::VswitchMachine machine_;
   std::vector<uint32_t> entry_of_;  // By flow.
+  std::multiset<uint32_t> inside_;  // Outputs held.
   TupleBook tuples_;
   std::deque<uint32_t> outside_;
   std::deque<Data> data_;

@@ -23,10 +23,12 @@ World::World(const Scenario& scenario, bool logs)
       paused_until_ns_(members_),
       incarnations_(members_),
       flow_ended_(scenario.conditions.flows),
+      lives_(scenario.conditions.flows),
+      fenced_(members_),
       runtimes_(members_) {
-  vswitch_ = std::make_unique<SimVswitch>(this);
+  vswitch_ = std::make_unique<SimVswitch>(this, term_);
   places_ = (1u << scenario.conditions.places) - 1;
-  incarnations_[kVswitch] = kVswitchIncarnation;
+  incarnations_[kVswitch] = term_;
   for (uint16_t id = 1; id < members_; ++id) Restart(id);
   for (uint16_t id = 0; id < members_; ++id) Post(random_.Below(20'000), {.kind = EventKind::kTurn, .to = id});
   for (const Action& action : scenario_.actions) Post(action.time_ns, {.kind = EventKind::kAction, .action = action});
@@ -56,7 +58,7 @@ void World::SendData(uint16_t from, uint16_t to, const DataItem& item) {
   Link& link = DataLink(from, to);
   const bool lost = !calm_ && random_.Chance(faults.loss);
   // A link leads to one life of a runtime: V's ring to the dead one is not that of the next.
-  const uint32_t life = to == kVswitch ? kVswitchIncarnation : vswitch_->endpoint().incarnation_of(to);
+  const uint32_t life = to == kVswitch ? runtimes_[from]->knows(kVswitch) : vswitch_->endpoint().incarnation_of(to);
   if (lost || life != incarnations_[to]) {
     if (!item.marker) ++(lost ? model_.counters.lost_on_links : model_.counters.lost_in_failure);
     return DataDone(to, item);
@@ -66,8 +68,12 @@ void World::SendData(uint16_t from, uint16_t to, const DataItem& item) {
     if (copy > 0 && !item.marker) to == kVswitch ? model_.CopyOutput(item.number) : model_.CopyPacket(item.number);
     // A repetition may come much later.
     const uint64_t later = copy > 0 && !faults.keeps_order ? random_.Below(500'000) : 0;
-    Post(Arrival(&link, faults) + later,
-         {.kind = EventKind::kData, .from = from, .to = to, .incarnation = life, .data = item});
+    Post(Arrival(&link, faults) + later, {.kind = EventKind::kData,
+                                          .from = from,
+                                          .to = to,
+                                          .incarnation = life,
+                                          .source_incarnation = incarnations_[kVswitch],
+                                          .data = item});
   }
 }
 
@@ -110,7 +116,8 @@ void World::Announce(uint16_t member, uint32_t incarnation, uint16_t besides) {
     if (id == besides) continue;
     told_ns_[id] = std::max(told_ns_[id], now_ns_) + random_.Between(1'000, 200'000);
     ++words_to_come_;
-    Post(told_ns_[id], {.kind = EventKind::kMembership, .to = id, .membership = {member, incarnation}});
+    Post(told_ns_[id],
+         {.kind = EventKind::kMembership, .to = id, .incarnation = term_, .membership = {member, incarnation}});
   }
 }
 
@@ -122,7 +129,10 @@ void World::Kill(uint16_t id) {
   paused_until_ns_[id] = 0;
 }
 
-void World::TakeForDead(uint16_t id) { Announce(id, 0, members_); }
+void World::TakeForDead(uint16_t id) {
+  fenced_[id] = true;
+  Announce(id, 0, members_);
+}
 
 void World::Fenced(uint16_t id) {
   Kill(id);
@@ -134,7 +144,8 @@ void World::Restart(uint16_t id) {
   // Random in production; what matters is that none comes twice.
   incarnations_[id] = ++incarnation_count_;
   runtimes_[id] = std::make_unique<SimRuntime>(this, id, incarnations_[id]);
-  runtimes_[id]->Knows(kVswitch, kVswitchIncarnation);
+  fenced_[id] = false;
+  runtimes_[id]->Knows(kVswitch, term_);
   for (uint16_t other = 1; other < members_; ++other)
     if (other != id && runtimes_[other] != nullptr) runtimes_[id]->Knows(other, incarnations_[other]);
   Log(Text("runtime %u starts, incarnation %u", id, incarnations_[id]));
@@ -142,11 +153,32 @@ void World::Restart(uint16_t id) {
   Announce(id, incarnations_[id], id);
 }
 
+// Under a higher term, knowing only who is there. What was said to the other one is not for this one.
+void World::RestartVswitch() {
+  stamped_before_ += vswitch_->machine().counters().stamped;
+  auto another = std::make_unique<SimVswitch>(this, ++term_);
+  std::swap(vswitch_, another);
+  if (wakes_after_ns_ != 0) {
+    asleep_ = std::move(another);
+    Post(now_ns_ + wakes_after_ns_, {.kind = EventKind::kWake});
+  }
+  vswitch_dead_ = false;
+  paused_until_ns_[kVswitch] = 0;
+  incarnations_[kVswitch] = term_;
+  for (uint16_t id = 1; id < members_; ++id)
+    if (runtimes_[id] != nullptr && !fenced_[id]) vswitch_->Knows(id, incarnations_[id]);
+  vswitch_->BeginRebuild();
+  Log(Text("another V starts, term %u", term_));
+  Announce(kVswitch, term_, kVswitch);
+}
+
 // Whether whoever dies next, no state will be lost.
 bool World::IsProtected() {
-  if (words_to_come_ != 0 || !vswitch_->has_heard_all() || vswitch_->machine().recovers()) return false;
+  if (words_to_come_ != 0 || vswitch_dead_ || !vswitch_->machine().serves()) return false;
+  if (!vswitch_->has_heard_all() || vswitch_->machine().recovers()) return false;
   for (uint16_t id = 1; id < members_; ++id) {
     if (runtimes_[id] == nullptr || vswitch_->endpoint().incarnation_of(id) != incarnations_[id]) return false;
+    if (runtimes_[id]->machine().is_reporting() || runtimes_[id]->knows(kVswitch) != term_) return false;
     if (!runtimes_[id]->has_heard_all() || !runtimes_[id]->machine().source().all_protected()) return false;
     for (uint16_t other = 1; other < members_; ++other)
       if (other != id && runtimes_[id]->knows(other) != incarnations_[other]) return false;
@@ -154,12 +186,27 @@ bool World::IsProtected() {
   return true;
 }
 
+// V is the only one who knows some things, so its death may meet that of one runtime at most: with all who know that a
+// flow is over, it would come back.
+bool World::MayFail(const Action& action) {
+  const bool of_vswitch = action.kind == ActionKind::kRestartV;
+  if (scenario_.conditions.guarded || of_vswitch || failed_vswitch_) {
+    const bool is_protected = IsProtected();
+    if (is_protected) failed_vswitch_ = failed_with_vswitch_ = false;
+    if (!is_protected && (scenario_.conditions.guarded || of_vswitch || failed_with_vswitch_)) return false;
+  }
+  if (of_vswitch) failed_vswitch_ = true;
+  failed_with_vswitch_ = failed_vswitch_ && !of_vswitch;
+  return true;
+}
+
 void World::Act(const Action& action) {
-  const bool kills = action.kind == ActionKind::kCrash || action.kind == ActionKind::kFence;
-  if (kills && scenario_.conditions.guarded && !IsProtected()) {
+  const bool kills =
+      action.kind == ActionKind::kCrash || action.kind == ActionKind::kFence || action.kind == ActionKind::kRestartV;
+  if (kills && !MayFail(action)) {
     constexpr uint32_t kTries = 100;
     Action later = action;
-    if (++later.c <= kTries) Post(now_ns_ + 50'000, {.kind = EventKind::kAction, .action = later});
+    if (++later.tries <= kTries) Post(now_ns_ + 50'000, {.kind = EventKind::kAction, .action = later});
     return;
   }
   Log("** " + Describe(action).substr(14));
@@ -182,6 +229,12 @@ void World::Act(const Action& action) {
       if (runtimes_[owner] != nullptr) runtimes_[owner]->Arrive(action);
       return;
     }
+    case ActionKind::kRestartV:
+      if (vswitch_dead_) return;
+      vswitch_dead_ = true;
+      wakes_after_ns_ = action.c;
+      Log("V is dead");
+      return Post(now_ns_ + action.b, {.kind = EventKind::kRestart, .to = kVswitch});
     case ActionKind::kPlaces:
       places_ = action.a;
       for (uint16_t id = 1; id < members_; ++id)
@@ -216,7 +269,7 @@ void World::Turn(uint16_t id) {
   if (now_ns_ < paused_until_ns_[id]) return;
   bool busy = false;
   if (id == kVswitch)
-    busy = vswitch_->Turn();
+    busy = !vswitch_dead_ && vswitch_->Turn();
   else if (runtimes_[id] != nullptr)
     busy = runtimes_[id]->Turn();
   if (busy) CheckStep();
@@ -231,13 +284,22 @@ void World::Step(Event* event) {
       return Turn(to);
     case EventKind::kAction:
       return Act(event->action);
+    case EventKind::kWake:
+      if (asleep_ == nullptr) return;
+      Log("the V before wakes up");
+      // Its lease has run out, which it finds before anything else.
+      if (!proto::InForce(proto::Protection::kVswitchLease)) asleep_->Turn();
+      asleep_.reset();
+      return;
     case EventKind::kAnswer:
       return vswitch_->ArriveFromOutside(event->packet);
     case EventKind::kRestart:
-      return Restart(to);
+      return to == kVswitch ? RestartVswitch() : Restart(to);
     case EventKind::kMembership:
       --words_to_come_;
-      if (to == kVswitch) vswitch_->Arrive(event->membership);
+      if (to == kVswitch) {
+        if (event->incarnation == term_) vswitch_->Arrive(event->membership);
+      }
       // A member that was restarted meanwhile isn't meant by a word about its life before.
       else if (runtimes_[to] != nullptr && (event->membership.member != to || event->membership.incarnation == 0))
         runtimes_[to]->Arrive(event->membership);
@@ -249,9 +311,9 @@ void World::Step(Event* event) {
         runtimes_[to]->Arrive(event->from, std::move(event->frame));
       return;
     case EventKind::kData:
-      if (to == kVswitch) return vswitch_->Arrive(event->from, event->data);
-      if (runtimes_[to] != nullptr && incarnations_[to] == event->incarnation)
-        return runtimes_[to]->Arrive(event->data);
+      if (to == kVswitch && event->incarnation == term_) return vswitch_->Arrive(event->from, event->data);
+      if (to != kVswitch && runtimes_[to] != nullptr && incarnations_[to] == event->incarnation)
+        return runtimes_[to]->Arrive(event->data, event->source_incarnation);
       if (!event->data.marker) ++model_.counters.lost_in_failure;
       return DataDone(to, event->data);
   }
@@ -279,7 +341,8 @@ bool World::RunUntilDone(uint64_t at_most_ns, Done done) {
 
 bool World::AtRest() {
   const auto rests = [](const auto& runtime) { return runtime != nullptr && runtime->idle(); };
-  return operations_ == 0 && vswitch_->idle() && std::all_of(runtimes_.begin() + 1, runtimes_.end(), rests);
+  return operations_ == 0 && !vswitch_dead_ && vswitch_->idle() &&
+         std::all_of(runtimes_.begin() + 1, runtimes_.end(), rests);
 }
 
 bool World::Empty() {
@@ -338,6 +401,7 @@ Outcome World::Run() {
     if (runtimes_[id] != nullptr) outcome.moved += runtimes_[id]->machine().counters().moved_in;
   outcome.returned = vswitch_->machine().counters().returned;
   outcome.recovered = recovered_;
+  outcome.vswitches = term_ - 1u;
   outcome.state_lost = vswitch_->machine().counters().state_lost;
   outcome.log = std::move(log_);
   return outcome;

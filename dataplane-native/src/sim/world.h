@@ -41,6 +41,7 @@ struct Outcome {
   uint64_t returned = 0;
   uint64_t state_lost = 0;
   uint64_t recovered = 0;
+  uint64_t vswitches = 0;  // That began after another.
   uint64_t events = 0;
   std::vector<std::string> log;
 };
@@ -62,6 +63,9 @@ class World {
   void SendFrame(uint16_t from, uint16_t to, std::span<const uint8_t> frame);
   // Somebody outside may answer what has just left.
   void MayAnswer(uint32_t output);
+  // Whether V, as far as it said, has the flow.
+  bool lives(uint32_t flow) const { return lives_[flow]; }
+  void SetLives(uint32_t flow, bool on) { lives_[flow] = on; }
   bool ended(uint32_t flow) const { return flow_ended_[flow]; }
   bool calm() const { return calm_; }
   // Every packet causes output.
@@ -82,7 +86,7 @@ class World {
   bool installed(uint32_t entry, uint32_t epoch) const { return installed_.contains({entry, epoch}); }
 
  private:
-  enum class EventKind : uint8_t { kTurn, kData, kFrame, kMembership, kAction, kRestart, kAnswer };
+  enum class EventKind : uint8_t { kTurn, kData, kFrame, kMembership, kAction, kRestart, kAnswer, kWake };
   struct Event {
     uint64_t time_ns = 0;
     uint64_t order = 0;
@@ -90,6 +94,7 @@ class World {
     uint16_t from = 0;
     uint16_t to = 0;
     uint32_t incarnation = 0;
+    uint32_t source_incarnation = 0;  // Of V.
     DataItem data;
     std::vector<uint8_t> frame;
     Membership membership;
@@ -116,6 +121,7 @@ class World {
   void Kill(uint16_t runtime);
   void TakeForDead(uint16_t runtime);
   void Restart(uint16_t runtime);
+  void RestartVswitch();
   void Announce(uint16_t member, uint32_t incarnation, uint16_t besides);
   void RunUntil(uint64_t time_ns);
   // Runs until `done`, at most so long; false: it never was.
@@ -126,6 +132,7 @@ class World {
   void CheckBooks();
   bool AtRest();
   bool IsProtected();
+  bool MayFail(const Action& action);
   bool Empty();
   void Ending();
 
@@ -145,8 +152,17 @@ class World {
   std::vector<uint32_t> incarnations_;  // The truth; 0: dead.
   uint32_t incarnation_count_ = 0;
   std::vector<bool> flow_ended_;
+  std::vector<bool> lives_;
+  std::vector<bool> fenced_;  // Taken for dead, and doesn't know yet.
+  uint8_t term_ = 1;
+  bool vswitch_dead_ = false;
+  bool failed_vswitch_ = false;       // V has died, and not all is made good yet.
+  bool failed_with_vswitch_ = false;  // Nor is the death of a runtime since.
+  uint64_t stamped_before_ = 0;       // By other Vs.
   std::set<std::pair<uint32_t, uint32_t>> installed_;
   std::unique_ptr<SimVswitch> vswitch_;
+  std::unique_ptr<SimVswitch> asleep_;  // Another one has begun meanwhile.
+  uint32_t wakes_after_ns_ = 0;
   std::vector<std::unique_ptr<SimRuntime>> runtimes_;
   int64_t operations_ = 0;
   uint64_t recovered_ = 0;
