@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <random>
 #include <thread>
 
+#include "link/link_frame.h"
 #include "nfactord/compile.h"
 #include "nfactord/test_processes.h"
 
@@ -184,6 +186,34 @@ TEST_F(Processes, WhoFallsSilentIsFencedAndComesBackTooLate) {
   Rounds(20);
   EXPECT_EQ(network_->out_of_order(), 0u);
   EXPECT_TRUE(tenant_->runtime(1).Ask("status").contains("ok")) << "it can still be spoken to";
+}
+
+TEST_F(Processes, AWireCarriesALinkWhateverElseIsOnIt) {
+  test::TestMember& one = tenant_->StartRuntime(1, true);
+  tenant_->StartRuntime(2);
+  Rounds(20);
+  // Frames with the right addresses, of both kinds, and noise behind them.
+  std::mt19937 random(1);
+  for (int i = 0; i < 200; ++i) {
+    const auto to_runtime = link::AddressOf(7, 1), to_vswitch = link::AddressOf(7, 0);
+    std::string frame(to_runtime.begin(), to_runtime.end());
+    frame.append(to_vswitch.begin(), to_vswitch.end());
+    frame += i % 2 == 0 ? std::string("\x89\x4f") : std::string("\x88\xb5");
+    for (uint32_t bytes = 20 + random() % 200; bytes != 0; --bytes) frame += static_cast<char>(random());
+    network_->SendOn("nf-l", frame);
+  }
+  EXPECT_EQ(one.Ask("migrate", {{"to", 2}, {"count", 10}})["ok"]["moved"], 10);
+  Rounds(20);
+  EXPECT_TRUE(AllBack()) << network_->received() << " of " << network_->sent();
+  EXPECT_EQ(network_->out_of_order(), 0u);
+  const Json refused = one.Ask("counters")["ok"]["link"];
+  uint64_t count = 0;
+  for (const char* which : {"malformed", "unsound", "forged", "wrong_life"})
+    count += std::stoull(refused[which].get<std::string>());
+  EXPECT_EQ(count, 200u) << refused;
+  // No socket breaks: its silence tells.
+  one.Signal(SIGKILL);
+  EXPECT_TRUE(tenant_->vswitch().WaitForEvent({{"event", "member_lost"}, {"member", 1}, {"why", "silence"}}));
 }
 
 TEST_F(Processes, PacketsGoOnWithoutASupervisor) {

@@ -62,7 +62,8 @@ std::unique_ptr<TestNetwork> TestNetwork::Create() {
   }
   const int made = std::system(
       "ip link add nf-c type veth peer name nf-c1 && ip link add nf-s type veth peer name nf-s1 && "
-      "for i in nf-c nf-c1 nf-s nf-s1; do ip link set $i up || exit 1; done");
+      "ip link add nf-l mtu 1800 type veth peer name nf-l1 mtu 1800 && "
+      "for i in nf-c nf-c1 nf-s nf-s1 nf-l nf-l1; do ip link set $i up || exit 1; done");
   NF_CHECK(made == 0, "ip link");
   network->sockets_ = {OpenSocket("nf-c1"), OpenSocket("nf-s1")};
   return network;
@@ -77,9 +78,10 @@ TestNetwork::~TestNetwork() {
   close(home_);
 }
 
-void TestNetwork::SendRaw(const std::string& frame) {
-  for (int i = 0; i < 1000 && send(sockets_[0], frame.data(), frame.size(), 0) < 0; ++i)
-    std::this_thread::sleep_for(std::chrono::microseconds(100));
+void TestNetwork::SendOn(const char* iface, const std::string& frame) {
+  const int fd = OpenSocket(iface);
+  NF_CHECK(send(fd, frame.data(), frame.size(), 0) == static_cast<ssize_t>(frame.size()), iface);
+  close(fd);
 }
 
 void TestNetwork::SendRound(uint16_t flows) {
@@ -283,6 +285,7 @@ Json TestTenantProcesses::Base(uint16_t member) {
           {"incarnation", lives_},
           {"term", 1},
           {"tenant", 7},
+          {"frameBytes", 1600},
           {"key", std::string(64, 'a')},
           {"control", folder_ + "/control-" + life},
           {"counters", folder_ + "/counters-" + life},
@@ -291,12 +294,13 @@ Json TestTenantProcesses::Base(uint16_t member) {
           {"chain", Json::array({{{"name", "count"}, {"native", folder_ + "/nf.native"}, {"stateBytes", 8}}})}};
 }
 
-TestMember& TestTenantProcesses::StartRuntime(uint16_t id) {
+TestMember& TestTenantProcesses::StartRuntime(uint16_t id, bool over_wire) {
   Json spec = Base(id);
   const Json life = {{"member", id}, {"incarnation", spec["incarnation"]}};
-  const Json link = {{"vhost", folder_ + "/link-" + spec["incarnation"].dump()}};
+  const Json socket = {{"vhost", folder_ + "/link-" + spec["incarnation"].dump()}};
+  const Json link = over_wire ? Json{{"iface", "nf-l1"}} : socket;
   Json to_open = life;
-  to_open["link"] = link;
+  to_open["link"] = over_wire ? Json{{"iface", "nf-l"}} : socket;
   EXPECT_TRUE(vswitch_->Ask("link", to_open).contains("ok"));
   spec["vswitch"] = {{"incarnation", vswitch_->spec()["incarnation"]}, {"link", link}};
   spec["replication"] = replication_;

@@ -20,7 +20,7 @@ namespace nf::test {
 using Json = nlohmann::json;
 
 // The calling thread, and processes that it starts, live in a namespace of their own with the interfaces nf-c and nf-s,
-// whose other ends this sends to and receives from.
+// whose other ends this sends to and receives from; nf-l and nf-l1 are the ends of a wire for a link.
 class TestNetwork {
  public:
   // Nothing without the right to make one.
@@ -34,8 +34,8 @@ class TestNetwork {
   uint64_t sent() const { return sent_; }
   uint64_t received() const { return received_; }
   uint64_t out_of_order() const { return out_of_order_; }
-  // A frame as it is, from the client's side.
-  void SendRaw(const std::string& frame);
+  // A frame as it is, out of that interface.
+  void SendOn(const char* iface, const std::string& frame);
 
  private:
   TestNetwork() = default;
@@ -93,7 +93,8 @@ class TestTenantProcesses {
   TestMember& vswitch() { return *vswitch_; }
   // Of runtimes that are started from now on.
   void set_replication(const Json& replication) { replication_ = replication; }
-  TestMember& StartRuntime(uint16_t id);
+  // `over_wire`: its link are the interfaces nf-l and nf-l1.
+  TestMember& StartRuntime(uint16_t id, bool over_wire = false);
   TestMember& runtime(uint16_t id) { return *runtimes_.at(id); }
   // Its death is known: the others are told. What it counted stays counted.
   void Bury(uint16_t id);
