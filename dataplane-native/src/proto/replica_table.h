@@ -42,6 +42,18 @@ class ReplicaTable {
   // From the owner in this life.
   void OnFull(const MemberRef& owner, const FullRecord& record, std::span<const uint8_t> bytes);
   void OnDelta(const MemberRef& owner, const DeltaRecord& record, std::span<const uint8_t> bytes);
+  // What OnDelta will look at: where the replica is, then the replica.
+  void PrefetchPlace(const DeltaRecord& record) const {
+    if (const uint32_t entry = record.flow % kReplicatedEntriesMax; entry < of_entry_.size())
+      __builtin_prefetch(&of_entry_[entry]);
+  }
+  void PrefetchReplica(const DeltaRecord& record) const {
+    const uint32_t entry = record.flow % kReplicatedEntriesMax;
+    const uint32_t place = entry < of_entry_.size() ? of_entry_[entry] : kNone;
+    if (place == kNone) return;
+    __builtin_prefetch(&replicas_[place], 1);
+    host_->PrefetchReplica(place);
+  }
   void OnReplicaOver(const MemberRef& owner, uint32_t entry, uint32_t epoch);
   void OnBucketOver(const MemberRef& owner, uint32_t bucket);
   // V has found all flows of this life.

@@ -85,6 +85,10 @@ void RuntimeMachine::OnUpdates(uint16_t peer, Message* message) {
   if (message->type() == MessageType::kFull) {
     while (const auto full = message->Next<FullRecord>()) replicas_->OnFull(owner, full->record, full->bytes);
   } else {
+    for (Message ahead = *message; const auto delta = ahead.Next<DeltaRecord>();)
+      replicas_->PrefetchPlace(delta->record);
+    for (Message ahead = *message; const auto delta = ahead.Next<DeltaRecord>();)
+      replicas_->PrefetchReplica(delta->record);
     while (const auto delta = message->Next<DeltaRecord>()) replicas_->OnDelta(owner, delta->record, delta->bytes);
   }
 }

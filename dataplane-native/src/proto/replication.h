@@ -59,6 +59,8 @@ class ReplicationHost {
   // The image, as another's InstallState takes it.
   virtual uint32_t ReadReplica(uint32_t place, std::span<uint8_t> out) = 0;
   virtual void FreeReplica(uint32_t place) = 0;
+  // It is about to change.
+  virtual void PrefetchReplica(uint32_t) {}
 
  protected:
   ~ReplicationHost() = default;

@@ -96,6 +96,8 @@ class ReplicationSource {
     dirty_.push_back(actor);
   }
 
+  void Prefetch(uint32_t actor) const { __builtin_prefetch(&flows_[actor], 1); }
+
   // False: no room.
   bool Hold(uint8_t bucket, const HeldOutput& held);
   uint8_t bucket_of(uint32_t actor) const { return flows_[actor].bucket; }

@@ -23,7 +23,11 @@ inline size_t WriteWordDelta(std::span<const uint8_t> before, std::span<const ui
   const auto bytes_of = [&](size_t word) { return std::min(kDeltaWord, after.size() - word * kDeltaWord); };
   const auto same = [&](size_t word) {
     const size_t at = word * kDeltaWord;
-    return std::memcmp(before.data() + at, after.data() + at, bytes_of(word)) == 0;
+    if (bytes_of(word) != kDeltaWord) return std::memcmp(before.data() + at, after.data() + at, bytes_of(word)) == 0;
+    uint64_t one, other;
+    std::memcpy(&one, before.data() + at, kDeltaWord);
+    std::memcpy(&other, after.data() + at, kDeltaWord);
+    return one == other;
   };
   size_t written = 0;
   if (before.size() != after.size() || words > 0xffff) return out.size() + 1;

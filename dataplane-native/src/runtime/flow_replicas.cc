@@ -10,8 +10,13 @@
 
 namespace nf {
 
-FlowReplicas::FlowReplicas(uint32_t flows_max, uint32_t image_bytes_max)
-    : sent_(flows_max, image_bytes_max), replicas_(flows_max, image_bytes_max), scratch_(image_bytes_max) {}
+Expected<std::unique_ptr<FlowReplicas>> FlowReplicas::Create(uint32_t flows_max, uint32_t image_bytes_max) {
+  auto sent = FlowImages::Create("what was sent of flows", flows_max, image_bytes_max);
+  if (!sent) return std::unexpected(sent.error());
+  auto replicas = FlowImages::Create("replicas", flows_max, image_bytes_max);
+  if (!replicas) return std::unexpected(replicas.error());
+  return std::unique_ptr<FlowReplicas>(new FlowReplicas(std::move(*sent), std::move(*replicas), image_bytes_max));
+}
 
 void FlowReplicas::Connect(Chain* chain, Flows* flows, Uplink* uplink) {
   chain_ = chain;

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "base/counter.h"
+#include "base/result.h"
 #include "chain/chain.h"
 #include "flow/flows.h"
 #include "proto/replication.h"
@@ -18,7 +20,8 @@ class Uplink;
 
 class FlowReplicas final : public proto::ReplicationHost {
  public:
-  FlowReplicas(uint32_t flows_max, uint32_t image_bytes_max);
+  // Errors: eal.memory.
+  static Expected<std::unique_ptr<FlowReplicas>> Create(uint32_t flows_max, uint32_t image_bytes_max);
   // Before anything is replicated.
   void Connect(Chain* chain, Flows* flows, Uplink* uplink);
 
@@ -32,6 +35,9 @@ class FlowReplicas final : public proto::ReplicationHost {
   bool Promote(uint32_t place, uint32_t actor, const FlowKey& key) override;
   uint32_t ReadReplica(uint32_t place, std::span<uint8_t> out) override;
   void FreeReplica(uint32_t place) override { replicas_.Clear(place); }
+  void PrefetchReplica(uint32_t place) override { replicas_.Prefetch(place); }
+  // What will be compared with what the flow becomes in this poll.
+  void PrefetchSent(uint32_t actor) const { sent_.Prefetch(actor); }
 
   // From now on what is dropped goes with the end of the run.
   void set_ending() { is_ending_ = true; }
@@ -39,6 +45,9 @@ class FlowReplicas final : public proto::ReplicationHost {
   uint64_t not_taken() const { return not_taken_.value(); }
 
  private:
+  FlowReplicas(FlowImages sent, FlowImages replicas, uint32_t image_bytes_max)
+      : sent_(std::move(sent)), replicas_(std::move(replicas)), scratch_(image_bytes_max) {}
+
   Chain* chain_ = nullptr;
   Flows* flows_ = nullptr;
   Uplink* uplink_ = nullptr;

@@ -20,7 +20,7 @@ class FlowReplicasTest : public testing::Test {
     const uint32_t longest = FlowImageBytesMax(run_.spec.chain);
     image_.resize(longest);
     image_.resize(WriteFlowImage(run_.worker().chain(), run_.worker().flows(), 0, image_));
-    replicas_ = std::make_unique<FlowReplicas>(16, longest);
+    replicas_ = std::move(*FlowReplicas::Create(16, longest));
     replicas_->Connect(&run_.worker().chain(), nullptr, nullptr);
   }
   ~FlowReplicasTest() override { run_.worker().End(); }

@@ -47,9 +47,9 @@ proto::RuntimeConfig MachineConfig(const RuntimeSpec& spec, const SwitchedRuntim
                           .unreachable_ns = kReplicaUnreachableNs}};
 }
 
-std::unique_ptr<FlowReplicas> MakeReplicas(const RuntimeSpec& spec) {
+Expected<std::unique_ptr<FlowReplicas>> MakeReplicas(const RuntimeSpec& spec) {
   if (spec.switching->replication.replicas == 0) return nullptr;
-  return std::make_unique<FlowReplicas>(spec.flows_max, FlowImageBytesMax(spec.chain));
+  return FlowReplicas::Create(spec.flows_max, FlowImageBytesMax(spec.chain));
 }
 
 DropReason ReasonOf(proto::PacketDrop reason) {
@@ -69,13 +69,14 @@ DropReason ReasonOf(proto::PacketDrop reason) {
 
 }  // namespace
 
-SwitchedRuntime::SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& surroundings)
+SwitchedRuntime::SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& surroundings,
+                                 std::unique_ptr<FlowReplicas> replicas)
     : ChainWorker(surroundings.counters),
       link_(*surroundings.link),
       mail_(*surroundings.mail),
       board_(*surroundings.board),
       leases_(*surroundings.leases),
-      replicas_(MakeReplicas(spec)),
+      replicas_(std::move(replicas)),
       machine_(MachineConfig(spec, surroundings), &mail_, this, replicas_.get()) {
   opened_.reserve(kOpenedMax);
   places_.reserve(kMembersMax);
@@ -83,7 +84,9 @@ SwitchedRuntime::SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& su
 
 Expected<std::unique_ptr<SwitchedRuntime>> SwitchedRuntime::Create(Engine& engine, const RuntimeSpec& spec,
                                                                    const Surroundings& surroundings) {
-  std::unique_ptr<SwitchedRuntime> runtime(new SwitchedRuntime(spec, surroundings));
+  auto replicas = MakeReplicas(spec);
+  if (!replicas) return std::unexpected(replicas.error());
+  std::unique_ptr<SwitchedRuntime> runtime(new SwitchedRuntime(spec, surroundings, std::move(*replicas)));
   auto built = runtime->BuildChain(engine, spec,
                                    {.native = surroundings.native,
                                     .is_placed = true,
@@ -175,6 +178,10 @@ void SwitchedRuntime::Take(rte_mbuf** packets, uint32_t count, uint64_t mono_ns)
     if (place >= flows_->flows_max()) continue;
     machine_.Prefetch(place);
     flows_->Prefetch(place);
+    if (replicas_ == nullptr) [[likely]]
+      continue;
+    machine_.source().Prefetch(place);
+    replicas_->PrefetchSent(place);
   }
   uint64_t bytes = 0;
   uint32_t received = 0;

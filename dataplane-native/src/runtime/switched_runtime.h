@@ -107,7 +107,7 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   uint64_t recovered() const { return recovered_shown_.value(); }
 
  private:
-  SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& surroundings);
+  SwitchedRuntime(const RuntimeSpec& spec, const Surroundings& surroundings, std::unique_ptr<FlowReplicas> replicas);
 
   // ChainWorker.
   uint32_t Round() override;
