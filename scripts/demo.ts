@@ -1,7 +1,8 @@
 /**
  * `npm run demo`: the product's main job on real traffic. As root: a chain of sandboxed NFs between a real curl and a real nginx, one NF swapped for
- * a new version during a download; then four runtimes with that chain, and a download that moves between them a thousand times. Last, with or without
- * root, a capture through the same chain. Ends by itself, leaves nothing behind, exits with 1 when something did not happen as it should.
+ * a new version during a download; then four runtimes with that chain, and a download that moves between them a thousand times; then the same as
+ * processes that replicate their flows, and the one that carries the download is killed, and then its heir. Last, with or without root, a capture
+ * through the same chain. Ends by itself, leaves nothing behind, exits with 1 when something did not happen as it should.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunResult } from "../host/src/result/run_result.ts";
 import { HeldDownload } from "./lib/held_download.ts";
+import { killRuntimeOf } from "./lib/killed_runtime.ts";
 import { LiveHost, ROOT, newVersion, nfactorJson } from "./lib/live_host.ts";
 import { moveAround, quantile } from "./lib/moving_flow.ts";
 import { NetworkLab } from "./lib/network_lab.ts";
@@ -30,6 +32,9 @@ const MOVES = 1000;
 /** Long enough for most of the moves on a fast machine; it waits with its end for the last of them. */
 const MOVING_MIB = 640;
 const PLAIN_MIB = 192;
+/** At this pace it lasts as long as two deaths take, and waits with its end for the second. */
+const SURVIVING_MIB = 400;
+const SURVIVING_BYTES_PER_SECOND = 20e6;
 /** What is on its way on one connection fits where packets wait for a flow that moves, whatever the machine allows a connection by default. */
 const WINDOW_BYTES = 1 << 21;
 
@@ -185,6 +190,41 @@ async function moving(config: string): Promise<void> {
   }
 }
 
+async function surviving(config: string): Promise<void> {
+  title(`${RUNTIMES} runtimes as processes that keep replicas of each other's flows: the one that carries a download is killed, and then its heir`);
+  const lab = new NetworkLab();
+  try {
+    const www = await lab.startNginx();
+    lab.limitWindow(WINDOW_BYTES);
+    const checksum = writeRandom(join(www, "large"), SURVIVING_MIB);
+    const host = await LiveHost.start(lab, "surviving", ["--config", config, "--processes", "--runtimes", String(RUNTIMES), "--replicas", "1"]);
+    const client = await host.connect();
+    const before = await tcpCounters(lab, "server");
+    const holdAt = (SURVIVING_MIB - 1) << 20;
+    const download = new HeldDownload(lab, `http://${lab.serverAddress}/large`, { holdAt, bytesPerSecond: SURVIVING_BYTES_PER_SECOND });
+    await download.begun();
+    for (const whose of ["carries the download", "took it over"]) {
+      const { runtime, heir, silenceMs, wholeAgainMs } = await killRuntimeOf(client, ["tcp", ":80"], download);
+      must(heir !== runtime && download.runs, `kill -9 of runtime ${runtime}, which ${whose}: runtime ${heir} goes on with it`);
+      say(`       the download got nothing for ${silenceMs.toFixed(0)} ms; after ${wholeAgainMs.toFixed(0)} ms all was as before, replicas included`);
+    }
+    const { runtimes } = await client.call("runtimes", {});
+    client.close();
+    const received = await download.finish();
+    must(received.code === 0 && received.sha256 === checksum, `${group(received.bytes)} bytes arrived, sha256 right`);
+    const [vswitch] = runtimes;
+    must(vswitch!.state_lost === 0, `${vswitch!.recovered} recoveries of a flow, no state lost`);
+    const server = await tcpCounters(lab, "server");
+    say(`       TCP: ${group(server.retransmitted - before.retransmitted)} retransmissions by the server`);
+    const { packets, faults } = await host.stop();
+    const lost = packets.lost_in_failure ?? 0;
+    const accounted = packets.sent + packets.held + lost + Object.values(packets.dropped).reduce((a, b) => a + b, 0);
+    must(faults.length === 0 && packets.received === accounted, `${packetLine(packets)}; ${group(lost)} lost in failure`);
+  } finally {
+    lab.close();
+  }
+}
+
 async function capture(config: string, folder: string): Promise<void> {
   title("A capture of curl and nginx through the same chain");
   const input = join(ROOT, "test/fixtures/http.pcap");
@@ -218,6 +258,7 @@ writeFileSync(config, CONFIG);
 if (process.getuid?.() === 0) {
   await live(config);
   await moving(config);
+  await surviving(config);
 } else say("\nNot root, so no network namespaces: the live part is left out. 'sudo npm run demo' shows it.");
 await capture(config, folder);
 say(process.exitCode ? "\nSomething did not happen as it should; see FAIL above." : "\nEverything happened as it should.");
