@@ -119,7 +119,7 @@ TEST_F(RuntimeMachineTest, MarkersAndMessagesThatMeanNothingHereChangeNothing) {
       vswitch.machine.OnMarker(2, MakeMarker(static_cast<MarkerType>(type), {e, epoch, 4}, 3, 2), now_ns);
     }
   for (uint8_t type = 1; type <= static_cast<uint8_t>(kLastMessageType); ++type) {
-    if (RecordBytes(static_cast<MessageType>(type)) != sizeof(Note)) continue;
+    if (!IsNote(static_cast<MessageType>(type))) continue;
     At(3).post.Say(1, static_cast<MessageType>(type), Note{{entry, epoch, 4}, 1});
     At(3).post.Say(kVswitch, static_cast<MessageType>(type), Note{{5000, epoch, 4}, 1});
   }

@@ -216,6 +216,7 @@ class MembersTest : public testing::Test {
   }
   void Hand(const Letter& letter) {
     const auto message = DecodeMessage(letter.bytes);
+    ASSERT_TRUE(message);
     if (letter.to == kVswitch)
       vswitch.machine.OnMessage(letter.from, *message, now_ns);
     else if (runtimes[letter.to])
