@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -30,7 +32,7 @@ std::vector<uint8_t> Sealed(FrameCipher& cipher, const std::vector<uint8_t>& pay
                                 .bytes = static_cast<uint16_t>(payload.size())};
   std::memcpy(frame.data(), &outer, sizeof outer);
   std::memcpy(frame.data() + sizeof outer, &header, sizeof header);
-  std::memcpy(frame.data() + kControlHeaderBytes, payload.data(), payload.size());
+  std::ranges::copy(payload, frame.begin() + kControlHeaderBytes);
   EXPECT_TRUE(cipher.Seal(frame.data(), payload.size()));
   return frame;
 }
