@@ -26,6 +26,8 @@ export const GOALS: readonly Goal[] = [
   { name: "migrate", cases: /, (100|1k|4k) at once/, metric: "flows_per_second", atLeast: 1e6 },
   { name: "migrate", cases: /./, metric: "packets_lost", of: "max", atMost: 0 },
   { name: "migrate", cases: /./, metric: "packets_reordered", of: "max", atMost: 0 },
+  { name: "replicate", cases: /hold$/, metric: "packet", of: "ratio", atMost: 1.1 },
+  { name: "replicate", cases: /hold$/, metric: "updates", of: "ratio", atMost: 1.5 },
   { name: "swap", cases: /./, metric: "pause", atMost: 1000 },
   { name: "swap", cases: /./, metric: "packets_dropped", of: "max", atMost: 0 },
 ];
