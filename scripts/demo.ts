@@ -206,7 +206,7 @@ async function surviving(config: string): Promise<void> {
     for (const whose of ["carries the download", "took it over"]) {
       const { runtime, heir, silenceMs, wholeAgainMs } = await killRuntimeOf(client, ["tcp", ":80"], download);
       must(heir !== runtime && download.runs, `kill -9 of runtime ${runtime}, which ${whose}: runtime ${heir} goes on with it`);
-      say(`       the download got nothing for ${silenceMs.toFixed(0)} ms; after ${wholeAgainMs.toFixed(0)} ms all was as before, replicas included`);
+      say(`       no packet reached the client for ${silenceMs.toFixed(0)} ms; after ${wholeAgainMs.toFixed(0)} ms all was as before, replicas included`);
     }
     const { runtimes } = await client.call("runtimes", {});
     client.close();

@@ -5,6 +5,7 @@
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import type { NetworkLab } from "./network_lab.ts";
 
 const TICK_MS = 5;
@@ -65,6 +66,12 @@ export class HeldDownload {
   }
   get runs(): boolean {
     return this.#curl.exitCode === null;
+  }
+
+  /** Packets that have reached curl's host so far: what is between there and curl, in buffers, hides how long nothing came. */
+  get packets(): number {
+    const interfaces = readFileSync(`/proc/${this.#curl.pid}/net/dev`, "utf8").split("\n").slice(2);
+    return interfaces.map((line) => line.trim().split(/[\s:]+/)).reduce((sum, [name, , packets]) => sum + (name === "lo" ? 0 : Number(packets ?? 0)), 0);
   }
 
   /** Resolves when it has begun. */

@@ -13,7 +13,7 @@ export interface Killed {
   runtime: number;
   /** Where the flow is now. */
   heir: number;
-  /** The longest time around the death in which the download got no byte, ms. */
+  /** The longest time after the death in which no packet reached the downloading host, ms. */
   silenceMs: number;
   /** Until there was a process for it again, and every flow had a replica, ms. */
   wholeAgainMs: number;
@@ -37,12 +37,13 @@ export async function killRuntimeOf(client: ControlClient, match: string[], down
   await pause(ASKED_EVERY_MS);
   const before = await until(client, "every flow has a replica", isWhole);
   const runtime = await at();
-  let [taken, last, silenceMs] = [download.taken, performance.now(), 0];
+  let [packets, last, silenceMs] = [download.packets, performance.now(), 0];
   const watch = setInterval(() => {
     const now = performance.now();
-    if (download.taken === taken) return;
+    const seen = download.packets;
+    if (seen === packets) return;
     silenceMs = Math.max(silenceMs, now - last);
-    [taken, last] = [download.taken, now];
+    [packets, last] = [seen, now];
   }, 1);
   try {
     await pause(200);
