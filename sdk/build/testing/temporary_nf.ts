@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { afterAll } from "vitest";
 import { AREAS, RESULT } from "../../abi/gen/abi.ts";
 import { NfError } from "../../errors.ts";
 import { type BuiltNf, buildNf } from "../build.ts";
@@ -12,9 +13,10 @@ version: 0.1.0
 `;
 
 const folders: string[] = [];
-process.once("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+// Not at the process's exit: the runner ends its processes by a signal.
+afterAll(() => folders.splice(0).forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
-/** A folder with these files (path → text), gone when the test file's process ends. */
+/** A folder with these files (path → text), gone when the test file has ended. */
 export function nfFolder(files: Record<string, string>): string {
   const folder = mkdtempSync(join(tmpdir(), "nfactor-build-"));
   folders.push(folder);
