@@ -6,6 +6,7 @@ import { delimiter, dirname, join } from "node:path";
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { CARGO_PACKAGES, DEBIAN_PACKAGES, NODE_WANTED, atLeast, findCargo, findCommand, isInstalled, isRoot } from "./lib/requirements.mjs";
+import { buildSqlite, sqliteIsBuilt } from "./lib/sqlite.mjs";
 import { BUILD, ROOT, StepError, hashOf, main, must, run, runSteps, setStamp, stampIs } from "./lib/steps.mjs";
 
 const WANTED_FOR = { build: ["build"], demo: ["build", "live"], test: ["build", "live", "test"] };
@@ -71,6 +72,7 @@ export function bootstrapSteps(purpose) {
       run: npmPackages,
     },
     { title: "engine (Wasmtime; about 5 minutes when it is not cached)", run: (show) => engineDir(show) },
+    { title: "SQLite (about a minute when it is not cached)", done: sqliteIsBuilt, run: buildSqlite },
     { title: "native dataplane", run: (show) => buildNative({ targets: ["nfactor_addon", "nfactord"], show }) },
     { title: "network functions", run: (show) => must("node", ["--import", "./sdk/register.mjs", "scripts/build_nfs.ts"], { onLine: show }) },
   ];

@@ -14,8 +14,10 @@ import {
   hugepages,
   isInstalled,
   isRoot,
+  nodeHeaders,
   versionOf,
 } from "./lib/requirements.mjs";
+import { sqliteIsBuilt } from "./lib/sqlite.mjs";
 import { BUILD, ROOT, hashOf, stampIs } from "./lib/steps.mjs";
 
 const text = (version) => (version ? version.join(".") : "none");
@@ -44,6 +46,16 @@ function toolchain() {
 function built() {
   const npm = stampIs("npm", hashOf(["package-lock.json"]));
   add("npm packages", npm ? "ok" : "missing", npm ? "as locked" : "not as locked", "as in package-lock.json", "npm run build");
+  const headers = nodeHeaders();
+  add(
+    "Node's headers",
+    headers ? "ok" : "missing",
+    headers ? `${headers}/include/node` : "not found",
+    "of this Node (builds SQLite)",
+    "apt-get install libnode-dev",
+  );
+  const sqlite = sqliteIsBuilt();
+  add("SQLite", sqlite ? "ok" : "missing", sqlite ? "built" : "not built", "built for this Node", "npm run build");
   const addon = existsSync(join(BUILD, "native/nfactor_addon.node"));
   add("native dataplane", addon ? "ok" : "missing", addon ? "built" : "not built", "built", "npm run build");
 }

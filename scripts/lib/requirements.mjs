@@ -3,13 +3,15 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 /** Debian packages by what they are for. `probe` is a file or a command that the package brings. */
 export const DEBIAN_PACKAGES = [
   { name: "g++", for: "build", probe: "g++" },
   { name: "cmake", for: "build", probe: "cmake" },
   { name: "ninja-build", for: "build", probe: "ninja" },
+  { name: "make", for: "build", probe: "make" },
+  { name: "python3", for: "build", probe: "python3" },
   { name: "pkg-config", for: "build", probe: "pkg-config" },
   { name: "git", for: "build", probe: "git" },
   { name: "libdpdk-dev", for: "build", probe: "/usr/include/dpdk/rte_eal.h" },
@@ -86,6 +88,15 @@ export function hugepages() {
  */
 export function findCargo() {
   return SEARCH.map((dir) => join(dir, "cargo")).find((path) => path.startsWith("/") && existsSync(path) && atLeast(versionOf(path), CARGO_WANTED));
+}
+
+/** The folder that has the headers of this Node in include/node, as every way of installing Node lays it out; undefined when there is none. */
+export function nodeHeaders() {
+  return [resolve(dirname(process.execPath), ".."), process.config.variables.node_prefix, "/usr"].find((dir) => {
+    const file = join(dir ?? "", "include/node/node_version.h");
+    if (!dir || !existsSync(file)) return false;
+    return /define NODE_MODULE_VERSION (\d+)/.exec(readFileSync(file, "utf8"))?.[1] === process.versions.modules;
+  });
 }
 
 export const isRoot = () => process.getuid?.() === 0;
