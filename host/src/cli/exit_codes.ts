@@ -33,6 +33,13 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "runtime.not_empty",
   "runtime.not_found",
   "runtime.spec",
+  "store.closed",
+  "store.compacted",
+  "store.damaged",
+  "store.full",
+  "store.io",
+  "store.lease",
+  "store.locked",
 ]);
 
 export function exitCodeOf(code: ErrorCode): number {

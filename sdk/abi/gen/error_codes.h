@@ -54,11 +54,26 @@ enum class ErrorCode : uint16_t {
   kRuntimeSpec = 45,  // The runtime's specification is inconsistent.
   kRuntimeUnknown = 46,  // The host has no runtime of this number.
   kStateTooLarge = 47,  // The state store of an NF would exceed what the ABI has room for.
-  kSwapEntry = 48,  // The chain has no such entry.
-  kSwapExports = 49,  // The new version lacks something that the running one provides.
-  kSwapLayout = 50,  // The new version's state layout differs from the running one's.
-  kSwapRights = 51,  // The new version wants other rights than were granted to the entry.
-  kUsage = 52,  // The command line is not understood.
+  kStoreClosed = 48,  // The store was closed.
+  kStoreCompacted = 49,  // The revision is no longer kept: read everything again.
+  kStoreDamaged = 50,  // The store's file is damaged, or part of it is missing; nothing was changed.
+  kStoreExists = 51,  // There is an object of this name already.
+  kStoreFormat = 52,  // The file is no store, or one of a version that this NFActor does not know.
+  kStoreFull = 53,  // The store, or its disk, has no room; nothing was written.
+  kStoreFuture = 54,  // The revision has not been made yet.
+  kStoreIo = 55,  // The store's file cannot be made, read or written.
+  kStoreLease = 56,  // There is no such lease: its time ran out, or it was ended.
+  kStoreLimit = 57,  // A bound of the store would be exceeded.
+  kStoreLocked = 58,  // The store's file is in use.
+  kStoreName = 59,  // A name, key or prefix is malformed or too long.
+  kStoreNotFound = 60,  // There is no object of this name.
+  kStoreObject = 61,  // An object does not fit the schema of its kind.
+  kStoreStale = 62,  // The object was changed meanwhile: the version given is not the one it has.
+  kSwapEntry = 63,  // The chain has no such entry.
+  kSwapExports = 64,  // The new version lacks something that the running one provides.
+  kSwapLayout = 65,  // The new version's state layout differs from the running one's.
+  kSwapRights = 66,  // The new version wants other rights than were granted to the entry.
+  kUsage = 67,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -160,6 +175,36 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "runtime.unknown";
     case ErrorCode::kStateTooLarge:
       return "state.too_large";
+    case ErrorCode::kStoreClosed:
+      return "store.closed";
+    case ErrorCode::kStoreCompacted:
+      return "store.compacted";
+    case ErrorCode::kStoreDamaged:
+      return "store.damaged";
+    case ErrorCode::kStoreExists:
+      return "store.exists";
+    case ErrorCode::kStoreFormat:
+      return "store.format";
+    case ErrorCode::kStoreFull:
+      return "store.full";
+    case ErrorCode::kStoreFuture:
+      return "store.future";
+    case ErrorCode::kStoreIo:
+      return "store.io";
+    case ErrorCode::kStoreLease:
+      return "store.lease";
+    case ErrorCode::kStoreLimit:
+      return "store.limit";
+    case ErrorCode::kStoreLocked:
+      return "store.locked";
+    case ErrorCode::kStoreName:
+      return "store.name";
+    case ErrorCode::kStoreNotFound:
+      return "store.not_found";
+    case ErrorCode::kStoreObject:
+      return "store.object";
+    case ErrorCode::kStoreStale:
+      return "store.stale";
     case ErrorCode::kSwapEntry:
       return "swap.entry";
     case ErrorCode::kSwapExports:

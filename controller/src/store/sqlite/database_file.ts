@@ -1,0 +1,160 @@
+/**
+ * The file of a store: made, checked, brought up to date, and held by one process.
+ *
+ * It comes into being as a whole, by a link to a finished file. An existing one is looked at through a connection that cannot write, before one that can is
+ * opened: SQLite would carry over its log when it closes a file, damaged or not. The lock is SQLite's own on the file; the kernel takes it back when the
+ * process dies. So nothing else in this process may open the file: the kernel gives a process's locks up when any of its descriptors of it is closed.
+ */
+import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import Database from "better-sqlite3";
+import { NfError } from "@nfactor/sdk/errors";
+import { sqliteAddon } from "./addon.ts";
+import { contradiction } from "./consistency.ts";
+import { APPLICATION_ID, SCHEMA, type Schema } from "./schema.ts";
+import { damaged, sqlite } from "./sqlite_error.ts";
+
+const FILES = ["", "-wal", "-shm", "-journal"];
+
+const removeFiles = (path: string): void => FILES.forEach((end) => rmSync(path + end, { force: true }));
+
+function connect(path: string, readonly: boolean): Database.Database {
+  const db = new Database(path, { readonly, fileMustExist: true, timeout: 0, nativeBinding: sqliteAddon() });
+  db.pragma("trusted_schema = off");
+  db.pragma("cell_size_check = on");
+  return db;
+}
+
+/** The open database. Throws NfError (store.locked, store.format, store.damaged, store.io, store.full, native.missing), and leaves the file as it was. */
+export function openDatabase(file: string, schema: Schema = SCHEMA): Database.Database {
+  const path = resolve(file);
+  return sqlite(path, () => {
+    if (!existsSync(path)) create(path, schema);
+    const version = examine(path, schema);
+    const db = connect(path, false);
+    try {
+      hold(db);
+      // Of the connection before; one that is alone needs none.
+      rmSync(`${path}-shm`, { force: true });
+      if (version < schema.version) migrate(path, db, schema);
+      return db;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  });
+}
+
+/** Everything goes to disk before a transaction has taken place; the first one takes the lock, and no other connection gets any until this one is closed. */
+function hold(db: Database.Database): void {
+  db.pragma("locking_mode = exclusive");
+  db.pragma("journal_mode = wal");
+  db.pragma("synchronous = full");
+  db.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
+  db.exec("begin exclusive; commit");
+}
+
+function create(path: string, schema: Schema): void {
+  if (existsSync(`${path}-wal`))
+    throw new NfError("store.damaged", `${path} is gone, its log ${path}-wal is there`, {
+      fix: "Put the file back that the log belongs to. If there is none, move the log away to begin with an empty store.",
+    });
+  const temporary = `${path}.${process.pid}.new`;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    removeFiles(temporary);
+    closeSync(openSync(temporary, "wx", 0o600));
+  } catch (error) {
+    throw asIoError(path, error);
+  }
+  try {
+    const db = connect(temporary, false);
+    try {
+      db.pragma("synchronous = full");
+      db.pragma(`application_id = ${APPLICATION_ID}`);
+      db.exec(`begin; ${schema.create} pragma user_version = ${schema.version}; commit`);
+      db.pragma("journal_mode = wal");
+    } finally {
+      db.close();
+    }
+    linkSync(temporary, path);
+    syncFolder(path);
+  } catch (error) {
+    // Somebody else has just made it.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw asIoError(path, error);
+  } finally {
+    removeFiles(temporary);
+  }
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(dirname(path), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function asIoError(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).syscall === undefined) return error;
+  return new NfError("store.io", `the store ${path} cannot be made: ${error.message}`, {
+    cause: error,
+    fix: "See to the rights on its folder, or name another file.",
+  });
+}
+
+/** The version of what is in the file. Throws NfError when it is not a whole store of a version that is known. */
+function examine(path: string, schema: Schema): number {
+  const db = connect(path, true);
+  try {
+    const [id, version] = ["application_id", "user_version"].map((name) => Number(db.pragma(name, { simple: true })));
+    if (id !== APPLICATION_ID)
+      throw new NfError("store.format", `${path} is no store of NFActor's`, {
+        fix: "Name another file; this one was left as it is. An empty file has to be removed first.",
+      });
+    requireKnown(path, version!, schema);
+    // The long one: the short one does not compare indexes with what they are about.
+    const check = db.pragma("integrity_check(1)", { simple: true });
+    if (check !== "ok") throw damaged(path, String(check));
+    const why = version === schema.version ? contradiction(path, db) : undefined;
+    if (why) throw damaged(path, why);
+    return version!;
+  } finally {
+    db.close();
+  }
+}
+
+function requireKnown(path: string, version: number, schema: Schema): void {
+  for (let from = version; from < schema.version; from++) {
+    if (!schema.migrations[from])
+      throw new NfError("store.format", `the store ${path} is of version ${version}, from which this NFActor knows no way to its own`, {
+        given: String(version),
+        allowed: `version ${schema.version}`,
+        fix: "Open it with an NFActor in between first. Nothing was changed.",
+      });
+  }
+  if (version > schema.version)
+    throw new NfError("store.format", `the store ${path} is of version ${version}, written by a later NFActor`, {
+      given: String(version),
+      allowed: `up to version ${schema.version}`,
+      fix: "Use that NFActor. Nothing was changed.",
+    });
+}
+
+/** A copy of the file as it was stays beside it, for the way back to the NFActor before. */
+function migrate(path: string, db: Database.Database, schema: Schema): void {
+  // Anew, under the lock: another process may have done it meanwhile.
+  const from = Number(db.pragma("user_version", { simple: true }));
+  requireKnown(path, from, schema);
+  if (from === schema.version) return;
+  const copy = `${path}.v${from}`;
+  const temporary = `${copy}.${process.pid}.new`;
+  removeFiles(temporary);
+  db.prepare("vacuum into ?").run(temporary);
+  renameSync(temporary, copy);
+  db.transaction(() => {
+    for (let version = from; version < schema.version; version++) schema.migrations[version]!(db);
+    db.pragma(`user_version = ${schema.version}`);
+  })();
+}
