@@ -80,7 +80,7 @@ export class LiveHost {
     let ended = false;
     void host.#ended.then(() => (ended = true));
     for (let i = 0; i < 300 && !ended; i++) {
-      const { code } = await nfactor(["flows", "--host", name, "--json"], { env: host.#env });
+      const { code } = await nfactor(["flows", "--limit", "1", "--host", name, "--json"], { env: host.#env });
       if (code === 0) return host;
       await new Promise((done) => setTimeout(done, 100));
     }

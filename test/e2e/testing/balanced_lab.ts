@@ -50,7 +50,7 @@ const SCRIPTS = new URL("./", import.meta.url).pathname;
 export const SERVICE = { address: "198.51.100.1", tcp: 80, udp: 53 } as const;
 export const BACKEND_PORTS = { tcp: 8080, udp: 5353 } as const;
 export const PUBLIC = "192.0.2.1";
-const CLIENTS = ["10.77.0.1", "10.77.0.101", "10.77.0.102", "10.77.0.103"];
+export const CLIENTS = ["10.77.0.1", "10.77.0.101", "10.77.0.102", "10.77.0.103"];
 
 export const before: BackendWeight[] = [
   { address: "10.77.0.11", weight: 1, healthy: true },
@@ -94,10 +94,15 @@ export class BalancedLab {
     await this.#must(place, "ip", "neigh", "replace", address, "lladdr", mac, "dev", device, "nud", "permanent");
   }
 
-  /** Addresses of clients and backends, and the servers. */
-  async start(): Promise<void> {
+  /** Addresses of clients and backends. */
+  async addAddresses(): Promise<void> {
     for (const address of CLIENTS.slice(1)) await this.#must("client", "ip", "addr", "add", `${address}/24`, "dev", "veth0");
     for (const { address } of before) await this.#must("server", "ip", "addr", "add", `${address}/24`, "dev", "veth0");
+  }
+
+  /** Addresses of clients and backends, and the servers. */
+  async start(): Promise<void> {
+    await this.addAddresses();
     const options = { addresses: before.map(({ address }) => address), ...BACKEND_PORTS };
     const servers = this.lab.spawn("server", process.execPath, [join(SCRIPTS, "servers.mjs"), JSON.stringify(options)]);
     const lines = createInterface({ input: servers.stdout! })[Symbol.asyncIterator]();

@@ -1,0 +1,144 @@
+/**
+ * A lab in which a tenant's processes are killed under traffic, and what can be said of it from outside: kernels at both ends of the wire count the frames
+ * that they send and get, so that the host's books are compared with somebody else's.
+ */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { RunResult } from "../../../host/src/result/run_result.ts";
+import { LiveHost } from "../../../scripts/lib/live_host.ts";
+import { BACKEND_PORTS, BalancedLab, PUBLIC, balancedChain, before, isOffered } from "./balanced_lab.ts";
+import { Members, balance, pause, sum } from "./members.ts";
+import { tableOf } from "./promises.ts";
+import type { StreamEnd } from "./streams.ts";
+
+export interface SurvivalOptions {
+  name: string;
+  runtimes: number;
+  unprotected?: "strict" | "available";
+  flowsMax?: number;
+  /** Before nat44 and load_balancer. */
+  observers?: readonly string[];
+  /** Of each process, MiB. */
+  memory?: number;
+}
+
+/** Frames that the ends of the wire have sent and got. */
+interface Frames {
+  sent: number;
+  got: number;
+}
+
+const SETTLE_MS = 1500;
+const FLOWS_PAGE = 100_000;
+
+export class SurvivalLab {
+  readonly wire = new BalancedLab();
+  host!: LiveHost;
+  members!: Members;
+  #args: string[] = [];
+  #first: Frames = { sent: 0, got: 0 };
+  #begun: Frames = { sent: 0, got: 0 };
+
+  /** Ends everything, also after a failure. */
+  close(): void {
+    this.members?.close();
+    this.wire.close();
+  }
+
+  async start({ name, runtimes, unprotected = "strict", flowsMax = 8192, observers = [], memory = 256 }: SurvivalOptions): Promise<void> {
+    await this.wire.addAddresses();
+    await this.wire.joinDirectly();
+    const config = join(this.wire.lab.folder, "nfactor.yaml");
+    const settings = {
+      flows: { max: flowsMax, idle_ms: { udp: 300_000 } },
+      runtimes: { count: runtimes, processes: true, replication: { unprotected } },
+      memory: { megabytes: memory },
+      chain: [...observers.map((nf) => ({ nf })), ...balancedChain(before)],
+    };
+    writeFileSync(config, JSON.stringify({ apiVersion: "nfactor/v1", ...settings }));
+    this.#args = ["--config", config];
+    this.#first = await this.#frames();
+    this.host = await LiveHost.start(this.wire.lab, name, this.#args);
+    this.members = new Members(this.host);
+    this.#begun = await this.#frames();
+  }
+
+  /** kill -9 of the supervisor, and another one. */
+  async replaceSupervisor(meanwhile: () => Promise<void>): Promise<void> {
+    const { name, pid } = this.host;
+    this.members.close();
+    process.kill(pid, "SIGKILL");
+    await meanwhile();
+    this.host = await LiveHost.start(this.wire.lab, name, this.#args);
+    this.members = new Members(this.host);
+  }
+
+  async #frames(): Promise<Frames> {
+    const frames = { sent: 0, got: 0 };
+    for (const place of ["client", "server"] as const) {
+      const { stdout } = await this.wire.lab.run(place, "cat", ["/proc/net/dev"]);
+      const [, got, sent] = /veth0:\s*\d+\s+(\d+)(?:\s+\d+){7}\s+(\d+)/.exec(stdout)!;
+      frames.sent += Number(sent);
+      frames.got += Number(got);
+    }
+    return frames;
+  }
+
+  /** Datagrams that reached an end of the wire and found no room in their socket. */
+  async overflowed(): Promise<number> {
+    let sum = 0;
+    for (const place of ["client", "server"] as const) {
+      const { stdout } = await this.wire.lab.run(place, "nstat", ["-asz", "UdpRcvbufErrors"]);
+      sum += Number(/^UdpRcvbufErrors\s+(\d+)/m.exec(stdout)?.[1]);
+    }
+    return sum;
+  }
+
+  /**
+   * Ends the host when its traffic has ended, and compares. What the ends have sent it has taken, but for what `missed` says; what it has sent they have got.
+   * With `takes` false (nobody took anything for a while, and no one knows what) it has taken that or less.
+   */
+  async stop({ takes = true }: { takes?: boolean } = {}): Promise<RunResult> {
+    await pause(SETTLE_MS);
+    const last = await this.#frames();
+    this.members.close();
+    const result = await this.host.stop();
+    const end = await this.#frames();
+    const { packets, faults } = result;
+    assert.deepEqual(faults, []);
+    assert.equal(packets.held, 0);
+    assert.equal(balance(packets), 0, booksOf(result));
+    const [least, most] = [last.sent - this.#begun.sent, end.sent - this.#first.sent];
+    const received = packets.received + (packets.missed ?? 0);
+    assert.ok(received <= most, `the host has received ${received} frames, of ${most} that were sent to it`);
+    if (takes) assert.ok(received >= least, `the host has received ${received} frames, of ${least} at least that were sent to it`);
+    assert.equal(end.got - this.#first.got, packets.sent, "frames that the ends of the wire got, and what the host has sent");
+    return result;
+  }
+}
+
+export function booksOf({ packets }: RunResult): string {
+  const { received, sent, dropped, missed = 0, lost_in_failure = 0 } = packets;
+  return `received ${received} = sent ${sent} + dropped ${sum(dropped)} ${JSON.stringify(dropped)} + lost in failure ${lost_in_failure}; missed ${missed}`;
+}
+
+/** All connections have ended well, were always the same to the backend that they began with, and are in the table so. */
+export async function assertKept(lab: SurvivalLab, ends: readonly StreamEnd[]): Promise<void> {
+  const broken = ends.filter(({ error, changed }) => error !== undefined || changed > 0);
+  assert.deepEqual(broken.slice(0, 5), [], `${broken.length} connections broke, or changed their backend or public port`);
+  assert.equal(new Set(ends.map(({ peer, backend }) => `${peer} > ${backend}`)).size, ends.length);
+  const offered = before.filter(isOffered).map(({ address }) => `${address}:${BACKEND_PORTS.tcp}`);
+  for (const { peer, backend } of ends) assert.ok(peer.startsWith(`${PUBLIC}:`) && offered.includes(backend), `${peer} > ${backend}`);
+  const { flows } = await lab.members.flows(FLOWS_PAGE, "tcp");
+  const table = tableOf(flows);
+  const moved = ends.filter(({ client, peer, backend }) => {
+    const entry = table.get(`tcp ${client}`);
+    return entry?.public !== peer || entry.backend !== backend;
+  });
+  assert.deepEqual(moved.slice(0, 5), [], `of ${moved.length} connections the state of their flow says other things`);
+  const parsed = new Map(flows.flatMap(({ key, nfs }) => (nfs["http_parser"] ? [[`${key.initiator.address}:${key.initiator.port}`, nfs["http_parser"]]] : [])));
+  if (parsed.size === 0) return;
+  const miscounted = ends.filter(({ client, requests }) => parsed.get(client)?.["requests"] !== requests);
+  assert.deepEqual(miscounted.slice(0, 5), [], `of ${miscounted.length} connections http_parser has seen more or fewer requests than were sent`);
+}
