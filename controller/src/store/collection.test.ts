@@ -112,7 +112,7 @@ describe("what is watched", () => {
     const { version } = await chains.create("blue/api", { nfs: ["x"] });
     await chains.delete("blue/web");
     const told = [];
-    for await (const changes of chains.watch(revision + 1)) {
+    for await (const changes of await chains.watch(revision + 1)) {
       told.push(changes);
       if (told.length === 2) break;
     }
@@ -120,6 +120,17 @@ describe("what is watched", () => {
       { revision: version, changes: [{ type: "put", stored: { name: "blue/api", object: { nfs: ["x"] }, version, createRevision: version } }] },
       { revision: version + 1, changes: [{ type: "delete", name: "blue/web" }] },
     ]);
+    expect((await store.status()).watches).toBe(0);
+  });
+
+  test("begins when it is asked for, not when it is read; closing it ends the loop", async () => {
+    const { store, chains } = fresh();
+    const watch = await chains.watch();
+    const { version } = await chains.create("blue/web", { nfs: [] });
+    for await (const { revision, changes } of watch) {
+      expect([revision, changes.length]).toEqual([version, 1]);
+      watch.close();
+    }
     expect((await store.status()).watches).toBe(0);
   });
 });
@@ -155,7 +166,7 @@ describe("what is stored", () => {
     await expect(chains.get("blue/bad")).rejects.toEqual(refusal("store.object", /blue\/bad/));
     const { objects, unreadable } = await chains.list();
     expect([objects.map(({ name }) => name), unreadable]).toEqual([["blue/good"], [refusal("store.object")]]);
-    for await (const { changes } of chains.watch(2)) {
+    for await (const { changes } of await chains.watch(2)) {
       expect(changes.map(({ type }) => type)).toEqual(["unreadable", "put"]);
       break;
     }

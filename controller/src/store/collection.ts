@@ -7,7 +7,7 @@
 import { NfError } from "@nfactor/sdk/errors";
 import type { z } from "zod";
 import { requireName, requirePrefix, shown } from "./names.ts";
-import { type Change, type Compare, type Entry, type Op, type RangeQuery, type Revision, type Store, type Watch, isAbsent, isUnchanged } from "./store.ts";
+import { type Change, type Compare, type Entry, type Op, type RangeQuery, type Revision, type Store, isAbsent, isUnchanged } from "./store.ts";
 
 export interface Kind<T> {
   /** What one of them is called in messages: `tenant`, `chain`. */
@@ -20,7 +20,7 @@ export interface Kind<T> {
   readonly schema: z.ZodType<T>;
   /** Of the schema; 1 at first. */
   readonly version: number;
-  /** By the version they start from: what an object of that version is in the next one. Objects are upgraded as they are read, and kept so when they are written. */
+  /** By the version they start from: what an object of that version is in the next one. An object is upgraded as it is read, and kept so when it is written. */
   readonly upgrades?: Readonly<Record<number, (object: unknown) => unknown>>;
 }
 
@@ -41,6 +41,11 @@ export type CollectionChange<T> =
 export interface CollectionChanges<T> {
   readonly revision: Revision;
   readonly changes: readonly CollectionChange<T>[];
+}
+
+/** As Watch, with objects: for one loop. */
+export interface CollectionWatch<T> extends AsyncIterable<CollectionChanges<T>> {
+  close(): void;
 }
 
 /** A writer that finds others there before it this many times in a row gives up. */
@@ -74,8 +79,8 @@ export class Collection<T> {
   }
 
   /**
-   * A page, in order of names; `under` are the first segments of those wanted: `blue`. `next` is the page after's `after`. Objects that cannot be read are named
-   * in `unreadable`. Throws NfError (store.name, store.limit, store.compacted, store.future).
+   * A page, in order of names; `under` are the first segments of those wanted: `blue`. `next` is the `after` of the next page. Objects that cannot be read are
+   * named in `unreadable`. Throws NfError (store.name, store.limit, store.compacted, store.future).
    */
   async list({
     under,
@@ -142,10 +147,19 @@ export class Collection<T> {
     if (!results[0]) this.#refuseMissing(name);
   }
 
-  /** From revision `from` on, or from the next change on; see Store.watch(). Leaving the loop ends it. */
-  async *watch(from?: Revision): AsyncGenerator<CollectionChanges<T>, void, undefined> {
-    const watch: Watch = await this.#store.watch({ prefix: this.#kind.prefix }, { from });
-    for await (const { revision, changes } of watch) yield { revision, changes: changes.map((change) => this.#changeOf(change)) };
+  /** From revision `from` on, or from the next change on; everything else is said by Store.watch(). */
+  async watch(from?: Revision): Promise<CollectionWatch<T>> {
+    const watch = await this.#store.watch({ prefix: this.#kind.prefix }, { from });
+    const read = async (): Promise<IteratorResult<CollectionChanges<T>>> => {
+      const { done, value } = await watch.next();
+      if (done) return { done, value: undefined };
+      return { done: false, value: { revision: value.revision, changes: value.changes.map((change) => this.#changeOf(change)) } };
+    };
+    const leave = async (): Promise<IteratorResult<CollectionChanges<T>>> => {
+      watch.close();
+      return { done: true, value: undefined };
+    };
+    return { close: () => watch.close(), [Symbol.asyncIterator]: () => ({ next: read, return: leave }) };
   }
 
   ifAbsent(name: string): Compare {

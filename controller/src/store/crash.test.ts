@@ -15,7 +15,10 @@ const MOST_ACKNOWLEDGED = 250;
 const REGISTER = resolve(import.meta.dirname, "../../../sdk/register.mjs");
 const CHILD = join(import.meta.dirname, "testing/crash_child.ts");
 
-/** Starts the process, kills it, and says how many steps it had acknowledged. After so many of them, or so long after its start, which may be before it has opened the file. */
+/**
+ * Starts the process, kills it, and says how many steps it had acknowledged. It is killed after so many of them, or so long after its start, which may be
+ * before it has opened the file.
+ */
 function runAndKill(args: readonly string[], when: { readonly acknowledged: number } | { readonly ms: number }): Promise<number> {
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, ["--import", REGISTER, CHILD, ...args], { stdio: ["ignore", "pipe", "pipe"] });

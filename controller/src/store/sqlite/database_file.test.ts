@@ -225,6 +225,7 @@ describe("versions of the file", () => {
     expect(db.prepare("select x from extra").pluck().get()).toBe(was.contents.length);
     db.close();
     await open(path, SECOND).close();
+    expect(statSync(`${path}.v1`).mode & 0o777).toBe(0o600);
     const before = openSqliteStore(`${path}.v1`);
     expect(await everything(before)).toEqual(was);
     await before.close();

@@ -14,12 +14,14 @@ import { contradiction } from "./consistency.ts";
 import { APPLICATION_ID, SCHEMA, type Schema } from "./schema.ts";
 import { damaged, sqlite } from "./sqlite_error.ts";
 
+/** Somebody else may be looking at the file, who is gone in a moment, or be about to die. */
+const PATIENCE_MS = 300;
 const FILES = ["", "-wal", "-shm", "-journal"];
 
 const removeFiles = (path: string): void => FILES.forEach((end) => rmSync(path + end, { force: true }));
 
 function connect(path: string, readonly: boolean): Database.Database {
-  const db = new Database(path, { readonly, fileMustExist: true, timeout: 0, nativeBinding: sqliteAddon() });
+  const db = new Database(path, { readonly, fileMustExist: true, timeout: PATIENCE_MS, nativeBinding: sqliteAddon() });
   db.pragma("trusted_schema = off");
   db.pragma("cell_size_check = on");
   return db;
@@ -60,13 +62,8 @@ function create(path: string, schema: Schema): void {
       fix: "Put the file back that the log belongs to. If there is none, move the log away to begin with an empty store.",
     });
   const temporary = `${path}.${process.pid}.new`;
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    removeFiles(temporary);
-    closeSync(openSync(temporary, "wx", 0o600));
-  } catch (error) {
-    throw asIoError(path, error);
-  }
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeEmpty(temporary);
   try {
     const db = connect(temporary, false);
     try {
@@ -78,30 +75,29 @@ function create(path: string, schema: Schema): void {
       db.close();
     }
     linkSync(temporary, path);
-    syncFolder(path);
+    sync(dirname(path));
   } catch (error) {
     // Somebody else has just made it.
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw asIoError(path, error);
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   } finally {
     removeFiles(temporary);
   }
 }
 
-function syncFolder(path: string): void {
-  const folder = openSync(dirname(path), "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+/** For its user alone, which SQLite would not see to. */
+function makeEmpty(path: string): void {
+  removeFiles(path);
+  closeSync(openSync(path, "wx", 0o600));
 }
 
-function asIoError(path: string, error: unknown): unknown {
-  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).syscall === undefined) return error;
-  return new NfError("store.io", `the store ${path} cannot be made: ${error.message}`, {
-    cause: error,
-    fix: "See to the rights on its folder, or name another file.",
-  });
+/** A file, or a folder with the names in it. */
+function sync(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** The version of what is in the file. Throws NfError when it is not a whole store of a version that is known. */
@@ -142,7 +138,7 @@ function requireKnown(path: string, version: number, schema: Schema): void {
     });
 }
 
-/** A copy of the file as it was stays beside it, for the way back to the NFActor before. */
+/** A copy of the file as it was stays beside it, for the way back to the NFActor before. Throws NfError (store.format, store.io). */
 function migrate(path: string, db: Database.Database, schema: Schema): void {
   // Anew, under the lock: another process may have done it meanwhile.
   const from = Number(db.pragma("user_version", { simple: true }));
@@ -150,9 +146,11 @@ function migrate(path: string, db: Database.Database, schema: Schema): void {
   if (from === schema.version) return;
   const copy = `${path}.v${from}`;
   const temporary = `${copy}.${process.pid}.new`;
-  removeFiles(temporary);
+  makeEmpty(temporary);
   db.prepare("vacuum into ?").run(temporary);
+  sync(temporary);
   renameSync(temporary, copy);
+  sync(dirname(path));
   db.transaction(() => {
     for (let version = from; version < schema.version; version++) schema.migrations[version]!(db);
     db.pragma(`user_version = ${schema.version}`);

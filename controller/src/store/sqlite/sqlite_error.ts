@@ -1,4 +1,4 @@
-/** Errors of SQLite as ours: what happened to the file, and what to do about it. */
+/** Errors of SQLite and of the file system as ours: what happened to the file, and what to do about it. */
 import Database from "better-sqlite3";
 import { NfError } from "@nfactor/sdk/errors";
 import { addonDoesNotLoad } from "./addon.ts";
@@ -9,8 +9,15 @@ export const damaged = (path: string, why: string, cause?: unknown): NfError =>
     fix: `Nothing was changed. Keep ${path} and ${path}-wal for examination, and put a copy made before in their place, or begin with an empty store.`,
   });
 
+const ioError = (path: string, why: string, cause: unknown): NfError =>
+  new NfError("store.io", `the store ${path} cannot be made, read or written: ${why}`, {
+    cause,
+    fix: "See to the disk and to the rights on the file and its folder, then open the store again.",
+  });
+
 export function storeError(path: string, error: unknown): unknown {
   if (error instanceof Error && (error as NodeJS.ErrnoException).code === "ERR_DLOPEN_FAILED") return addonDoesNotLoad(error);
+  if (error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined) return ioError(path, error.message, error);
   if (!(error instanceof Database.SqliteError)) return error;
   const { code, message } = error;
   const is = (...names: readonly string[]): boolean => names.some((name) => code === name || code.startsWith(`${name}_`));
@@ -27,10 +34,7 @@ export function storeError(path: string, error: unknown): unknown {
       fix: "Free some. The transaction was not carried out.",
     });
   if (is("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_NOMEM", "SQLITE_AUTH", "SQLITE_NOLFS"))
-    return new NfError("store.io", `the store ${path} cannot be read or written: ${message} (${code})`, {
-      cause: error,
-      fix: "See to the disk and to the rights on the file and its folder, then open the store again.",
-    });
+    return ioError(path, `${message} (${code})`, error);
   return damaged(path, `${message} (${code})`, error);
 }
 
