@@ -24,23 +24,22 @@ export const isProtected = (all: All): boolean =>
 
 export class Members {
   readonly #host: LiveHost;
-  #client: ControlClient | undefined;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(host: LiveHost) {
     this.#host = host;
   }
 
-  close(): void {
-    this.#client?.close();
-    this.#client = undefined;
-  }
-
-  /** One call after the other, whoever asks. */
-  #call<T>(ask: (client: ControlClient) => Promise<T>): Promise<T> {
-    const answer = this.#last.then(async () => ask((this.#client ??= await this.#host.connect())));
-    this.#last = answer.catch(() => undefined);
-    return answer;
+  /** Over a connection of its own: the host ends one that is idle for long. */
+  async #call<T>(ask: (client: ControlClient) => Promise<T>): Promise<T> {
+    let client: ControlClient | undefined;
+    try {
+      client = await this.#host.connect();
+      return await ask(client);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; the host has said:\n${this.#host.messages}`, { cause: error });
+    } finally {
+      client?.close();
+    }
   }
 
   async all(): Promise<RuntimeJson[]> {

@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunResult } from "../../../host/src/result/run_result.ts";
 import { LiveHost } from "../../../scripts/lib/live_host.ts";
-import { BACKEND_PORTS, BalancedLab, PUBLIC, balancedChain, before, isOffered } from "./balanced_lab.ts";
+import { BACKEND_PORTS, BalancedLab, CLIENTS, PUBLIC, balancedChain, before, isOffered } from "./balanced_lab.ts";
 import { Members, balance, pause, sum } from "./members.ts";
 import { tableOf } from "./promises.ts";
 import type { StreamEnd } from "./streams.ts";
@@ -30,7 +30,7 @@ interface Frames {
 }
 
 const SETTLE_MS = 1500;
-const FLOWS_PAGE = 100_000;
+const FLOWS_PAGE = 10_000;
 
 export class SurvivalLab {
   readonly wire = new BalancedLab();
@@ -42,7 +42,6 @@ export class SurvivalLab {
 
   /** Ends everything, also after a failure. */
   close(): void {
-    this.members?.close();
     this.wire.close();
   }
 
@@ -67,7 +66,6 @@ export class SurvivalLab {
   /** kill -9 of the supervisor, and another one. */
   async replaceSupervisor(meanwhile: () => Promise<void>): Promise<void> {
     const { name, pid } = this.host;
-    this.members.close();
     process.kill(pid, "SIGKILL");
     await meanwhile();
     this.host = await LiveHost.start(this.wire.lab, name, this.#args);
@@ -102,7 +100,6 @@ export class SurvivalLab {
   async stop({ takes = true }: { takes?: boolean } = {}): Promise<RunResult> {
     await pause(SETTLE_MS);
     const last = await this.#frames();
-    this.members.close();
     const result = await this.host.stop();
     const end = await this.#frames();
     const { packets, faults } = result;
@@ -130,7 +127,8 @@ export async function assertKept(lab: SurvivalLab, ends: readonly StreamEnd[]): 
   assert.equal(new Set(ends.map(({ peer, backend }) => `${peer} > ${backend}`)).size, ends.length);
   const offered = before.filter(isOffered).map(({ address }) => `${address}:${BACKEND_PORTS.tcp}`);
   for (const { peer, backend } of ends) assert.ok(peer.startsWith(`${PUBLIC}:`) && offered.includes(backend), `${peer} > ${backend}`);
-  const { flows } = await lab.members.flows(FLOWS_PAGE, "tcp");
+  const flows = [];
+  for (const address of CLIENTS) flows.push(...(await lab.members.flows(FLOWS_PAGE, "tcp", address)).flows);
   const table = tableOf(flows);
   const moved = ends.filter(({ client, peer, backend }) => {
     const entry = table.get(`tcp ${client}`);
