@@ -159,7 +159,8 @@ describe("errors", () => {
       const switching = { runtimes: 1, lcores: 1, placement: "round_robin", migrations: 1 };
       for (const changes of [{ switching: 3 }, { switching: { ...switching, runtimes: -1 } }, { switching: { ...switching, lcores: 65536 } },
         { switching: { ...switching, placement: "best" } }, { switching: { ...switching, migrations: 0.5 } },
-        { switching: { ...switching, replication: { replicas: 1, unprotected: "maybe" } } }, { seed: "x" }, { seed: 1 }, { nonIp: "maybe" }, { flows: 3 }, { keepEndedFlows: -1 }, { chain: [5] }, { input: {} }]) {
+        { switching: { ...switching, replication: { replicas: 1, mode: "copy", unprotected: "strict" } } },
+        { switching: { ...switching, replication: { replicas: 1, mode: "hold", unprotected: "maybe" } } }, { seed: "x" }, { seed: 1 }, { nonIp: "maybe" }, { flows: 3 }, { keepEndedFlows: -1 }, { chain: [5] }, { input: {} }]) {
         try { await a.createRuntime(spec(changes)); } catch (error) { console.log(error.name, error.message.split(": ")[1]); }
       }`);
     expect(stdout.trim().split("\n")).toEqual([
@@ -168,6 +169,7 @@ describe("errors", () => {
       "TypeError lcores must be a whole number of 16 bits",
       "TypeError placement must be one of its known words",
       "TypeError migrations must be a whole number of 32 bits",
+      "TypeError mode must be one of its known words",
       "TypeError unprotected must be one of its known words",
       "TypeError seed must be an unsigned 64-bit number in decimal",
       "TypeError seed must be a string",

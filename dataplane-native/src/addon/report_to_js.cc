@@ -91,6 +91,7 @@ Napi::Value ToJs(Napi::Env env, const RuntimeStatus& status) {
   made.Set("replicas", status.replicas);
   made.Set("unprotected", status.unprotected);
   made.Set("replicationLag", status.replication_lag);
+  made.Set("relayed", Big(env, status.relayed));
   made.Set("recovered", Big(env, status.recovered));
   made.Set("stateLost", Big(env, status.state_lost));
   made.Set("refusedMessages", Big(env, status.refused_messages));

@@ -62,6 +62,8 @@ SwitchingSpec SwitchingFromJs(const Napi::Object& from) {
   if (!Has(from, "replication")) return switching;
   const auto replication = Child(from, "replication");
   switching.replication.replicas = Number16(replication, "replicas");
+  switching.replication.mode = OneOf<proto::ReplicationMode>(
+      replication, "mode", {{"hold", proto::ReplicationMode::kHold}, {"relay", proto::ReplicationMode::kRelay}});
   switching.replication.unprotected = OneOf<proto::Unprotected>(
       replication, "unprotected",
       {{"strict", proto::Unprotected::kStrict}, {"available", proto::Unprotected::kAvailable}});

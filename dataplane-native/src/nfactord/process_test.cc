@@ -60,6 +60,7 @@ class Processes : public testing::Test {
       return looks == kLooks;
     });
   }
+  void ReplicatedFlowsGoOn(const char* mode);
   static uint64_t PacketsInStates(test::TestMember& runtime) {
     uint64_t packets = 0;
     const Json page = runtime.Ask("flows", {{"limit", 1000}})["ok"];
@@ -126,8 +127,8 @@ TEST_F(Processes, AKillIsSeenAtOnceAndTheBooksBalance) {
   EXPECT_EQ(network_->out_of_order(), 0u);
 }
 
-TEST_F(Processes, ReplicatedFlowsGoOnWithTheirStatesAfterAKill) {
-  tenant_->set_replication({{"replicas", 1}, {"unprotected", "strict"}});
+void Processes::ReplicatedFlowsGoOn(const char* mode) {
+  tenant_->set_replication({{"replicas", 1}, {"mode", mode}, {"unprotected", "strict"}});
   for (uint16_t id : {1, 2, 3}) tenant_->StartRuntime(id);
   const auto states = [this](std::initializer_list<uint16_t> ids) {
     uint64_t packets = 0;
@@ -169,6 +170,9 @@ TEST_F(Processes, ReplicatedFlowsGoOnWithTheirStatesAfterAKill) {
   EXPECT_NE(vswitch["recovered"], "0") << vswitch;
   EXPECT_EQ(network_->out_of_order(), 0u);
 }
+
+TEST_F(Processes, ReplicatedFlowsGoOnWithTheirStatesAfterAKill) { ReplicatedFlowsGoOn("hold"); }
+TEST_F(Processes, RelayedFlowsGoOnWithTheirStatesAfterAKill) { ReplicatedFlowsGoOn("relay"); }
 
 TEST_F(Processes, WhoFallsSilentIsFencedAndComesBackTooLate) {
   tenant_->StartRuntime(1);

@@ -326,6 +326,7 @@ RuntimeStatus RuntimeProcess::Status() const {
                        .replicas = runtime_->replicas(),
                        .unprotected = runtime_->unprotected(),
                        .replication_lag = runtime_->replication_lag(),
+                       .relayed = runtime_->relayed(),
                        .recovered = runtime_->recovered(),
                        .state_lost = runtime_->state_lost(),
                        .refused_messages = mail_->refused()};

@@ -163,6 +163,9 @@ MemberSpec Member(const Json& from, MemberKind kind) {
     if (from.contains("replication")) {
       const Json& replication = from.at("replication");
       switching.replication.replicas = static_cast<uint16_t>(Number(replication, "replicas", 0, 1));
+      switching.replication.mode = OneOf<proto::ReplicationMode>(
+          replication, "mode", "hold",
+          {{"hold", proto::ReplicationMode::kHold}, {"relay", proto::ReplicationMode::kRelay}});
       switching.replication.unprotected = OneOf<proto::Unprotected>(
           replication, "unprotected", "strict",
           {{"strict", proto::Unprotected::kStrict}, {"available", proto::Unprotected::kAvailable}});

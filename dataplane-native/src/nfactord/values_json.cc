@@ -154,6 +154,7 @@ Json ToValue(const RuntimeStatus& status) {
           {"replicas", status.replicas},
           {"unprotected", status.unprotected},
           {"replicationLag", status.replication_lag},
+          {"relayed", Big(status.relayed)},
           {"recovered", Big(status.recovered)},
           {"stateLost", Big(status.state_lost)},
           {"refusedMessages", Big(status.refused_messages)},

@@ -173,6 +173,7 @@ RuntimeStatus VswitchProcess::Status() const {
                        .held = counters.held,
                        .busy_ns = busy_ns(*vswitch_) + busy_ns(*bridge_),
                        .missed = counters.missed,
+                       .relayed = vswitch_->repeated(),
                        .recovered = vswitch_->recovered(),
                        .state_lost = vswitch_->state_lost(),
                        .refused_messages = mail_->refused()};

@@ -28,6 +28,10 @@ bool ZeroesAreZero(const Message& message) {
 bool IsSound(const StateRecord& state) { return (state.zero[0] | state.zero[1] | state.zero[2]) == 0; }
 bool IsSound(const FullRecord& full) { return (full.key.zero_0 | full.key.zero_1) == 0; }
 bool IsSound(const DeltaRecord&) { return true; }
+bool IsSound(const RelayRecord& relay) {
+  const bool whole = relay.is_marker == 0 || relay.bytes == sizeof(Marker);
+  return (relay.is_marker | relay.is_free) <= 1 && whole && (relay.header.flags & kRelayed) == 0;
+}
 
 // Whether the message is exactly its records and what follows each of them.
 template <typename Record>
@@ -48,6 +52,7 @@ bool IsNote(MessageType type) {
     case MessageType::kRoute:
     case MessageType::kFull:
     case MessageType::kDelta:
+    case MessageType::kRelay:
     case MessageType::kTarget:
     case MessageType::kForget:
     case MessageType::kReport:
@@ -69,6 +74,8 @@ uint32_t RecordBytes(MessageType type) {
       return sizeof(FullRecord);
     case MessageType::kDelta:
       return sizeof(DeltaRecord);
+    case MessageType::kRelay:
+      return sizeof(RelayRecord);
     case MessageType::kTarget:
       return sizeof(TargetRecord);
     case MessageType::kForget:
@@ -95,6 +102,8 @@ std::optional<Message> DecodeMessage(std::span<const uint8_t> bytes) {
     whole = IsWhole<FullRecord>(message);
   else if (type == MessageType::kDelta)
     whole = IsWhole<DeltaRecord>(message);
+  else if (type == MessageType::kRelay)
+    whole = IsWhole<RelayRecord>(message);
   else
     whole = body_bytes == uint64_t{count} * RecordBytes(type) && ZeroesAreZero(message);
   return whole ? std::optional(message) : std::nullopt;

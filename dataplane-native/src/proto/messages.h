@@ -11,6 +11,7 @@
 
 #include "packet/flow_key.h"
 #include "proto/ids.h"
+#include "proto/stamp.h"
 
 namespace nf::proto {
 static_assert(std::endian::native == std::endian::little);
@@ -49,8 +50,11 @@ enum class MessageType : uint8_t {
   kOver,      // Runtime to V: up to this epoch the entry's flow is over here.
   kReported,  // Runtime to V: that was all.
   kServing,   // V to runtime: I have heard everybody.
+  // Where replicas relay output:
+  kRelay,      // O to R, RelayRecord and bytes: when you have the state, send this. Counted as an update.
+  kPathEnded,  // V to O, entry = bucket, epoch = number of the end: nothing more of it comes on the way it went.
 };
-inline constexpr MessageType kLastMessageType = MessageType::kServing;
+inline constexpr MessageType kLastMessageType = MessageType::kPathEnded;
 
 enum class Refusal : uint32_t {
   kNo = 0,
@@ -132,6 +136,17 @@ struct DeltaRecord {
 static_assert(sizeof(DeltaRecord) == 8);
 inline constexpr uint32_t kReplicatedEntriesMax = 1u << 24;
 inline uint32_t DeltaFlow(uint32_t entry, uint32_t epoch) { return entry | epoch << 24; }
+
+// Followed by `bytes` bytes: a frame as the owner's host wrote it, or a Marker.
+struct RelayRecord {
+  PacketHeader header;
+  uint32_t update;   // By its number in the stream: the one that the replica must have stored.
+  uint32_t vswitch;  // The life of V that this is for.
+  uint16_t bytes;
+  uint8_t is_marker;
+  uint8_t is_free;  // Needs no update: the flow is safe elsewhere, over, or has no replica.
+};
+static_assert(sizeof(RelayRecord) == 32 && std::has_unique_object_representations_v<RelayRecord>);
 
 enum class FlowRole : uint8_t {
   kOwner = 1,

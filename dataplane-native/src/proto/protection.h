@@ -50,7 +50,12 @@ namespace nf::proto {
   X(kReplicateBeforeInstalled, "replicate_before_installed") \
   X(kPullReplica, "pull_replica")                            \
   X(kSecondReplica, "second_replica")                        \
-  X(kVswitchLease, "vswitch_lease")
+  X(kVswitchLease, "vswitch_lease")                          \
+  X(kRelayStored, "relay_stored")                            \
+  X(kRelayWords, "relay_words")                              \
+  X(kRelayCopy, "relay_copy")                                \
+  X(kRelayOnce, "relay_once")                                \
+  X(kPathEnd, "path_end")
 
 enum class Protection : uint8_t {
 #define X(enumerator, name) enumerator,

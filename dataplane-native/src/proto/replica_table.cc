@@ -11,6 +11,7 @@ ReplicaTable::ReplicaTable(uint32_t replicas, uint32_t entries, uint16_t members
       host_(host),
       replicas_(replicas),
       of_entry_(entries, kNone),
+      refused_(entries),
       lives_(size_t{2} * members) {
   for (uint32_t i = replicas; i-- > 0;) {
     replicas_[i].after = free_;
@@ -91,6 +92,7 @@ uint32_t ReplicaTable::Find(uint32_t entry, uint32_t epoch, uint32_t before) con
 void ReplicaTable::Refuse(Life* life, uint32_t entry, uint32_t epoch, Refusal reason) {
   ++(reason == Refusal::kRoom ? counters_.refused_room : counters_.refused_base);
   if (!InForce(Protection::kRefusedUpdate)) return;
+  refused_[entry] = {.born = life->born, .position = life->received};
   if (life->owed_count == life->owed.size()) {
     life->broken = true;
     return;
@@ -152,6 +154,25 @@ void ReplicaTable::OnDelta(const MemberRef& owner, const DeltaRecord& record, st
   if (!host_->StoreDelta(place, bytes)) return refuse();
   ++r.number;
   ++counters_.deltas;
+}
+
+// What came from an update that wasn't stored isn't sent: its owner hears of the refusal, and says both again.
+bool ReplicaTable::OnRelay(const MemberRef& owner, const RelayRecord& record, uint32_t vswitch) {
+  const uint32_t index = LifeOf(owner);
+  if (index == kNone) return false;
+  Life& life = lives_[index];
+  if (life.sealed) {
+    ++counters_.sealed;
+    return false;
+  }
+  ++life.received;
+  const bool of_this_vswitch = record.vswitch == vswitch || !InForce(Protection::kRelayOnce);
+  const uint32_t entry = record.header.stamp.entry;
+  const bool was_refused = record.is_free == 0 && entry < refused_.size() && refused_[entry].born == life.born &&
+                           refused_[entry].position == record.update && InForce(Protection::kRelayStored);
+  const bool sends = !life.broken && of_this_vswitch && !was_refused;
+  ++(sends ? counters_.relayed : counters_.not_relayed);
+  return sends;
 }
 
 void ReplicaTable::OnReplicaOver(const MemberRef& owner, uint32_t entry, uint32_t epoch) {

@@ -22,6 +22,8 @@ struct ReplicaCounters {
   uint64_t refused_room = 0;
   uint64_t refused_base = 0;  // Updates of what isn't here, or has become something else.
   uint64_t sealed = 0;        // Updates of owners that are dead to V.
+  uint64_t relayed = 0;       // Frames and words sent to V for others.
+  uint64_t not_relayed = 0;   // Since the state they came from isn't here, or they are for another V.
 };
 
 class ReplicaTable {
@@ -54,6 +56,8 @@ class ReplicaTable {
     __builtin_prefetch(&replicas_[place], 1);
     host_->PrefetchReplica(place);
   }
+  // Whether what goes with this is to be sent to V, whose life is `vswitch`.
+  bool OnRelay(const MemberRef& owner, const RelayRecord& record, uint32_t vswitch);
   void OnReplicaOver(const MemberRef& owner, uint32_t entry, uint32_t epoch);
   void OnBucketOver(const MemberRef& owner, uint32_t bucket);
   // V has found all flows of this life.
@@ -92,6 +96,11 @@ class ReplicaTable {
     std::array<Owed, 64> owed;
     std::array<uint32_t, kBuckets> first;
   };
+  // The last update of an entry that wasn't stored. What came from one before that came before it.
+  struct Refused {
+    uint32_t born = 0;  // Of the owner's life.
+    uint32_t position = 0;
+  };
   uint32_t FindLife(const MemberRef& owner) const;
   uint32_t LifeOf(const MemberRef& owner);
   uint32_t NewReplica(uint32_t entry);
@@ -104,6 +113,7 @@ class ReplicaTable {
   ReplicationHost* host_;
   std::vector<Replica> replicas_;
   std::vector<uint32_t> of_entry_;
+  std::vector<Refused> refused_;  // By entry.
   std::vector<Life> lives_;
   uint32_t free_ = kNone;
   uint32_t used_ = 0;

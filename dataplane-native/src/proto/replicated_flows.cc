@@ -59,7 +59,8 @@ void RuntimeMachine::SendInstalled(uint32_t index) {
 void RuntimeMachine::Leave(const HeldOutput& held) {
   if (held.kind == HeldOutput::Kind::kOutput) return replication_->ReleaseOutput(held.packet, held.header);
   const uint32_t index = HandleIndex(held.handle);
-  const bool lives = actors_[index].state != ActorState::kFree && handle(index) == held.handle;
+  const bool lives =
+      index < actors_.size() && actors_[index].state != ActorState::kFree && handle(index) == held.handle;
   switch (held.kind) {
     case HeldOutput::Kind::kMarker:
       if (held.marker.type == MarkerType::kDrained)
@@ -75,6 +76,30 @@ void RuntimeMachine::Leave(const HeldOutput& held) {
   }
 }
 
+void RuntimeMachine::Relayed(const HeldOutput& held) {
+  if (held.kind == HeldOutput::Kind::kOutput) return replication_->OutputRelayed(held.packet, held.header);
+  if (const uint32_t m = migrations_.Find(held.marker.id); m != kNone) migrations_[m].drained_waits = false;
+}
+
+void RuntimeMachine::OnRelays(uint16_t peer, Message* message) {
+  const MemberRef owner = RefOf(peer);
+  while (const auto relay = message->Next<RelayRecord>()) {
+    if (!replicas_->OnRelay(owner, relay->record, members_[kVswitch])) continue;
+    if (relay->record.is_marker == 0) {
+      PacketHeader header = relay->record.header;
+      header.flags |= kRelayed;
+      replication_->RelayOutput(header, relay->bytes);
+      continue;
+    }
+    Marker marker;
+    std::memcpy(&marker, relay->bytes.data(), sizeof marker);
+    marker.flags = kRelayed;
+    marker.member = peer;
+    marker.new_epoch = owner.incarnation;
+    if (IsSound(marker)) host_->SendMarker(marker);
+  }
+}
+
 void RuntimeMachine::Replicate(uint64_t now_ns) {
   replicas_->Answer();
   source_->Flush(now_ns);
@@ -82,7 +107,9 @@ void RuntimeMachine::Replicate(uint64_t now_ns) {
 
 void RuntimeMachine::OnUpdates(uint16_t peer, Message* message) {
   const MemberRef owner = RefOf(peer);
-  if (message->type() == MessageType::kFull) {
+  if (message->type() == MessageType::kRelay) {
+    OnRelays(peer, message);
+  } else if (message->type() == MessageType::kFull) {
     while (const auto full = message->Next<FullRecord>()) replicas_->OnFull(owner, full->record, full->bytes);
   } else {
     for (Message ahead = *message; const auto delta = ahead.Next<DeltaRecord>();)
@@ -103,6 +130,7 @@ void RuntimeMachine::OnReplicationNote(uint16_t peer, MessageType type, const No
       return source_->OnStored(peer, note.value, now_ns);
     case MessageType::kUnstored: {
       if (note.id.entry == kNone) return source_->OnUnfit(peer, now_ns);
+      source_->TakeBack(peer, note.id.attempt);
       const uint32_t index = note.id.entry < views_.size() ? views_[note.id.entry].actor : kNone;
       if (index == kNone) return;
       return source_->OnUnstored(peer, index, note.id.attempt, static_cast<Refusal>(note.value), now_ns);

@@ -26,13 +26,18 @@ inline uint8_t BucketOf(const FlowKey& key) {
 // What becomes of output for which there is no replica: it waits, or it leaves and is counted.
 enum class Unprotected : uint8_t { kStrict, kAvailable };
 
+// Who sends what a flow causes to V: its owner, when the replica has the state; or the replica.
+enum class ReplicationMode : uint8_t { kHold, kRelay };
+
 struct ReplicationConfig {
+  ReplicationMode mode = ReplicationMode::kHold;
   Unprotected unprotected = Unprotected::kStrict;
   uint32_t replicas = 0;                  // Of others that this runtime has room for.
   uint32_t held_outputs = 4096;           // For all flows together.
   uint32_t copies_per_turn = 64;          // Of flows that only change the place of their replica.
   uint64_t unreachable_ns = 100'000'000;  // A replica that stores nothing for so long is given up.
   uint64_t refused_ns = 100'000'000;      // One without room is asked again after so long.
+  uint32_t relayed_bytes = 2048;          // The longest that WriteOutput writes.
 };
 
 inline constexpr uint32_t kNoDelta = 0xffffffff;
@@ -49,6 +54,10 @@ class ReplicationHost {
   // Held output may leave, or never will.
   virtual void ReleaseOutput(PacketRef packet, const PacketHeader& header) = 0;
   virtual void DropOutput(PacketRef packet, const PacketHeader& header) = 0;
+  // Where replicas relay output: what another's RelayOutput takes. 0 bytes: it can't be written.
+  virtual uint32_t WriteOutput(PacketRef packet, std::span<uint8_t> out) = 0;
+  // A replica has sent it: the owner's copy has had its time. Also at the end, when nobody knows whether it has.
+  virtual void OutputRelayed(PacketRef packet, const PacketHeader& header) = 0;
 
   // The replica's side: images by place. False: not one of this chain, or not a change of what is there; the image is
   // as it was.
@@ -59,6 +68,8 @@ class ReplicationHost {
   // The image, as another's InstallState takes it.
   virtual uint32_t ReadReplica(uint32_t place, std::span<uint8_t> out) = 0;
   virtual void FreeReplica(uint32_t place) = 0;
+  // Output of another runtime's flow, whose state is here: to V, with this header. What finds no room is counted.
+  virtual void RelayOutput(const PacketHeader& header, std::span<const uint8_t> bytes) = 0;
   // It is about to change.
   virtual void PrefetchReplica(uint32_t) {}
 

@@ -97,9 +97,11 @@ void ReplicationSource::CopySome(uint32_t index, uint32_t* budget, uint64_t now_
         return;
     bucket.mark = peer.sent;
     bucket.sent = true;
+    bucket.path_end = 0;
     Retag(index);
   }
   if (InForce(Protection::kCopyStored) && SerialLess(peer.stored, bucket.mark)) return;
+  if (relays() && InForce(Protection::kPathEnd) && !HasEndedPath(index, now_ns)) return;
   bucket.copying = bucket.sent = false;
   StartTelling(index, next.peer, now_ns);
   if (!InForce(Protection::kTargetAck))
@@ -127,6 +129,7 @@ void ReplicationSource::OnTarget(const TargetRecord& record, uint64_t now_ns) {
   Bucket& bucket = buckets_[record.bucket];
   if (!bucket.telling || bucket.version != record.version) return;
   bucket.telling = false;
+  if (bucket.told != bucket.slots[bucket.home].peer) bucket.is_path_used = false;
   const MemberRef next = bucket.slots[bucket.home ^ 1].peer;
   if (next.incarnation != 0 && bucket.told == next) {
     Vacate(record.bucket, bucket.home);
@@ -192,7 +195,8 @@ void ReplicationSource::MemberChanged(uint16_t id, uint64_t now_ns) {
     Slot& home = bucket.slots[bucket.home];
     Slot& next = bucket.slots[bucket.home ^ 1];
     if (id == kVswitch) {
-      // Another V, which knows nothing yet.
+      // Another V, which knows nothing yet, and to which nothing is under way.
+      bucket.is_path_used = false;
       if (bucket.telling || home.peer.incarnation != 0)
         StartTelling(index, bucket.telling ? bucket.told : home.peer, now_ns);
       continue;

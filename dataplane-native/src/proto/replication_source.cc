@@ -27,7 +27,8 @@ ReplicationSource::ReplicationSource(uint16_t own, const ReplicationConfig& conf
       flows_(actors->size()),
       peers_(members->size()),
       pool_(config.held_outputs),
-      scratch_(state_bytes) {
+      scratch_(state_bytes),
+      relayed_(config.mode == ReplicationMode::kRelay ? config.relayed_bytes : 0) {
   places_.reserve(members->size());
   dirty_.reserve(actors->size());
   still_dirty_.reserve(actors->size());
@@ -169,7 +170,7 @@ void ReplicationSource::Flush(uint64_t now_ns) {
   if (waiting_.none()) return;
   for (uint32_t bucket = 0; bucket < kBuckets; ++bucket) {
     if (!waiting_[bucket]) continue;
-    Tag(bucket);
+    relays() ? GiveAll(bucket, now_ns) : Tag(bucket);
     Release(bucket);
   }
 }
@@ -244,7 +245,19 @@ void ReplicationSource::Pop(Bucket* bucket, HeldOutput* held) {
   --held_;
 }
 
+void ReplicationSource::LeaveOrDrop(HeldOutput* held, bool is_protected) {
+  if (!is_protected && config_.unprotected == Unprotected::kStrict && InForce(Protection::kOutputCommit)) {
+    ++counters_.dropped_unprotected;
+    host_->DropOutput(held->packet, held->header);
+    return;
+  }
+  ++counters_.released;
+  counters_.unprotected += is_protected ? 0 : 1;
+  outlet_->Leave(*held);
+}
+
 void ReplicationSource::Release(uint32_t index) {
+  if (relays() && InForce(Protection::kOutputCommit)) return ReleaseRelayed(index);
   Bucket& bucket = buckets_[index];
   const Gate gate = GateOf(bucket);
   const bool committed = !InForce(Protection::kOutputCommit);
@@ -256,15 +269,7 @@ void ReplicationSource::Release(uint32_t index) {
       outlet_->Leave(held);
       continue;
     }
-    const bool is_protected = gate != Gate::kOpen && !held.exempt && !held.unsafe;
-    if (!is_protected && config_.unprotected == Unprotected::kStrict && !committed) {
-      ++counters_.dropped_unprotected;
-      host_->DropOutput(held.packet, held.header);
-      continue;
-    }
-    ++counters_.released;
-    counters_.unprotected += is_protected ? 0 : 1;
-    outlet_->Leave(held);
+    LeaveOrDrop(&held, gate != Gate::kOpen && !held.exempt && !held.unsafe);
   }
   waiting_.reset(index);
 }
@@ -280,7 +285,8 @@ void ReplicationSource::DropAllHeld() {
     while (bucket.head != kNone) {
       HeldOutput held;
       Pop(&bucket, &held);
-      if (held.kind == HeldOutput::Kind::kOutput) host_->DropOutput(held.packet, held.header);
+      if (held.kind != HeldOutput::Kind::kOutput) continue;
+      held.was_given ? host_->OutputRelayed(held.packet, held.header) : host_->DropOutput(held.packet, held.header);
     }
   }
   waiting_.reset();
@@ -321,6 +327,7 @@ void ReplicationSource::OnUnstored(uint16_t id, uint32_t actor, uint32_t positio
 
 void ReplicationSource::OnUnfit(uint16_t id, uint64_t now_ns) {
   peers_[id].unfit = true;
+  TakeAllBack(id);
   for (uint32_t bucket = 0; bucket < kBuckets; ++bucket) Retag(bucket);
   ReconsiderAll(now_ns);
 }

@@ -9,6 +9,9 @@
 // while V is told (telling); when V has answered, the next one is the home. V may look at either as long as it hasn't
 // answered, so both must have what has left. With `available` a bucket may have no home: V is told so before output
 // leaves unprotected.
+//
+// Where replicas relay output (replication_relay.cc), the home sends it to V behind the update that it waits for; what
+// waits here are copies, until the home has said that it has come so far.
 #pragma once
 
 #include <array>
@@ -44,8 +47,15 @@ struct HeldOutput {
   uint32_t next = kNone;
   Kind kind = Kind::kOutput;
   bool waits[2] = {};
-  bool exempt = false;  // The replica has no room for the flow.
-  bool unsafe = false;  // The flow has moved to where there is no replica of it.
+  // Relayed: given to the bucket's place of this round (0: to nobody) behind this update of the flow, for this V. Its
+  // own number in that stream is position[0].
+  uint32_t round = 0;
+  uint32_t update = 0;
+  uint32_t vswitch = 0;
+  bool was_given = false;
+  bool is_lost = false;  // Nobody knows whether it has left, nor can V tell.
+  bool exempt = false;   // The replica has no room for the flow.
+  bool unsafe = false;   // The flow has moved to where there is no replica of it.
 };
 
 struct ReplicationCounters {
@@ -58,7 +68,11 @@ struct ReplicationCounters {
   uint64_t unprotected_ns = 0;  // While some flow had none.
   uint64_t dropped_room = 0;
   uint64_t dropped_unprotected = 0;
+  uint64_t dropped_lost = 0;  // Given to a replica that died, by way of a V that is no more.
   uint64_t refused = 0;
+  uint64_t given = 0;       // Frames and words that replicas are to send.
+  uint64_t again = 0;       // Of those: another time.
+  uint64_t relayed = 0;     // Frames that they have sent.
   uint64_t moved_home = 0;  // Buckets.
   uint64_t forgotten = 0;   // Replicas that nobody could be told are over.
 };
@@ -69,6 +83,8 @@ class ReplicationSource {
   class Outlet {
    public:
     virtual void Leave(const HeldOutput& held) = 0;
+    // The replica has sent it.
+    virtual void Relayed(const HeldOutput& held) = 0;
 
    protected:
     ~Outlet() = default;
@@ -107,6 +123,9 @@ class ReplicationSource {
   // It stores nothing of ours.
   void OnUnfit(uint16_t peer, uint64_t now_ns);
   void OnTarget(const TargetRecord& record, uint64_t now_ns);
+  // This update was not stored, so what was given behind it was not relayed.
+  void TakeBack(uint16_t peer, uint32_t update);
+  void OnPathEnded(const MigrationId& id);
   // The end of a poll: what has changed goes out, and what may leave leaves.
   void Flush(uint64_t now_ns);
   void Turn(uint64_t now_ns);
@@ -161,6 +180,10 @@ class ReplicationSource {
     uint16_t version = 0;
     MemberRef told;
     uint64_t told_ns = 0;
+    // Relayed: output has gone on the present way since V was last known to have had all of it.
+    bool is_path_used = false;
+    uint32_t path_end = 0;  // 0: V was not asked.
+    uint64_t path_end_ns = 0;
     uint32_t flows = 0;
     uint32_t first = kNone, last = kNone, cursor = kNone;
     uint32_t head = kNone, tail = kNone, untagged = kNone;
@@ -198,6 +221,27 @@ class ReplicationSource {
   void Release(uint32_t bucket);
   bool MayLeave(const HeldOutput& held, const Bucket& bucket, Gate gate) const;
   void Pop(Bucket* bucket, HeldOutput* held);
+  void LeaveOrDrop(HeldOutput* held, bool is_protected);
+
+  // replication_relay.cc: output that replicas send.
+  bool relays() const { return config_.mode == ReplicationMode::kRelay; }
+  bool IsWord(const HeldOutput& held) const {
+    return held.kind == HeldOutput::Kind::kInstalled || held.kind == HeldOutput::Kind::kOpened;
+  }
+  Gate RelayGateOf(const Bucket& bucket) const;
+  void GiveAll(uint32_t bucket, uint64_t now_ns);
+  bool GiveOne(HeldOutput* held, uint32_t bucket, uint64_t now_ns);
+  bool IsForHome(const HeldOutput& held) const;
+  bool MayComeBack(const HeldOutput& held, const Bucket& bucket) const;
+  // What V was asked about the way doesn't hold for this any more.
+  static void UsePath(Bucket* bucket) {
+    bucket->is_path_used = true;
+    bucket->path_end = 0;
+  }
+  bool Give(HeldOutput* held, const Slot& slot, RelayRecord record, uint64_t now_ns);
+  void ReleaseRelayed(uint32_t bucket);
+  bool HasEndedPath(uint32_t bucket, uint64_t now_ns);
+  void TakeAllBack(uint16_t peer);
 
   // replication_homes.cc: where replicas are.
   Gate GateOf(const Bucket& bucket) const;
@@ -232,6 +276,8 @@ class ReplicationSource {
   std::vector<Peer> peers_;
   std::vector<HeldOutput> pool_;
   std::vector<uint8_t> scratch_;
+  std::vector<uint8_t> relayed_;
+  uint32_t path_ends_ = 0;
   uint32_t free_ = kNone;
   uint32_t held_ = 0;
   uint32_t rounds_ = 0;

@@ -319,7 +319,7 @@ void RuntimeMachine::OnMessage(uint16_t peer, Message message, uint64_t now_ns) 
     while (const auto state = message.Next<StateRecord>()) OnState(peer, state->record, state->bytes);
     return;
   }
-  if (type == MessageType::kFull || type == MessageType::kDelta) {
+  if (type == MessageType::kFull || type == MessageType::kDelta || type == MessageType::kRelay) {
     if (source_) OnUpdates(peer, &message);
     return;
   }
@@ -351,6 +351,9 @@ void RuntimeMachine::OnRecord(uint16_t peer, const Message& message, uint32_t i,
       return;
     case MessageType::kServing:
       if (peer == kVswitch) reporting_ = false;
+      return;
+    case MessageType::kPathEnded:
+      if (source_ && peer == kVswitch) source_->OnPathEnded(note.id);
       return;
     case MessageType::kReplicaOver:
     case MessageType::kBucketOver:

@@ -235,7 +235,9 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
   void SayPull(uint32_t index);
   bool TakeOwnReplica(uint32_t index, const Marker& marker);
   void StartAfresh(uint32_t index);
+  void Relayed(const HeldOutput& held) override;
   void OnUpdates(uint16_t peer, Message* message);
+  void OnRelays(uint16_t peer, Message* message);
   void OnReplicationNote(uint16_t peer, MessageType type, const Note& note, uint64_t now_ns);
 
   // report.cc

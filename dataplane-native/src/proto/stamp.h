@@ -27,6 +27,9 @@ inline constexpr uint8_t kStateLost = 4;   // The flow had a state, which is los
 inline constexpr uint8_t kLearn = 8;       // On the way out: by this packet's tuple reversed the responder answers.
 inline constexpr uint8_t kByAlias = 16;    // It came by what V has learnt so.
 inline constexpr uint8_t kRecovered = 32;  // The owner is dead; the marker before it told where the replica is.
+// On the way out, where replicas relay output:
+inline constexpr uint8_t kRelayed = 64;  // It comes from the runtime that has the flow's replica.
+inline constexpr uint8_t kAgain = 128;   // It was given to a replica before, and may have left.
 
 struct PacketHeader {
   Stamp stamp;
@@ -57,16 +60,18 @@ enum class MarkerType : uint8_t {
   kAliasConflict,  // What the flow of `epoch` taught V belongs to another flow: end it.
   // Of your replica, not older than id.epoch, make the flow, in `new_epoch`, behind `sequence`. Its owner is dead.
   kPromote,
+  // A runtime to V, behind its output: of bucket id.entry nothing more comes on this way. Answered by `path_ended`.
+  kPathEnd,
 };
-inline constexpr MarkerType kLastMarkerType = MarkerType::kPromote;
+inline constexpr MarkerType kLastMarkerType = MarkerType::kPathEnd;
 
 struct Marker {
   MarkerType type;
-  uint8_t flags;    // Of kSourceLost: kStateLost, if output of the flow has left.
+  uint8_t flags;    // Of kSourceLost: kStateLost, if output of the flow has left. kRelayed: `member` says it.
   uint16_t member;  // Of kSourceLost: who may have a replica; 0: nobody.
   MigrationId id;   // Without a migration: entry and epoch of the flow.
   uint32_t sequence;
-  uint32_t new_epoch;
+  uint32_t new_epoch;  // kRelayed: the member's incarnation.
 };
 static_assert(sizeof(Marker) == 24 && std::has_unique_object_representations_v<Marker>);
 
@@ -84,10 +89,16 @@ inline MarkerDatagram EncodeMarker(const Marker& marker) {
   return {marker, Crc32c({reinterpret_cast<const uint8_t*>(&marker), sizeof marker})};
 }
 
+// What an owner may have its replica say.
+inline bool IsRelayable(MarkerType type) {
+  return type == MarkerType::kDrained || type == MarkerType::kClose || type == MarkerType::kPathEnd;
+}
+
 inline bool IsSound(const Marker& marker) {
   const bool plain = marker.flags == 0 && marker.member == 0;
+  const bool relayed = marker.flags == kRelayed && marker.member != kVswitch && IsRelayable(marker.type);
   return marker.type >= MarkerType::kSwitched && marker.type <= kLastMarkerType &&
-         (plain || (marker.type == MarkerType::kSourceLost && (marker.flags & ~kStateLost) == 0));
+         (plain || relayed || (marker.type == MarkerType::kSourceLost && (marker.flags & ~kStateLost) == 0));
 }
 
 // Markers that follow each other may share a datagram, under one checksum behind the last.

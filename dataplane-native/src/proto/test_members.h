@@ -112,6 +112,16 @@ struct TestRuntime final : RuntimeHost, ReplicationHost {
     return static_cast<uint32_t>(images[place].size());
   }
   void FreeReplica(uint32_t place) override { images[place].clear(); }
+  uint32_t WriteOutput(PacketRef packet, std::span<uint8_t> out) override {
+    out[0] = static_cast<uint8_t>(packet);
+    return 1;
+  }
+  void OutputRelayed(PacketRef packet, const PacketHeader&) override {
+    outputs_relayed += static_cast<char>('a' + packet);
+  }
+  void RelayOutput(const PacketHeader& header, std::span<const uint8_t> bytes) override {
+    to_vswitch.push_back({false, {}, bytes[0], header});
+  }
 
   void Process(uint32_t actor, PacketRef packet) {
     state[actor] += static_cast<char>('a' + packet);
@@ -136,6 +146,7 @@ struct TestRuntime final : RuntimeHost, ReplicationHost {
   std::vector<std::string> sent;    // By actor: what the next delta begins at.
   std::vector<std::string> images;  // By place of a replica.
   std::string outputs_dropped;
+  std::string outputs_relayed;
   std::map<uint32_t, OperationResult> ended;
   std::deque<OnData> to_vswitch;
   bool refuses_states = false;

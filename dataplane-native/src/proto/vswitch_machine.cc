@@ -142,9 +142,13 @@ GateVerdict VswitchMachine::OnOutput(uint16_t runtime, PacketRef packet, const P
   const Stamp& stamp = header.stamp;
   if (stamp.entry >= entries_.size()) return drop(GateDrop::kBadStamp);
   RouteEntry& e = entries_[stamp.entry];
-  const bool current = e.used && stamp.epoch == e.epoch && e.owner.id == runtime;
+  const bool relayed = (header.flags & kRelayed) != 0;
+  const bool current = e.used && stamp.epoch == e.epoch && (relayed || e.owner.id == runtime);
+  const auto is_fenced = [&](const MemberRef& owner) {
+    return InForce(Protection::kGateFence) && !(relayed ? MayRelay(runtime, owner, e.key) : Alive(owner));
+  };
   if (current) [[likely]] {
-    if (InForce(Protection::kGateFence) && !Alive(e.owner)) return drop(GateDrop::kFenced);
+    if (is_fenced(e.owner)) return drop(GateDrop::kFenced);
     if (InForce(Protection::kDrainedMarker) && WaitsForOld(e)) [[unlikely]] {
       if (!held_.Insert(&e.held, packet, header)) return drop(GateDrop::kNoHoldRoom);
       return GateVerdict::kHeld;
@@ -155,14 +159,14 @@ GateVerdict VswitchMachine::OnOutput(uint16_t runtime, PacketRef packet, const P
     e.confirmed = e.ever_opened = true;
   } else if (InForce(Protection::kGateEpoch)) {
     const bool old = InForce(Protection::kGateWindow) && e.used && e.draining && stamp.epoch == e.previous_epoch &&
-                     e.previous.id == runtime && !SerialLess(e.switch_sequence, stamp.sequence);
-    if (!old) return drop(GateDrop::kStaleEpoch);
-    if (InForce(Protection::kGateFence) && !Alive(e.previous)) return drop(GateDrop::kFenced);
+                     (relayed || e.previous.id == runtime) && !SerialLess(e.switch_sequence, stamp.sequence);
+    if (!old && !(relayed && IsOfHeir(e, runtime, stamp.epoch))) return drop(GateDrop::kStaleEpoch);
+    if (old && is_fenced(e.previous)) return drop(GateDrop::kFenced);
     e.ever_opened = true;
   }
   const uint64_t position = Position(stamp.sequence, header.part);
   if (InForce(Protection::kGateOrder) && static_cast<int64_t>(position - e.released) <= 0)
-    return drop(GateDrop::kOutOfOrder);
+    return drop(ReasonBehind(header));
   e.released = position;
   ++counters_.released;
   return GateVerdict::kRelease;
@@ -179,7 +183,7 @@ void VswitchMachine::CloseDrain(uint32_t index) {
     const bool in_order = static_cast<int64_t>(position - e.released) > 0;
     const bool dismissed = held.header.stamp.epoch != e.epoch || !Alive(e.owner);
     if (dismissed || !in_order) {
-      const GateDrop reason = dismissed ? GateDrop::kOwnerChanged : GateDrop::kOutOfOrder;
+      const GateDrop reason = dismissed ? GateDrop::kOwnerChanged : ReasonBehind(held.header);
       CountDrop(reason);
       host_->DropHeld(held.packet, held.header, reason);
       continue;

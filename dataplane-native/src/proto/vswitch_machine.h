@@ -39,6 +39,7 @@ enum class GateDrop : uint8_t {
   kOutOfOrder,    // Later output of the flow has left already (links that reorder or repeat).
   kNoHoldRoom,    // Too much output waits.
   kOwnerChanged,  // Waited, and then its owner was dismissed.
+  kRepeated,      // Relayed: given to two replicas, of which the other was sooner.
   kCount
 };
 
@@ -199,6 +200,9 @@ class VswitchMachine {
   RouteEntry* Switched(const MigrationId& id);
   uint32_t NextEpoch(uint32_t epoch) const;
   bool WaitsForOld(const RouteEntry& e) const;
+  static GateDrop ReasonBehind(const PacketHeader& header) {
+    return (header.flags & (kRelayed | kAgain)) != 0 ? GateDrop::kRepeated : GateDrop::kOutOfOrder;
+  }
   void CountDrop(GateDrop reason) { ++counters_.dropped[static_cast<size_t>(reason)]; }
 
   void CloseDrain(uint32_t index);
@@ -241,6 +245,8 @@ class VswitchMachine {
   void OnTarget(uint16_t peer, const TargetRecord& record);
   void OnForget(const MemberRef& owner);
   MemberRef ReplicaOf(const MemberRef& owner, const FlowKey& key);
+  bool MayRelay(uint16_t runtime, const MemberRef& owner, const FlowKey& key);
+  bool IsOfHeir(const RouteEntry& e, uint16_t runtime, uint32_t epoch) const;
   bool Recover(uint32_t index);
   bool RecoverSecond(uint32_t index);
   bool RecoverUndone(uint32_t index);

@@ -29,6 +29,8 @@ void VswitchMachine::Begin(const MemberRef& ref) {
 void VswitchMachine::OnTarget(uint16_t peer, const TargetRecord& record) {
   Life* life = FindLife(RefOf(peer));
   if (life == nullptr || record.bucket >= kBuckets) return;
+  // Of a life that V has yet to hear of it could not take anything. It will be said again.
+  if (record.target.incarnation != 0 && !Alive(record.target)) return;
   life->targets[record.bucket] = record.target;
   messages_->Say(peer, MessageType::kTarget, record);
 }
@@ -100,6 +102,19 @@ bool VswitchMachine::GoBack(uint32_t index, uint64_t now_ns) {
   if (replica.incarnation == 0) return false;
   PromoteAt(index, replica, e.previous, e.previous_epoch);
   return true;
+}
+
+// Whether this runtime may send what an owner has caused. While the owner lives, whom it has given it to is its
+// business; afterwards only who will be made the flow has all that it has sent.
+bool VswitchMachine::MayRelay(uint16_t runtime, const MemberRef& owner, const FlowKey& key) {
+  if (!alive(runtime)) return false;
+  return Alive(owner) || ReplicaOf(owner, key) == RefOf(runtime);
+}
+
+// What the replica has sent for the dead owner, before it heard that it is the flow.
+bool VswitchMachine::IsOfHeir(const RouteEntry& e, uint16_t runtime, uint32_t epoch) const {
+  return e.used && e.recovering && Owns(e, runtime) && !EpochNewer(e.replica_epoch, epoch) &&
+         EpochNewer(e.epoch, epoch);
 }
 
 bool VswitchMachine::recovers() const { return std::ranges::any_of(lives_, &Life::dead); }

@@ -180,6 +180,11 @@ void VswitchMachine::OnGone(uint16_t runtime, const Marker& marker, uint64_t now
 
 void VswitchMachine::OnMarker(uint16_t runtime, const Marker& marker, uint64_t now_ns) {
   if (!alive(runtime) || !serves_) return;
+  if ((marker.flags & kRelayed) != 0) {
+    // Of a life that is over nothing is of use.
+    if (!alive(marker.member) || members_[marker.member].incarnation != marker.new_epoch) return;
+    runtime = marker.member;
+  }
   switch (marker.type) {
     case MarkerType::kDrained:
       if (RouteEntry* e = Switched(marker.id); e != nullptr && e->draining && e->previous == RefOf(runtime))
@@ -187,6 +192,8 @@ void VswitchMachine::OnMarker(uint16_t runtime, const Marker& marker, uint64_t n
       return Tell(runtime, MessageType::kDrainedAck, marker.id);
     case MarkerType::kClose:
       return OnClose(runtime, marker);
+    case MarkerType::kPathEnd:
+      return Tell(runtime, MessageType::kPathEnded, marker.id);
     case MarkerType::kGone:
     case MarkerType::kNoRoom:
       return OnGone(runtime, marker, now_ns);

@@ -6,6 +6,7 @@
 
 #include "proto/word_delta.h"
 #include "runtime/flow_image.h"
+#include "runtime/relayed_frame.h"
 #include "runtime/uplink.h"
 
 namespace nf {
@@ -38,8 +39,22 @@ uint32_t FlowReplicas::WriteFull(uint32_t actor, std::span<uint8_t> out) {
 
 void FlowReplicas::Sent(uint32_t actor) { sent_.Put(actor, std::span(scratch_).first(written_)); }
 
-void FlowReplicas::ReleaseOutput(proto::PacketRef packet, const proto::PacketHeader&) {
-  uplink_->Release(reinterpret_cast<rte_mbuf*>(packet));
+void FlowReplicas::ReleaseOutput(proto::PacketRef packet, const proto::PacketHeader& header) {
+  uplink_->Release(reinterpret_cast<rte_mbuf*>(packet), header);
+}
+
+uint32_t FlowReplicas::OutputBytesMax() { return RelayedFrame::BytesMax(); }
+
+uint32_t FlowReplicas::WriteOutput(proto::PacketRef packet, std::span<uint8_t> out) {
+  return RelayedFrame::Write(reinterpret_cast<const rte_mbuf*>(packet), out);
+}
+
+void FlowReplicas::OutputRelayed(proto::PacketRef packet, const proto::PacketHeader&) {
+  uplink_->Relayed(reinterpret_cast<rte_mbuf*>(packet));
+}
+
+void FlowReplicas::RelayOutput(const proto::PacketHeader& header, std::span<const uint8_t> bytes) {
+  uplink_->Relay(header, bytes);
 }
 
 void FlowReplicas::DropOutput(proto::PacketRef packet, const proto::PacketHeader&) {

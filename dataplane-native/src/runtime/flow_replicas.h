@@ -24,6 +24,8 @@ class FlowReplicas final : public proto::ReplicationHost {
   static Expected<std::unique_ptr<FlowReplicas>> Create(uint32_t flows_max, uint32_t image_bytes_max);
   // Before anything is replicated.
   void Connect(Chain* chain, Flows* flows, Uplink* uplink);
+  // The longest that WriteOutput writes.
+  static uint32_t OutputBytesMax();
 
   uint32_t WriteDelta(uint32_t actor, std::span<uint8_t> out) override;
   uint32_t WriteFull(uint32_t actor, std::span<uint8_t> out) override;
@@ -35,6 +37,9 @@ class FlowReplicas final : public proto::ReplicationHost {
   bool Promote(uint32_t place, uint32_t actor, const FlowKey& key) override;
   uint32_t ReadReplica(uint32_t place, std::span<uint8_t> out) override;
   void FreeReplica(uint32_t place) override { replicas_.Clear(place); }
+  uint32_t WriteOutput(proto::PacketRef packet, std::span<uint8_t> out) override;
+  void OutputRelayed(proto::PacketRef packet, const proto::PacketHeader& header) override;
+  void RelayOutput(const proto::PacketHeader& header, std::span<const uint8_t> bytes) override;
   void PrefetchReplica(uint32_t place) override { replicas_.Prefetch(place); }
   // What will be compared with what the flow becomes in this poll.
   void PrefetchSent(uint32_t actor) const { sent_.Prefetch(actor); }

@@ -88,6 +88,7 @@ struct RuntimeStatus {
   uint32_t replicas = 0;          // Of others' flows, kept here.
   uint32_t unprotected = 0;       // Flows here without a replica, or without all of it.
   uint32_t replication_lag = 0;   // Updates under way to replicas.
+  uint64_t relayed = 0;           // Packets sent for others' flows; of the vswitch: copies that came second.
   uint64_t recovered = 0;         // Flows made of replicas here; of the vswitch: that it sent to them.
   uint64_t state_lost = 0;        // Flows that began anew since their state died with a runtime.
   uint64_t refused_messages = 0;  // Of other members, that could not be read.

@@ -42,6 +42,7 @@ enum class Placement : uint8_t { kRoundRobin, kLeastLoaded };
 // Each flow's state is at another runtime before what the flow causes leaves (docs/protocol.md, Replication).
 struct ReplicationSpec {
   uint16_t replicas = 0;  // 0 or 1.
+  proto::ReplicationMode mode = proto::ReplicationMode::kHold;
   proto::Unprotected unprotected = proto::Unprotected::kStrict;
 };
 

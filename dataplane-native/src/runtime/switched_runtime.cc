@@ -41,10 +41,12 @@ proto::RuntimeConfig MachineConfig(const RuntimeSpec& spec, const SwitchedRuntim
           .digests = FlowImageDigests(spec.chain),
           .give_up_ns = kGiveUpNs,
           .ask_after_retries = kAskAfterRetries,
-          .replication = {.unprotected = spec.switching->replication.unprotected,
+          .replication = {.mode = spec.switching->replication.mode,
+                          .unprotected = spec.switching->replication.unprotected,
                           .replicas = spec.flows_max,
                           .held_outputs = surroundings.held_outputs,
-                          .unreachable_ns = kReplicaUnreachableNs}};
+                          .unreachable_ns = kReplicaUnreachableNs,
+                          .relayed_bytes = FlowReplicas::OutputBytesMax()}};
 }
 
 Expected<std::unique_ptr<FlowReplicas>> MakeReplicas(const RuntimeSpec& spec) {
@@ -93,7 +95,7 @@ Expected<std::unique_ptr<SwitchedRuntime>> SwitchedRuntime::Create(Engine& engin
                                     .number_base = (uint64_t{surroundings.id} << 48) + surroundings.flows_before});
   if (!built) return std::unexpected(built.error());
   runtime->uplink_ = std::make_unique<Uplink>(&runtime->machine_, runtime->flows_.get(), &runtime->link_,
-                                              &runtime->counters_, runtime->chain_->may_edit());
+                                              &runtime->counters_, surroundings.pool, runtime->chain_->may_edit());
   if (runtime->replicas_ != nullptr)
     runtime->replicas_->Connect(runtime->chain_.get(), runtime->flows_.get(), runtime->uplink_.get());
   runtime->joiner_.emplace(*runtime->chain_, *runtime->flows_);
@@ -108,6 +110,8 @@ Expected<std::unique_ptr<SwitchedRuntime>> SwitchedRuntime::Create(Engine& engin
 }
 
 SwitchedRuntime::~SwitchedRuntime() = default;
+
+uint64_t SwitchedRuntime::relayed() const { return uplink_->relayed(); }
 
 bool SwitchedRuntime::has_work() const {
   return rte_ring_empty(link_.down) == 0 || mail_.has_mail() || operations_count_ != 0 || commands_waiting() ||

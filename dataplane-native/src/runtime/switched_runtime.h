@@ -102,6 +102,8 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   uint32_t unprotected() const { return static_cast<uint32_t>(unprotected_shown_.value()); }
   // Updates that no replica has answered yet.
   uint32_t replication_lag() const { return static_cast<uint32_t>(lag_shown_.value()); }
+  // Packets that it has sent for others' flows. They are in its packets received, and sent or dropped.
+  uint64_t relayed() const;
   uint64_t update_bytes() const { return update_bytes_shown_.value(); }
   // Flows made of replicas after their owner's death.
   uint64_t recovered() const { return recovered_shown_.value(); }

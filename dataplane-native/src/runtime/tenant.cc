@@ -138,8 +138,9 @@ bool Tenant::Parts::IsQuiet() {
   for (const auto& member : members) {
     const SwitchedRuntime& runtime = *member->runtime;
     if (runtime.counters().held.value() != 0 || runtime.migrations() != 0) return false;
-    received += runtime.counters().received.value();
-    sent += runtime.counters().sent.value();
+    // What one has for others is received and sent twice.
+    received += runtime.counters().received.value() - runtime.relayed();
+    sent += runtime.counters().sent.value() - runtime.relayed();
   }
   return vswitch->stamped() == received && vswitch->outputs() == sent && vswitch->held_at_gate() == 0;
 }
@@ -202,11 +203,16 @@ CountersSnapshot Tenant::Parts::Counters() const {
   AddTraffic(vswitch->counters(), &snapshot);
   snapshot.missed = vswitch->missed();
   snapshot.now_ns = vswitch->now_ns();
-  if (ended.load(std::memory_order_acquire)) return snapshot;
+  const bool is_over = ended.load(std::memory_order_acquire);
+  if (is_over && !loses_relayed) return snapshot;
   uint64_t gone = snapshot.sent;
   for (const auto& [name, count] : snapshot.dropped) gone += count;
   const uint64_t come = snapshot.received + snapshot.emitted;
-  snapshot.held = come > gone ? come - gone : 0;
+  const uint64_t missing = come > gone ? come - gone : 0;
+  if (!is_over)
+    snapshot.held = missing;
+  else if (missing != 0)
+    snapshot.dropped[abi::DropReasonName(abi::DropReason::kRelayLost)] += missing;
   return snapshot;
 }
 
@@ -223,6 +229,7 @@ std::vector<RuntimeStatus> Tenant::Runtimes() const {
                  .held = vswitch.counters().held.value(),
                  .busy_ns = NsFromTsc(vswitch.busy_tsc().value()),
                  .missed = vswitch.missed(),
+                 .relayed = vswitch.repeated(),
                  .recovered = vswitch.recovered(),
                  .state_lost = vswitch.state_lost(),
                  .refused_messages = parts_->vswitch_mail->refused()});
@@ -248,6 +255,7 @@ std::vector<RuntimeStatus> Tenant::Runtimes() const {
                    .replicas = runtime.replicas(),
                    .unprotected = runtime.unprotected(),
                    .replication_lag = runtime.replication_lag(),
+                   .relayed = runtime.relayed(),
                    .recovered = runtime.recovered(),
                    .state_lost = runtime.state_lost(),
                    .refused_messages = member->mail->refused()});

@@ -130,9 +130,13 @@ void Tenant::Parts::Remove(Member* member) {
   uint64_t fenced = 0;
   rte_mbuf* mbuf;
   while (rte_ring_sc_dequeue(member->link->up, reinterpret_cast<void**>(&mbuf)) == 0) {
-    fenced += Transit::Of(mbuf).is_marker == 0 ? 1 : 0;
+    const Transit& transit = Transit::Of(mbuf);
+    fenced += transit.is_marker == 0 && (transit.header.flags & proto::kRelayed) == 0 ? 1 : 0;
     rte_pktmbuf_free(mbuf);
   }
+  // It may have had what others have given away, or given away what nobody has taken.
+  loses_relayed |=
+      spec.switching->replication.replicas != 0 && spec.switching->replication.mode == proto::ReplicationMode::kRelay;
   if (fenced != 0) last.dropped[abi::DropReasonName(abi::DropReason::kFencedOutput)] = fenced;
   AddFates(member->runtime->counters(), &last);
   AddChain(member->runtime->chain(), &last);
@@ -140,8 +144,8 @@ void Tenant::Parts::Remove(Member* member) {
   flows_before[id] += last.flows_opened;
   last.events_lost = member->runtime->events().lost();
   AddEnded(last, &of_ended);
-  ended_received += member->runtime->counters().received.value();
-  ended_sent += member->runtime->counters().sent.value() - fenced;
+  ended_received += member->runtime->counters().received.value() - member->runtime->relayed();
+  ended_sent += member->runtime->counters().sent.value() - member->runtime->relayed() - fenced;
   std::erase_if(members, [member](const auto& one) { return one.get() == member; });
 }
 

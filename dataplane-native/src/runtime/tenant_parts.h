@@ -80,6 +80,8 @@ struct Tenant::Parts {
   CountersSnapshot of_ended;
   std::vector<Event> events_of_ended;
   uint64_t ended_received = 0, ended_sent = 0;
+  bool loses_relayed =
+      false;  // A runtime was removed by force where replicas relay: what is missing at the end is lost.
   std::array<uint64_t, kMembersMax> flows_before{};  // By id: what they opened, so that no number comes again.
 };
 

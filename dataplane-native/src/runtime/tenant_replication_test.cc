@@ -13,10 +13,13 @@ uint16_t PortOf(const FlowSnapshot& flow) { return flow.key.source_port; }
 
 class ReplicatedTenant : public TenantWires {
  public:
-  ReplicatedTenant(uint16_t runtimes, uint16_t lcores, proto::Unprotected unprotected = proto::Unprotected::kStrict)
+  ReplicatedTenant(uint16_t runtimes, uint16_t lcores, proto::Unprotected unprotected = proto::Unprotected::kStrict,
+                   proto::ReplicationMode mode = proto::ReplicationMode::kHold)
       : TenantWires(runtimes, lcores) {
-    spec.switching->replication = {.replicas = 1, .unprotected = unprotected};
+    spec.switching->replication = {.replicas = 1, .mode = mode, .unprotected = unprotected};
   }
+  ReplicatedTenant(uint16_t runtimes, uint16_t lcores, proto::ReplicationMode mode)
+      : ReplicatedTenant(runtimes, lcores, proto::Unprotected::kStrict, mode) {}
   template <typename Value>
   uint64_t Sum(Value RuntimeStatus::*value) const {
     uint64_t sum = 0;
@@ -41,9 +44,11 @@ void ExpectStates(ReplicatedTenant* wires, NumberedFlows* traffic, uint32_t flow
   }
 }
 
-void FlowsOutliveTheirRuntimes(uint16_t runtimes, uint16_t lcores) {
+constexpr auto kHold = proto::ReplicationMode::kHold, kRelay = proto::ReplicationMode::kRelay;
+
+void FlowsOutliveTheirRuntimes(uint16_t runtimes, uint16_t lcores, proto::ReplicationMode mode = kHold) {
   constexpr uint16_t kFlows = 60;
-  ReplicatedTenant wires(runtimes, lcores);
+  ReplicatedTenant wires(runtimes, lcores, mode);
   wires.AddNf({.name = "a"});
   wires.AddNf({.name = "b", .timer = true});
   Tenant& tenant = wires.Start();
@@ -76,12 +81,14 @@ void FlowsOutliveTheirRuntimes(uint16_t runtimes, uint16_t lcores) {
 
 TEST(TenantReplicationTest, FlowsOutliveTheirRuntimesOnOneLcore) { FlowsOutliveTheirRuntimes(3, 1); }
 TEST(TenantReplicationTest, FlowsOutliveTheirRuntimesOnFourLcores) { FlowsOutliveTheirRuntimes(3, 4); }
+TEST(TenantReplicationTest, RelayedFlowsOutliveTheirRuntimesOnOneLcore) { FlowsOutliveTheirRuntimes(3, 1, kRelay); }
+TEST(TenantReplicationTest, RelayedFlowsOutliveTheirRuntimesOnFourLcores) { FlowsOutliveTheirRuntimes(3, 4, kRelay); }
 TEST(TenantReplicationTest, TwoRuntimesAreEnough) { FlowsOutliveTheirRuntimes(2, 2); }
 
 // What has left is in the state that goes on: packets that were under way in the runtime are lost, no other's.
-void NothingThatLeftIsForgotten(uint16_t lcores) {
+void NothingThatLeftIsForgotten(uint16_t lcores, proto::ReplicationMode mode = kHold) {
   constexpr uint16_t kFlows = 40;
-  ReplicatedTenant wires(3, lcores);
+  ReplicatedTenant wires(3, lcores, mode);
   wires.AddNf({.name = "a"});
   Tenant& tenant = wires.Start();
   NumberedFlows traffic(&wires, kFlows);
@@ -95,7 +102,11 @@ void NothingThatLeftIsForgotten(uint16_t lcores) {
     ASSERT_TRUE(tenant.RemoveRuntime(static_cast<uint16_t>(1 + removed++ % 3), true).has_value());
     ASSERT_TRUE(tenant.AddRuntime().has_value());
   }
-  ASSERT_TRUE(Eventually([&] { return wires.tenant().counters().held == 0; }));
+  const auto is_quiet = [&] {
+    return mode == kHold ? wires.tenant().counters().held == 0
+                         : wires.Sum(&RuntimeStatus::held) == 0 && wires.Sum(&RuntimeStatus::queued) == 0;
+  };
+  ASSERT_TRUE(Eventually(is_quiet));
   traffic.Collect();
   const auto flows = wires.flows();
   EXPECT_EQ(flows.size(), kFlows);
@@ -117,9 +128,12 @@ void NothingThatLeftIsForgotten(uint16_t lcores) {
 TEST(TenantReplicationTest, NothingThatLeftIsForgottenOnOneLcore) { NothingThatLeftIsForgotten(1); }
 TEST(TenantReplicationTest, NothingThatLeftIsForgottenOnThreeLcores) { NothingThatLeftIsForgotten(3); }
 
-TEST(TenantReplicationTest, ReplicatedFlowsMoveUnderTraffic) {
+TEST(TenantReplicationTest, NothingThatWasRelayedIsForgottenOnOneLcore) { NothingThatLeftIsForgotten(1, kRelay); }
+TEST(TenantReplicationTest, NothingThatWasRelayedIsForgottenOnThreeLcores) { NothingThatLeftIsForgotten(3, kRelay); }
+
+void ReplicatedFlowsMoveUnderTraffic(uint16_t lcores, proto::ReplicationMode mode) {
   constexpr uint16_t kFlows = 60;
-  ReplicatedTenant wires(3, 2);
+  ReplicatedTenant wires(3, lcores, mode);
   wires.AddNf({.name = "a"});
   wires.AddNf({.name = "b", .timer = true});
   Tenant& tenant = wires.Start();
@@ -148,6 +162,9 @@ TEST(TenantReplicationTest, ReplicatedFlowsMoveUnderTraffic) {
   for (const auto& [reason, count] : counters.dropped) ADD_FAILURE() << count << " dropped: " << reason;
 }
 
+TEST(TenantReplicationTest, ReplicatedFlowsMoveUnderTraffic) { ReplicatedFlowsMoveUnderTraffic(2, kHold); }
+TEST(TenantReplicationTest, RelayedFlowsMoveUnderTraffic) { ReplicatedFlowsMoveUnderTraffic(2, kRelay); }
+
 TEST(TenantReplicationTest, TheLastRuntimeKeepsWhatNobodyElseHas) {
   ReplicatedTenant wires(2, 1);
   wires.AddNf({.name = "a"});
@@ -171,22 +188,24 @@ TEST(TenantReplicationTest, TheLastRuntimeKeepsWhatNobodyElseHas) {
 }
 
 TEST(TenantReplicationTest, WhereAvailabilityComesFirstTheLastRuntimeGoesOnAlone) {
-  ReplicatedTenant wires(2, 1, proto::Unprotected::kAvailable);
-  wires.AddNf({.name = "a"});
-  Tenant& tenant = wires.Start();
-  NumberedFlows traffic(&wires, 10);
-  traffic.SendRound();
-  ASSERT_TRUE(Eventually([&] { return traffic.AllBack(); }));
-  ASSERT_TRUE(Eventually([&] { return wires.IsProtected(10); }));
-  ASSERT_TRUE(tenant.RemoveRuntime(2, true).has_value());
-  for (int round = 0; round < 10; ++round) traffic.SendRound();
-  EXPECT_TRUE(Eventually([&] { return traffic.AllBack(); }));
-  EXPECT_EQ(traffic.out_of_order(), 0u);
-  EXPECT_TRUE(Eventually([&] { return wires.status(1).unprotected == 10u; }));
-  ExpectStates(&wires, &traffic, 10);
-  ASSERT_TRUE(tenant.AddRuntime().has_value());
-  EXPECT_TRUE(Eventually([&] { return wires.IsProtected(10); }));
-  wires.Stop();
+  for (const proto::ReplicationMode mode : {kHold, kRelay}) {
+    ReplicatedTenant wires(2, 1, proto::Unprotected::kAvailable, mode);
+    wires.AddNf({.name = "a"});
+    Tenant& tenant = wires.Start();
+    NumberedFlows traffic(&wires, 10);
+    traffic.SendRound();
+    ASSERT_TRUE(Eventually([&] { return traffic.AllBack(); }));
+    ASSERT_TRUE(Eventually([&] { return wires.IsProtected(10); }));
+    ASSERT_TRUE(tenant.RemoveRuntime(2, true).has_value());
+    for (int round = 0; round < 10; ++round) traffic.SendRound();
+    EXPECT_TRUE(Eventually([&] { return traffic.AllBack(); }));
+    EXPECT_EQ(traffic.out_of_order(), 0u);
+    EXPECT_TRUE(Eventually([&] { return wires.status(1).unprotected == 10u; }));
+    ExpectStates(&wires, &traffic, 10);
+    ASSERT_TRUE(tenant.AddRuntime().has_value());
+    EXPECT_TRUE(Eventually([&] { return wires.IsProtected(10); }));
+    wires.Stop();
+  }
 }
 
 // Translations, and the keys by which answers come, are those of before.

@@ -5,6 +5,7 @@
 #include "flow/flows.h"
 #include "port/port.h"
 #include "proto/runtime_machine.h"
+#include "runtime/relayed_frame.h"
 #include "runtime/ring_queue.h"
 #include "runtime/runtime_link.h"
 #include "runtime/transit.h"
@@ -13,10 +14,13 @@ namespace nf {
 
 class Uplink final : public Port {
  public:
-  Uplink(proto::RuntimeMachine* machine, Flows* flows, RuntimeLink* link, PacketCounters* counters, bool teaches)
+  // `pool`: of packets, for those that this runtime sends for others.
+  Uplink(proto::RuntimeMachine* machine, Flows* flows, RuntimeLink* link, PacketCounters* counters, rte_mempool* pool,
+         bool teaches)
       : machine_(*machine),
         flows_(*flows),
         queue_(link->up, link->markers),
+        pool_(pool),
         counters_(*counters),
         teaches_(teaches),
         holds_(machine->replicates()) {}
@@ -39,7 +43,8 @@ class Uplink final : public Port {
   }
 
   // What was held until a replica has its flow's state; or never will leave.
-  void Release(rte_mbuf* mbuf) {
+  void Release(rte_mbuf* mbuf, const proto::PacketHeader& header) {
+    Transit::Of(mbuf).header = header;
     counters_.held.Set(counters_.held.value() - 1);
     counters_.sent.Add();
     counters_.sent_bytes.Add(MetaOf(mbuf)->wire_length);
@@ -49,6 +54,33 @@ class Uplink final : public Port {
     counters_.held.Set(counters_.held.value() - 1);
     counters_.Drop(mbuf, reason);
   }
+
+  // What another runtime has sent instead.
+  void Relayed(rte_mbuf* mbuf) {
+    counters_.held.Set(counters_.held.value() - 1);
+    counters_.sent.Add();
+    counters_.sent_bytes.Add(MetaOf(mbuf)->wire_length);
+    rte_pktmbuf_free(mbuf);
+  }
+  // Sends what another runtime's flow has caused. It has been received from there.
+  void Relay(const proto::PacketHeader& header, std::span<const uint8_t> bytes) {
+    counters_.received.Add();
+    relayed_.Add();
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
+    if (mbuf == nullptr || !RelayedFrame::Read(bytes, mbuf)) [[unlikely]] {
+      rte_pktmbuf_free(mbuf);
+      return counters_.CountDrop(abi::DropReason::kNoMbuf);
+    }
+    counters_.received_bytes.Add(MetaOf(mbuf)->wire_length);
+    Transit& transit = Transit::Of(mbuf);
+    transit.header = header;
+    transit.is_marker = 0;
+    if (queue_.Put(&mbuf, 1) == 0) return counters_.Drop(mbuf, abi::DropReason::kPortFull);
+    counters_.sent.Add();
+    counters_.sent_bytes.Add(MetaOf(mbuf)->wire_length);
+  }
+  // Any thread: packets received from other runtimes.
+  uint64_t relayed() const { return relayed_.value(); }
 
   void SendMarker(const proto::Marker& marker) { queue_.PutMarker(marker); }
   bool Flush() { return queue_.Flush(); }
@@ -106,9 +138,11 @@ class Uplink final : public Port {
   proto::RuntimeMachine& machine_;
   Flows& flows_;
   RingQueue queue_;
+  rte_mempool* pool_;
   PacketCounters& counters_;
   bool teaches_;
   bool holds_;  // Until replicas have what it comes from.
+  Counter relayed_;
 };
 
 }  // namespace nf

@@ -192,9 +192,20 @@ void Vswitch::TakeOutput(uint16_t runtime, rte_mbuf* mbuf, uint64_t mono_ns) {
       counters_.held.Add();
       return;
     case proto::GateVerdict::kDropped:
-      counters_.Drop(mbuf, ReasonOf(why));
-      return;
+      return DropOutput(mbuf, header, why);
   }
+}
+
+// Of what replicas relay the owner keeps a copy until it has gone, and gives that to another if the replica dies. So of
+// two copies one counts: not what comes behind the other or from the dead, nor what was given before.
+void Vswitch::DropOutput(rte_mbuf* mbuf, const proto::PacketHeader& header, proto::GateDrop why) {
+  const bool was_relayed = (header.flags & proto::kRelayed) != 0;
+  const bool is_copy = why == proto::GateDrop::kRepeated || (header.flags & proto::kAgain) != 0 ||
+                       (was_relayed && why == proto::GateDrop::kFenced);
+  if (!is_copy) [[likely]]
+    return counters_.Drop(mbuf, ReasonOf(why));
+  repeated_.Add();
+  rte_pktmbuf_free(mbuf);
 }
 
 void Vswitch::Emit(rte_mbuf* mbuf, const proto::PacketHeader& header) {
@@ -236,9 +247,9 @@ void Vswitch::Release(proto::PacketRef packet, const proto::PacketHeader& header
   Emit(MbufOf(packet), header);
 }
 
-void Vswitch::DropHeld(proto::PacketRef packet, const proto::PacketHeader&, proto::GateDrop reason) {
+void Vswitch::DropHeld(proto::PacketRef packet, const proto::PacketHeader& header, proto::GateDrop reason) {
   counters_.held.Set(counters_.held.value() - 1);
-  counters_.Drop(MbufOf(packet), ReasonOf(reason));
+  DropOutput(MbufOf(packet), header, reason);
 }
 
 void Vswitch::SendMarker(uint16_t id, const proto::Marker& marker) {
@@ -271,7 +282,7 @@ void Vswitch::Publish(uint64_t mono_ns) {
   now_shown_.Set(now_ns_);
   entries_shown_.Set(machine_.entries_used());
   stamped_shown_.Set(machine_.counters().stamped - unsent_);
-  outputs_shown_.Set(machine_.counters().outputs);
+  outputs_shown_.Set(machine_.counters().outputs - repeated_.value());
   gate_shown_.Set(machine_.held());
   recovered_shown_.Set(machine_.counters().recovered);
   lost_shown_.Set(machine_.counters().state_lost);

@@ -64,6 +64,8 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   // Packets stamped, and taken back from the runtimes; those that wait at the gate.
   uint64_t stamped() const { return stamped_shown_.value(); }
   uint64_t outputs() const { return outputs_shown_.value(); }
+  // Copies that a replica, or its owner, has sent besides the one that counts. They are in no other count.
+  uint64_t repeated() const { return repeated_.value(); }
   uint64_t recovered() const { return recovered_shown_.value(); }
   uint64_t state_lost() const { return lost_shown_.value(); }
   uint32_t held_at_gate() const { return static_cast<uint32_t>(gate_shown_.value()); }
@@ -104,6 +106,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   // vswitch.cc: turns and what comes back.
   uint32_t TakeOutputs(uint64_t mono_ns);
   void TakeOutput(uint16_t runtime, rte_mbuf* mbuf, uint64_t mono_ns);
+  void DropOutput(rte_mbuf* mbuf, const proto::PacketHeader& header, proto::GateDrop why);
   void Emit(rte_mbuf* mbuf, const proto::PacketHeader& header);
   bool Learn(rte_mbuf* mbuf, const proto::PacketHeader& header);
   void PutOut(rte_mbuf* mbuf);
@@ -171,7 +174,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   bool is_closed_ = false;
   std::array<rte_mbuf*, abi::kFragmentHeldPerDatagramMax> released_;
   Counter now_shown_, entries_shown_, missed_, closed_shown_, stamped_shown_, outputs_shown_, gate_shown_;
-  Counter recovered_shown_, lost_shown_;
+  Counter recovered_shown_, lost_shown_, repeated_;
   std::optional<Error> failure_;
 };
 

@@ -72,11 +72,13 @@ bool Vswitch::Seal() {
 
 bool Vswitch::IsWorkedOff() const {
   if (machine_.held() != 0) return false;  // Output of flows that move.
-  return std::ranges::all_of(present_, [this](uint16_t id) {
+  const bool all = std::ranges::all_of(present_, [this](uint16_t id) {
     const RuntimeLink& link = *runtimes_[id].link;
-    return link.worked_off.load(std::memory_order_acquire) == link.sealed.load(std::memory_order_relaxed) &&
-           rte_ring_empty(link.up) != 0;
+    return link.worked_off.load(std::memory_order_acquire) == link.sealed.load(std::memory_order_relaxed);
   });
+  // One may send for another, which has worked off its packets only then.
+  return all &&
+         std::ranges::all_of(present_, [this](uint16_t id) { return rte_ring_empty(runtimes_[id].link->up) != 0; });
 }
 
 void Vswitch::Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns, uint64_t mono_ns) {

@@ -85,6 +85,7 @@ class Model {
   void CheckCommitted(uint32_t output);
   // The last state before, or this, whose number leaves `remainder` when divided by `divisor`; kNone: there is none.
   uint32_t Ancestor(uint32_t state, uint32_t divisor, uint32_t remainder) const;
+  uint32_t outputs() const { return static_cast<uint32_t>(outputs_.size()); }
   uint32_t states() const { return static_cast<uint32_t>(states_.size()); }
   void InConflict(uint32_t output) { outputs_[output].in_conflict = true; }
   uint32_t NewAnswer(uint32_t output);

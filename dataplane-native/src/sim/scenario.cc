@@ -67,6 +67,7 @@ void AddReplication(Random* random, Scenario* scenario) {
                                  .b = static_cast<uint32_t>(random->Between(10'000, 1'500'000)),
                                  .c = static_cast<uint32_t>(random->Chance(0.5) ? random->Below(2'000'000) : 0)});
   std::ranges::stable_sort(scenario->actions, {}, &Action::time_ns);
+  c.relay = random->Chance(0.4);
 }
 
 }  // namespace
@@ -157,8 +158,8 @@ std::string Describe(const Conditions& c) {
          (c.picky > 0 ? ", targets refuse states" : "") +
          (c.aliases ? Text(", %u leases, answers within %.1f us", c.leases, static_cast<double>(c.answer_max_ns) / 1000)
                     : "") +
-         (c.places > 0 ? Text(", replicas at %u%s%s", c.places, c.available ? ", available" : "",
-                              c.guarded ? ", one failure at a time" : "")
+         (c.places > 0 ? Text(", replicas at %u%s%s%s", c.places, c.relay ? " that relay" : "",
+                              c.available ? ", available" : "", c.guarded ? ", one failure at a time" : "")
                        : "") +
          "\n  data: " + link(c.data) + "\n  messages: " + link(c.messages);
 }

@@ -44,6 +44,7 @@ struct Conditions {
   // Flows are replicated; replicas are at first at so many runtimes. 0: they aren't.
   uint32_t places = 0;
   bool available = false;  // Output leaves also without a replica.
+  bool relay = false;      // Replicas send what flows cause.
   // Nobody dies before the last failure has been got over: then no state may be lost.
   bool guarded = false;
   uint64_t end_ns = 20'000'000;

@@ -91,6 +91,35 @@ void SimRuntime::ReleaseOutput(proto::PacketRef packet, const proto::PacketHeade
   world_->SendData(id_, proto::kVswitch, {.number = number, .header = header});
 }
 
+// Every third is longer than a frame of the channel.
+uint32_t SimRuntime::WriteOutput(proto::PacketRef packet, std::span<uint8_t> out) {
+  const auto number = static_cast<uint32_t>(packet);
+  const uint32_t bytes = number % 3 == 0 ? 700 : 60;
+  std::memset(out.data(), static_cast<int>(number), bytes);
+  std::memcpy(out.data(), &number, sizeof number);
+  return bytes;
+}
+
+void SimRuntime::OutputRelayed(proto::PacketRef packet, const proto::PacketHeader&) {
+  const auto number = static_cast<uint32_t>(packet);
+  outputs_.erase(outputs_.find(number));
+  world_->model().OutputDone(number);
+}
+
+void SimRuntime::RelayOutput(const proto::PacketHeader& header, std::span<const uint8_t> bytes) {
+  Model& model = world_->model();
+  uint32_t number;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  const auto filling = bytes.subspan(sizeof number);
+  if (number >= model.outputs() ||
+      !std::ranges::all_of(filling, [&](uint8_t byte) { return byte == static_cast<uint8_t>(number); }))
+    return model.Violate(Text("runtime %u was given a damaged output", id_));
+  if (world_->logs())
+    world_->Log(Text("runtime %u relays output %u of flow %u", id_, number, model.output(number).flow));
+  model.CopyOutput(number);
+  world_->SendData(id_, proto::kVswitch, {.number = number, .header = header});
+}
+
 void SimRuntime::DropOutput(proto::PacketRef packet, const proto::PacketHeader&) {
   const auto number = static_cast<uint32_t>(packet);
   Model& model = world_->model();

@@ -60,6 +60,9 @@ class SimRuntime final : public proto::RuntimeHost,
   bool Promote(uint32_t place, uint32_t actor, const FlowKey& key) override;
   uint32_t ReadReplica(uint32_t place, std::span<uint8_t> out) override;
   void FreeReplica(uint32_t place) override { images_[place].clear(); }
+  uint32_t WriteOutput(proto::PacketRef packet, std::span<uint8_t> out) override;
+  void OutputRelayed(proto::PacketRef packet, const proto::PacketHeader& header) override;
+  void RelayOutput(const proto::PacketHeader& header, std::span<const uint8_t> bytes) override;
   void OnMessage(uint16_t peer, std::span<const uint8_t> message) override;
   void SendFrame(uint16_t peer, std::span<const uint8_t> frame) override;
 

@@ -21,7 +21,7 @@ const IDLE_MS_MAX = 7 * 24 * 3600 * 1000;
 /** Bounds of switched mode; the dataplane has room for no more. */
 export const SWITCHING = { runtimes_max: 15, lcores_max: 16, migrations_max: 4000, placements: ["round_robin", "least_loaded"] } as const;
 
-export const REPLICATION = { modes: ["hold"], unprotected: ["strict", "available"] } as const;
+export const REPLICATION = { modes: ["hold", "relay"], unprotected: ["strict", "available"] } as const;
 
 const ifaceSchema = z.string().regex(/^[^\s/]{1,15}$/, "an interface name has 1 to 15 characters, without blanks and slashes");
 const portSchema = z.strictObject({ iface: ifaceSchema.describe("Name of a network interface of this machine.") });
@@ -75,7 +75,12 @@ export const runtimesSchema = z
           .union([z.literal(0), z.literal(1)])
           .default(1)
           .describe("Other runtimes that have the state of each flow before what it causes leaves."),
-        mode: z.enum(REPLICATION.modes).default("hold").describe("hold: output waits in the flow's own runtime until the replica has its state."),
+        mode: z
+          .enum(REPLICATION.modes)
+          .default("hold")
+          .describe(
+            "hold: output waits in the flow's own runtime until the replica has its state. relay: it goes to the replica with the state, which sends it.",
+          ),
         unprotected: z
           .enum(REPLICATION.unprotected)
           .default("strict")

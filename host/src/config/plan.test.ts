@@ -91,6 +91,11 @@ test("runtimes from flags, from the file, and flags over the file", () => {
   expect(makePlan({ ...flags, replicas: "1", replication: "hold", unprotected: "available" }).settings.runtimes).toMatchObject({
     replication: { ...replication, unprotected: "available" },
   });
+  expect(makePlan({ ...flags, replicas: "1", replication: "relay" }).settings.runtimes).toMatchObject({
+    replication: { ...replication, mode: "relay" },
+  });
+  file(`${YAML}runtimes: { count: 3, replication: { mode: relay } }\n`);
+  expect(makePlan({}).settings.runtimes).toMatchObject({ replication: { ...replication, mode: "relay" } });
   file(`${YAML}runtimes: { count: 3, replication: { unprotected: available } }\n`);
   expect(makePlan({}).settings.runtimes).toMatchObject({ replication: { ...replication, unprotected: "available" } });
   expect(makePlan({ replicas: "0" }).settings.runtimes).toMatchObject({ replication: { replicas: 0 } });
@@ -131,7 +136,7 @@ test.each<[ChainFlags, string]>([
   [{ chain: "one", runtimes: "2", lcores: "17" }, "error[usage]: --lcores: '17' is not a number in its range.\n  Allowed: 1 to 16."],
   [{ chain: "one", runtimes: "2", migrations: "4001" }, "error[usage]: --migrations: '4001' is not a number in its range.\n  Allowed: 1 to 4000."],
   [{ chain: "one", runtimes: "2", replicas: "2" }, "error[usage]: --replicas: '2' is not a number in its range.\n  Allowed: 0 to 1."],
-  [{ chain: "one", runtimes: "2", replicas: "1", replication: "relay" }, "error[usage]: --replication: 'relay' is not allowed.\n  Allowed: hold."],
+  [{ chain: "one", runtimes: "2", replicas: "1", replication: "copy" }, "error[usage]: --replication: 'copy' is not allowed.\n  Allowed: hold, relay."],
   [{ chain: "one", runtimes: "1", replicas: "1" }, "error[usage]: --runtimes 1: replicas are in other runtimes: there must be two at least"],
   [{ chain: "one", runtimes: "2", unprotected: "strict" }, "error[usage]: --unprotected is about replicas, and there are none"],
   [{ chain: "one", runtimes: "2", placement: "random" }, "error[usage]: --placement: 'random' is not allowed.\n  Allowed: round_robin, least_loaded."],

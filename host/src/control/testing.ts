@@ -109,7 +109,7 @@ export class TenantInMemory {
   #status(runtime: number, flowsOpen: number): RuntimeStatus {
     const { draining = false, movedIn = 0n, movedOut = 0n } = this.states.get(runtime) ?? {};
     const busy = { received: 10n, sent: 9n, dropped: 1n, held: 0n, busyNs: 1_000_000n, queued: 0, migrations: 0, missed: 0n, refusedMessages: 0n };
-    const replication = { replicas: 0, unprotected: 0, replicationLag: 0, recovered: 0n, stateLost: 0n };
+    const replication = { replicas: 0, unprotected: 0, replicationLag: 0, relayed: 0n, recovered: 0n, stateLost: 0n };
     return {
       runtime,
       lcore: 0,

@@ -144,10 +144,13 @@ export interface SwitchingSpec {
 /** What a flow causes leaves when another runtime has the state that it comes from. */
 export interface ReplicationSpec {
   replicas: 0 | 1;
+  /** Who sends it: the flow's own runtime, or the one that has the replica. */
+  mode: ReplicationMode;
   /** What becomes of output while there is no other runtime: it waits, within bounds, or leaves. */
   unprotected: Unprotected;
 }
 
+export type ReplicationMode = "hold" | "relay";
 export type Unprotected = "strict" | "available";
 
 /** `count` flows, whichever, or those of `flowIds`: one of both. */
@@ -210,6 +213,8 @@ export interface RuntimeStatus {
   unprotected: number;
   /** Updates under way to replicas. */
   replicationLag: number;
+  /** Packets sent for others' flows; of the vswitch: copies of them that came second. */
+  relayed: bigint;
   /** Flows made of replicas here; of the vswitch: flows that it sent to them. */
   recovered: bigint;
   /** Flows that began anew since their state died with a runtime. */

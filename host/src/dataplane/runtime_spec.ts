@@ -24,7 +24,7 @@ export function switchingSpec({ count, lcores, placement, migrations, replicatio
     lcores: lcores ?? Math.max(1, Math.min(cpus, count + 1)),
     placement,
     migrations,
-    ...(replication?.replicas === 1 ? { replication: { replicas: 1, unprotected: replication.unprotected } } : {}),
+    ...(replication?.replicas === 1 ? { replication: { replicas: 1, mode: replication.mode, unprotected: replication.unprotected } } : {}),
   };
 }
 

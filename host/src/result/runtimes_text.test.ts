@@ -3,7 +3,7 @@ import { MOVE_REFUSALS, type RuntimeJson } from "./runtimes_result.ts";
 import { operationText, ratesOf, runtimesSummary, runtimesTable } from "./runtimes_text.ts";
 
 const byNfs = { nf_asked: 0, nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0 };
-const replication = { replicas: 0, unprotected: 0, replication_lag: 0, recovered: 0, state_lost: 0 };
+const replication = { replicas: 0, unprotected: 0, replication_lag: 0, relayed: 0, recovered: 0, state_lost: 0 };
 const packets = { received: 0, sent: 0, dropped: 0, held: 0, queued: 0, missed: 0, refused_messages: 0, ...replication };
 const none = { lcore: 0, state: "running" as const, flows: 0, ...packets, moved_in: 0, moved_out: 0, under_way: 0, ...byNfs };
 const at = (atUs: number, runtimes: RuntimeJson[]) => ({ atUs, runtimes });
@@ -38,10 +38,10 @@ test("what NFs did about moves has columns once there is something", () => {
 
 test("what replication is about has columns once there is something", () => {
   const rows = (one: Partial<RuntimeJson>) => runtimesTable([{ ...none, runtime: 1, busy_us: 0, load: 0, received_pps: 0, sent_pps: 0, ...one }]);
-  expect(rows({})).not.toMatch(/replicas|unprotected|lag|recovered|lost/);
-  const [head, row] = rows({ replicas: 10, unprotected: 2, replication_lag: 3, recovered: 4, state_lost: 1 }).split("\n");
-  expect(head).toMatch(/replicas +unprotected +lag +recovered +state lost +queue/);
-  expect(row).toMatch(/ 10 +2 +3 +4 +1 +0 +0 +0$/);
+  expect(rows({})).not.toMatch(/replicas|unprotected|lag|relayed|recovered|lost/);
+  const [head, row] = rows({ replicas: 10, unprotected: 2, replication_lag: 3, relayed: 5, recovered: 4, state_lost: 1 }).split("\n");
+  expect(head).toMatch(/replicas +unprotected +lag +relayed +recovered +state lost +queue/);
+  expect(row).toMatch(/ 10 +2 +3 +5 +4 +1 +0 +0 +0$/);
 });
 
 test("what should be 0 is told below the table when it isn't", () => {

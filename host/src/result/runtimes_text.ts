@@ -44,6 +44,7 @@ const COLUMNS: readonly (readonly [name: string, cell: (row: RuntimeJson & Runti
   ["replicas", ({ replicas }) => (replicas === 0 ? "" : count(replicas))],
   ["unprotected", ({ unprotected }) => (unprotected === 0 ? "" : count(unprotected))],
   ["lag", ({ replication_lag }) => (replication_lag === 0 ? "" : count(replication_lag))],
+  ["relayed", ({ relayed }) => (relayed === 0 ? "" : count(relayed))],
   ["recovered", ({ recovered }) => (recovered === 0 ? "" : count(recovered))],
   ["state lost", ({ state_lost }) => (state_lost === 0 ? "" : count(state_lost))],
   ["queue", ({ queued }) => count(queued)],

@@ -68,7 +68,7 @@ const runtime = (number: number, flows: number, more: Partial<RuntimeJson> = {})
     nf_moves_failed: 0,
     arrivals_refused: 0,
   },
-  ...{ replicas: 0, unprotected: 0, replication_lag: 0, recovered: 0, state_lost: 0 },
+  ...{ replicas: 0, unprotected: 0, replication_lag: 0, relayed: 0, recovered: 0, state_lost: 0 },
   ...more,
 });
 

@@ -74,6 +74,7 @@ const runtimeStatus = z.object({
   replicas: amount,
   unprotected: amount,
   replicationLag: amount,
+  relayed: big,
   recovered: big,
   stateLost: big,
   refusedMessages: big,

@@ -218,6 +218,7 @@ export class ProcessDataplane implements Dataplane {
       replicas: status?.replicas ?? 0,
       unprotected: status?.unprotected ?? 0,
       replicationLag: status?.replicationLag ?? 0,
+      relayed: status?.relayed ?? 0n,
       recovered: status?.recovered ?? 0n,
       stateLost: status?.stateLost ?? 0n,
       refusedMessages: status?.refusedMessages ?? 0n,

@@ -74,7 +74,7 @@ export function describe({ eal, runtime }: TenantSpec): Record<string, string> {
     seed,
     placement: switching?.placement ?? "",
     migrations: String(switching?.migrations ?? ""),
-    replication: switching?.replication ? `${switching.replication.replicas}, ${switching.replication.unprotected}` : "none",
+    replication: switching?.replication ? `${switching.replication.replicas}, ${switching.replication.mode}, ${switching.replication.unprotected}` : "none",
     memory: `${eal.memoryMb} MiB, hugepages ${eal.hugepages}`,
     chain: chain.map(({ entry, version, digest }) => `${entry} ${version} sha256:${digest.slice(0, 12)}`).join(", "),
   };

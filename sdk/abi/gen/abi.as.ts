@@ -575,6 +575,8 @@ export enum DropReason {
   replica_buffer_full = 35,
   /** Output of a flow that had no replica, where none may leave without. */
   unprotected = 36,
+  /** On its way through a replica when a runtime was removed by force; what is missing at the end. */
+  relay_lost = 38,
 }
 
 export enum FaultKind {

@@ -598,10 +598,12 @@ export const DropReason = {
   replica_buffer_full: 35,
   /** Output of a flow that had no replica, where none may leave without. */
   unprotected: 36,
+  /** On its way through a replica when a runtime was removed by force; what is missing at the end. */
+  relay_lost: 38,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;
-const dropReasonNames: ReadonlyMap<number, string> = new Map([[0, "none"], [1, "malformed_ethernet"], [2, "malformed_ipv4"], [3, "malformed_ipv6"], [4, "malformed_l4"], [5, "malformed_icmp_error"], [6, "malformed_fragment"], [7, "truncated_headers"], [8, "header_too_long"], [9, "frame_too_long"], [10, "non_ip"], [11, "icmp_error_no_flow"], [12, "fragment_no_flow"], [13, "fragment_timeout"], [14, "fragment_overflow"], [15, "flow_table_full"], [16, "flow_refused"], [17, "nf_fault"], [18, "nf_unavailable"], [19, "nf_quarantined"], [20, "alias_conflict"], [21, "key_changed"], [22, "port_full"], [23, "no_mbuf"], [24, "emit_invalid"], [25, "shutdown"], [26, "runtime_full"], [27, "no_runtime"], [28, "stale_packet"], [29, "flow_unknown"], [30, "flow_closing"], [31, "move_buffer_full"], [32, "move_abandoned"], [33, "stale_output"], [34, "fenced_output"], [35, "replica_buffer_full"], [36, "unprotected"]]);
+const dropReasonNames: ReadonlyMap<number, string> = new Map([[0, "none"], [1, "malformed_ethernet"], [2, "malformed_ipv4"], [3, "malformed_ipv6"], [4, "malformed_l4"], [5, "malformed_icmp_error"], [6, "malformed_fragment"], [7, "truncated_headers"], [8, "header_too_long"], [9, "frame_too_long"], [10, "non_ip"], [11, "icmp_error_no_flow"], [12, "fragment_no_flow"], [13, "fragment_timeout"], [14, "fragment_overflow"], [15, "flow_table_full"], [16, "flow_refused"], [17, "nf_fault"], [18, "nf_unavailable"], [19, "nf_quarantined"], [20, "alias_conflict"], [21, "key_changed"], [22, "port_full"], [23, "no_mbuf"], [24, "emit_invalid"], [25, "shutdown"], [26, "runtime_full"], [27, "no_runtime"], [28, "stale_packet"], [29, "flow_unknown"], [30, "flow_closing"], [31, "move_buffer_full"], [32, "move_abandoned"], [33, "stale_output"], [34, "fenced_output"], [35, "replica_buffer_full"], [36, "unprotected"], [38, "relay_lost"]]);
 /** The name of a drop_reason; unknown_<value> for a value that has none. */
 export function dropReasonName(value: number): string {
   return dropReasonNames.get(value) ?? `unknown_${String(value)}`;
@@ -646,6 +648,7 @@ export const DROP_REASON_DOCS: Readonly<Record<string, string>> = {
   fenced_output: "Left a runtime that is dead to the vswitch.",
   replica_buffer_full: "Too much output waits for replicas of its flows.",
   unprotected: "Output of a flow that had no replica, where none may leave without.",
+  relay_lost: "On its way through a replica when a runtime was removed by force; what is missing at the end.",
 };
 
 export const FaultKind = {

@@ -444,8 +444,9 @@ enum class DropReason : uint8_t {
   kFencedOutput = 34,  // Left a runtime that is dead to the vswitch.
   kReplicaBufferFull = 35,  // Too much output waits for replicas of its flows.
   kUnprotected = 36,  // Output of a flow that had no replica, where none may leave without.
+  kRelayLost = 38,  // On its way through a replica when a runtime was removed by force; what is missing at the end.
 };
-inline constexpr uint32_t kDropReasonCount = 37;  // One more than the largest value.
+inline constexpr uint32_t kDropReasonCount = 39;  // One more than the largest value.
 // The name as it is written in counters, messages and JSON; "unknown" for any other value.
 inline constexpr const char* DropReasonName(DropReason value) {
   switch (value) {
@@ -523,6 +524,8 @@ inline constexpr const char* DropReasonName(DropReason value) {
       return "replica_buffer_full";
     case DropReason::kUnprotected:
       return "unprotected";
+    case DropReason::kRelayLost:
+      return "relay_lost";
   }
   return "unknown";
 }

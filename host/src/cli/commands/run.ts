@@ -36,7 +36,7 @@ export function runCommand(): Command {
     .option("--placement <policy>", "who gets a new flow: round_robin (default) or least_loaded")
     .option("--migrations <n>", "flows of one runtime on their way at once (default 1000)")
     .option("--replicas <n>", "1: another runtime has each flow's state before what the flow causes leaves, and takes over when its own dies (default 0)")
-    .option("--replication <mode>", "hold (default): output waits in the flow's runtime until the replica has its state")
+    .option("--replication <mode>", "hold (default): output waits in the flow's runtime until the replica has its state; relay: the replica sends it")
     .option("--unprotected <policy>", "output while there is no other runtime: strict (default) waits, available leaves")
     .option("--processes", "the switch and each runtime in a process of its own; one that dies is started again while the others go on")
     .option("--memory <MiB>", "memory for packets and tables (default 256; of each process)")
