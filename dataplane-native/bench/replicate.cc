@@ -3,7 +3,7 @@
 // of the other's flows, everything on one thread, so that all of the cost is seen.
 //   packet    from the port to the port, all parts together (baseline: without replicas)
 //   runtimes  of that, the runtimes: owners and replicas (baseline: likewise)
-//   updates   bytes between runtimes for each packet (baseline: 64, the packet's own)
+//   updates   bytes between runtimes for each packet (baseline: 64, the packet's own); with relay the packets, too
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,12 +32,12 @@ double Ns(uint64_t cycles) { return static_cast<double>(cycles) * 1e9 / static_c
 
 class Run {
  public:
-  Run(Engine& engine, const ChainCase& chain, uint32_t flows, uint16_t replicas)
+  Run(Engine& engine, const ChainCase& chain, uint32_t flows, const ReplicationSpec& replication)
       : rings_({.flows = flows, .translated = chain.nfs.size() > 1}),
         run_(engine, {.chain = ShippedChain(engine, chain.nfs, flows),
                       .runtimes = 2,
                       .flows_max = flows,
-                      .replication = {.replicas = replicas},
+                      .replication = replication,
                       .client = &rings_.port(0),
                       .server = &rings_.port(1),
                       .pool = rings_.pool()}) {
@@ -65,18 +65,22 @@ class Run {
 void Measure(BenchReport* report, Engine& engine, const ChainCase& chain, uint32_t flows) {
   const std::string what = std::string(chain.name) + ", " + std::to_string(flows >> 10) + "k flows";
   if (!report->Wants(what)) return;
-  Run off(engine, chain, flows, 0), hold(engine, chain, flows, 1);
+  Run off(engine, chain, flows, {}), hold(engine, chain, flows, {.replicas = 1});
+  Run relay(engine, chain, flows, {.replicas = 1, .mode = proto::ReplicationMode::kRelay});
   const int runs = report->quick() ? 3 : 9;
   const uint64_t packets = report->quick() ? 1 << 16 : 1 << 19;
   for (int run = 0; run < runs; ++run) {
     off.Measure(packets);
     hold.Measure(packets);
+    relay.Measure(packets);
   }
   report->Add(what + ", off", "packet", "ns", off.total);
   report->Add(what + ", off", "runtimes", "ns", off.of_runtimes);
-  report->Add(what + ", hold", "packet", "ns", hold.total, BenchReport::Median(off.total));
-  report->Add(what + ", hold", "runtimes", "ns", hold.of_runtimes, BenchReport::Median(off.of_runtimes));
-  report->Add(what + ", hold", "updates", "B", hold.updates, kFrameBytes);
+  for (const auto& [mode, run] : {std::pair(", hold", &hold), std::pair(", relay", &relay)}) {
+    report->Add(what + mode, "packet", "ns", run->total, BenchReport::Median(off.total));
+    report->Add(what + mode, "runtimes", "ns", run->of_runtimes, BenchReport::Median(off.of_runtimes));
+    report->Add(what + mode, "updates", "B", run->updates, kFrameBytes);
+  }
 }
 
 }  // namespace
