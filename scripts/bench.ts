@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- <name>… [--json] [--quick] [--full] [--case <text>] [--write]`: builds and runs native benchmarks, prints their measurements as a table or as
+ * `npm run bench -- <name>… [--json] [--quick] [--full] [--case <text>] [--write]`: builds and runs benchmarks, prints their measurements as a table or as
  * one list of {name, case, metric, unit, median, min, max, baseline, ratio, runs}. Progress is on stderr. `--write` puts them into
  * docs/performance.md. Exit code 1 when a benchmark fails or nothing was measured.
  */
@@ -26,7 +26,10 @@ const BENCHES: Readonly<Record<string, string>> = {
   migrate: "How fast do flows move between runtimes, and what do their packets notice, next to a controller in the middle?",
   messages: "What do reliable messages cost, and how much of a lossy link do they use?",
   memory: "How many flows does a GiB hold?",
+  scaling: "Under load that changes and parts that fail: what is overloaded, lost, moved and paid for, next to how systems of today scale? (simulated)",
 };
+/** Benchmarks that are no native program: TypeScript that prints rows the same way. */
+const SCRIPTS: Readonly<Record<string, string>> = { scaling: "controller/src/scaling/simulation/bench.ts" };
 const USAGE = `npm run bench -- <name> [<name>…] [--json] [--quick] [--full] [--case <text>] [--write]
 
 ${Object.entries(BENCHES)
@@ -89,19 +92,27 @@ function runProgram(command: string, args: readonly string[], wanted: boolean): 
   });
 }
 
-async function measure(name: string, options: readonly string[]): Promise<BenchRow[]> {
+/** Builds it when it has to be built; what to run then. */
+async function program(name: string): Promise<[command: string, args: readonly string[]]> {
+  const script = SCRIPTS[name];
+  if (script !== undefined) return [process.execPath, ["--import", "./sdk/register.mjs", script]];
   const native = join(ROOT, "build/native");
   await runProgram("ninja", ["-C", native, "--quiet", `bench_${name}`], false);
+  return [join(native, `bench_${name}`), []];
+}
+
+async function measure(name: string, options: readonly string[]): Promise<BenchRow[]> {
+  const [command, args] = await program(name);
   const from = Date.now();
   console.error(`bench ${name} …`);
-  const rows = parseRows(name, await runProgram(join(native, `bench_${name}`), ["--json", ...options], true));
+  const rows = parseRows(name, await runProgram(command, [...args, "--json", ...options], true));
   console.error(`bench ${name}: ${rows.length} measurements, ${((Date.now() - from) / 1000).toFixed(1)} s`);
   return rows;
 }
 
 function thisMachine(): Machine {
   const git = (...args: string[]): string => execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
-  const changed = git("status", "--porcelain", "--", "dataplane-native", "sdk/abi") !== "";
+  const changed = git("status", "--porcelain", "--", "dataplane-native", "sdk/abi", "controller") !== "";
   return {
     cpu: cpus()[0]?.model.trim() ?? "unknown processor",
     cores: availableParallelism(),
