@@ -108,16 +108,20 @@ function keepSize(model: Model, group: SimGroup, size: number, repairMs: number,
   }
 }
 
-/** Replicas are the dataplane's work, whoever scales: homes on another host, one after the other. */
+/** Replicas are the dataplane's work, whoever scales: homes on other hosts, another set for each owner. */
 function keepHomes(model: Model, group: SimGroup, policy: Policy, key: () => string): void {
-  if (policyOf(policy, group.group).replicas === 0) return;
+  const { replicas, homes: count } = policyOf(policy, group.group);
+  if (replicas === 0) return;
   const living = group.runtimes.filter((one) => works(one) && !one.draining);
-  for (const one of living) {
-    if (one.homes.some((home) => living.some(({ id, host }) => id === home && host !== one.host))) continue;
+  living.forEach((one, at) => {
     const away = living.filter(({ host }) => host !== one.host);
-    const home = (away.length > 0 ? away : living.filter((other) => other !== one))[0];
-    if (home) model.carryOut({ kind: "protect", key: key(), group: group.group, runtime: one.id, homes: [home.id] });
-  }
+    const able = away.length > 0 ? away : living.filter((other) => other !== one);
+    const good = one.homes.filter((home) => able.some(({ id }) => id === home));
+    if (able.length === 0 || (good.length === one.homes.length && good.length > 0)) return;
+    const added = Array.from({ length: Math.min(count, able.length) }, (_, i) => able[(at * count + i) % able.length]!.id);
+    const homes = [...new Set([...good, ...added])].slice(0, count);
+    model.carryOut({ kind: "protect", key: key(), group: group.group, runtime: one.id, homes });
+  });
 }
 
 /**
