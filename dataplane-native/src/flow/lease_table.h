@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -34,6 +35,37 @@ class LeaseTable {
       if (pools_[nf] != nullptr) pools_[nf]->Return(values_[nf][entry].exchange(0, std::memory_order_relaxed), now_ns);
     }
   }
+
+  // ---- A vswitch after another one: nothing is offered until all that is in use has been claimed.
+  void BeginAgain() {
+    for (auto& pool : pools_) {
+      if (pool != nullptr) pool->BeginAgain();
+    }
+  }
+  // What the entry's flow has, by position. False, and nothing claimed: another flow has one of them.
+  bool Claim(uint32_t entry, std::span<const uint32_t> leases) {
+    for (size_t nf = 0; nf < pools_.size(); ++nf) {
+      if (pools_[nf] != nullptr && !pools_[nf]->MayClaim(leases[nf])) return false;
+    }
+    for (size_t nf = 0; nf < pools_.size(); ++nf) {
+      if (pools_[nf] == nullptr) continue;
+      pools_[nf]->Claim(leases[nf]);
+      values_[nf][entry].store(leases[nf], std::memory_order_relaxed);
+    }
+    return true;
+  }
+  void OfferOthers(uint64_t rested_ns) {
+    for (auto& pool : pools_) {
+      if (pool != nullptr) pool->OfferOthers(rested_ns);
+    }
+  }
+  // Of the NFs that lease, by position, and how many they are.
+  uint32_t mask() const {
+    uint32_t mask = 0;
+    for (size_t nf = 0; nf < values_.size(); ++nf) mask |= uint32_t{values_[nf] != nullptr} << nf;
+    return mask;
+  }
+  uint32_t count() const { return static_cast<uint32_t>(std::popcount(mask())); }
 
   // A mirror: what the vswitch says of this entry and NF.
   void Set(uint32_t entry, uint32_t nf, uint32_t value) { values_[nf][entry].store(value, std::memory_order_relaxed); }

@@ -37,6 +37,26 @@ class Leases {
 
   uint32_t available() const { return available_; }
 
+  // ---- For who begins anew and hears who has which: none is offered until that is known.
+  void BeginAgain() {
+    head_ = tail_ = available_ = 0;
+    claimed_ = std::make_unique<bool[]>(size_);
+  }
+  bool MayClaim(uint32_t lease) const { return lease == 0 || (lease <= size_ && !claimed_[lease - 1]); }
+  void Claim(uint32_t lease) {
+    if (lease != 0) claimed_[lease - 1] = true;
+  }
+  // Which of the others were just given back nobody knows, so all rest until then.
+  void OfferOthers(uint64_t rested_ns) {
+    for (uint32_t i = 0; i < size_; ++i) {
+      if (claimed_[i]) continue;
+      ring_[tail_] = {.rested_ns = rested_ns, .index = i};
+      tail_ = Next(tail_);
+      ++available_;
+    }
+    claimed_.reset();
+  }
+
  private:
   struct Free {
     uint64_t rested_ns;  // From here on it may be offered.
@@ -50,6 +70,7 @@ class Leases {
   uint32_t head_ = 0;
   uint32_t tail_ = 0;
   std::unique_ptr<Free[]> ring_;
+  std::unique_ptr<bool[]> claimed_;  // By index, between BeginAgain and OfferOthers.
 };
 
 }  // namespace nf

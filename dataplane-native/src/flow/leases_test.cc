@@ -35,5 +35,24 @@ TEST(LeasesTest, FirstReturnedIsFirstOffered) {
   EXPECT_EQ(leases.Take(kRest + 12), 3u);
 }
 
+TEST(LeasesTest, WhatIsInUseWhenOneBeginsAgainIsNotOfferedAndTheRestRests) {
+  Leases leases(4);
+  leases.Take(0);
+  leases.BeginAgain();
+  EXPECT_EQ(leases.Take(5000 * kRest), 0u);
+  EXPECT_TRUE(leases.MayClaim(3));
+  leases.Claim(3);
+  leases.Claim(0);  // No lease.
+  EXPECT_FALSE(leases.MayClaim(3));
+  EXPECT_FALSE(leases.MayClaim(5)) << "there are four";
+  EXPECT_TRUE(leases.MayClaim(0));
+  leases.OfferOthers(700);
+  EXPECT_EQ(leases.available(), 3u);
+  EXPECT_EQ(leases.Take(699), 0u);
+  for (const uint32_t lease : {1, 2, 4, 0}) EXPECT_EQ(leases.Take(700), lease);
+  leases.Return(3, 700);
+  EXPECT_EQ(leases.Take(700 + kRest), 3u);
+}
+
 }  // namespace
 }  // namespace nf

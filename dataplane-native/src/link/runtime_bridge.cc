@@ -88,8 +88,10 @@ uint32_t RuntimeBridge::Send(uint64_t mono_ns) {
     StageControl(&end, mail[i], ControlKind::kMail, header.destination);
   }
   std::array<rte_mbuf*, LinkEnd::kStaged> packets;
+  // A vswitch that doesn't know all flows yet would drop it.
+  const uint32_t room = parts_.runtime->is_reporting() ? 0 : end.room();
   const uint32_t count =
-      rte_ring_sc_dequeue_burst(parts_.link->up, reinterpret_cast<void**>(packets.data()), end.room(), nullptr);
+      rte_ring_sc_dequeue_burst(parts_.link->up, reinterpret_cast<void**>(packets.data()), room, nullptr);
   for (uint32_t i = 0; i < count; ++i) {
     if (i + 2 < count) __builtin_prefetch(rte_pktmbuf_mtod(packets[i + 2], uint8_t*) - kPacketHeaderBytes, 1);
     if (Transit::Of(packets[i]).is_marker != 0) [[unlikely]]

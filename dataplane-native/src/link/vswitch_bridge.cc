@@ -64,6 +64,8 @@ void VswitchBridge::Fence(Remote& remote) {
     Command command{.kind = Command::Kind::kMember, .member = remote.member, .incarnation = 0};
     vswitch_.Execute(command);
     remote.is_member = false;
+  } else {
+    vswitch_.Forget(remote.member, remote.incarnation);
   }
   // What it was to get waits for nobody.
   rte_mbuf* mbuf;

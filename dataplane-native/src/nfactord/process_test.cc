@@ -243,6 +243,79 @@ TEST_F(Processes, PacketsGoOnWithoutASupervisor) {
   EXPECT_EQ(tenant_->runtime(1).WaitForEnd(), 0);
 }
 
+TEST_F(Processes, AnotherVswitchHasTheFlowsOfTheOneThatWasKilled) {
+  test::TestMember& one = tenant_->StartRuntime(1);
+  test::TestMember& two = tenant_->StartRuntime(2);
+  Rounds(50);
+  ASSERT_TRUE(AllBack());
+  const auto flows_of = [](test::TestMember& runtime) {
+    std::vector<std::string> ids;
+    for (const Json& flow : runtime.Ask("flows", {{"limit", 1000}})["ok"]["flows"])
+      ids.push_back(flow["flowId"].get<std::string>());
+    std::ranges::sort(ids);
+    return ids;
+  };
+  const auto before = std::pair(flows_of(one), flows_of(two));
+  const uint64_t seen = network_->sent();
+  tenant_->RestartVswitch();
+  // Until it has heard both, what comes waits in its ports.
+  tenant_->Introduce(1);
+  Rounds(10);
+  EXPECT_EQ(tenant_->vswitch().counters().packets.received.value(), 0u);
+  tenant_->Introduce(2);
+  Rounds(20);
+  EXPECT_TRUE(AllBack()) << network_->received() << " of " << network_->sent();
+  EXPECT_EQ(network_->out_of_order(), 0u);
+  EXPECT_EQ(std::pair(flows_of(one), flows_of(two)), before);
+  EXPECT_EQ(PacketsInStates(one) + PacketsInStates(two), network_->sent());
+  EXPECT_EQ(tenant_->vswitch().counters().packets.received.value(), network_->sent() - seen);
+  EXPECT_EQ(tenant_->books().lost(), 0);
+  // And what it has is what it works with.
+  EXPECT_EQ(one.Ask("drain", {{"to", Json::array({2})}})["ok"]["drained"], true);
+  Rounds(10);
+  EXPECT_TRUE(AllBack());
+}
+
+TEST_F(Processes, VswitchesThatDieWhileTheyHearTheRuntimesLoseNothing) {
+  test::TestMember& one = tenant_->StartRuntime(1);
+  test::TestMember& two = tenant_->StartRuntime(2);
+  Rounds(20);
+  ASSERT_TRUE(AllBack());
+  tenant_->RestartVswitch();
+  tenant_->Introduce(2);
+  tenant_->RestartVswitch();
+  tenant_->Introduce(1);
+  tenant_->StartRuntime(3);  // Knows nothing, and is told of nothing.
+  tenant_->RestartVswitch();
+  tenant_->IntroduceAll();
+  Rounds(20);
+  EXPECT_TRUE(AllBack()) << network_->received() << " of " << network_->sent();
+  EXPECT_EQ(PacketsInStates(one) + PacketsInStates(two), network_->sent());
+  EXPECT_EQ(tenant_->books().lost(), 0);
+}
+
+TEST_F(Processes, WhoDoesNotTellAnotherVswitchOfItsFlowsIsFenced) {
+  test::TestMember& one = tenant_->StartRuntime(1);
+  tenant_->StartRuntime(2);
+  Rounds(20);
+  ASSERT_TRUE(AllBack());
+  const uint64_t seen_by_dead = PacketsInStates(tenant_->runtime(2));
+  tenant_->RestartVswitch({{"reportMs", 300}});
+  tenant_->Introduce(1);
+  // It has died as well, before it heard of the new one. That has a link for it, and hears nothing.
+  test::TestMember& dead = tenant_->runtime(2);
+  dead.Signal(SIGKILL);
+  Json life = {{"member", 2}, {"incarnation", dead.spec()["incarnation"]}};
+  Json to_open = life;
+  to_open["link"] = {{"vhost", tenant_->folder() + "/link-nobody"}};
+  EXPECT_TRUE(tenant_->vswitch().Ask("link", to_open).contains("ok"));
+  EXPECT_TRUE(tenant_->vswitch().WaitForEvent({{"event", "member_lost"}, {"member", 2}, {"why", "report"}}));
+  Rounds(30);
+  ASSERT_TRUE(IsStill());
+  // The flows of the living are as they were; those of the dead have begun anew.
+  EXPECT_EQ(PacketsInStates(one) + seen_by_dead, network_->sent());
+}
+
 TEST_F(Processes, CommandsThatCannotBeFollowedSayWhy) {
   test::TestMember& runtime = tenant_->StartRuntime(1);
   const auto code = [](const Json& answer) { return answer.value(Json::json_pointer("/error/code"), "ok"); };

@@ -143,6 +143,17 @@ link::CipherKey Key(const std::string& hex) {
   return key;
 }
 
+ReplicationSpec Replication(const Json& from) {
+  ReplicationSpec spec;
+  spec.replicas = static_cast<uint16_t>(Number(from, "replicas", 0, 1));
+  spec.mode = OneOf<proto::ReplicationMode>(
+      from, "mode", "hold", {{"hold", proto::ReplicationMode::kHold}, {"relay", proto::ReplicationMode::kRelay}});
+  spec.unprotected = OneOf<proto::Unprotected>(
+      from, "unprotected", "strict",
+      {{"strict", proto::Unprotected::kStrict}, {"available", proto::Unprotected::kAvailable}});
+  return spec;
+}
+
 MemberSpec Member(const Json& from, MemberKind kind) {
   const bool is_runtime = kind == MemberKind::kRuntime;
   MemberSpec spec;
@@ -158,25 +169,16 @@ MemberSpec Member(const Json& from, MemberKind kind) {
   spec.cpu = from.value("cpu", -1);
   spec.frame_bytes = Number(from, "frameBytes", 512, kFrameBytesMax, kFrameBytesMax);
   SwitchingSpec& switching = spec.run.runtime.switching.emplace();
+  for (const Json& other : from.value("members", Json::array())) {
+    spec.members.emplace_back(static_cast<uint16_t>(Number(other, "member", 1, kRuntimesMax)),
+                              Number(other, "incarnation", 1, UINT32_MAX));
+  }
   if (is_runtime) {
+    if (from.contains("replication")) switching.replication = Replication(from.at("replication"));
     switching.migrations = Number(from, "migrations", 1, 4000, switching.migrations);
-    if (from.contains("replication")) {
-      const Json& replication = from.at("replication");
-      switching.replication.replicas = static_cast<uint16_t>(Number(replication, "replicas", 0, 1));
-      switching.replication.mode = OneOf<proto::ReplicationMode>(
-          replication, "mode", "hold",
-          {{"hold", proto::ReplicationMode::kHold}, {"relay", proto::ReplicationMode::kRelay}});
-      switching.replication.unprotected = OneOf<proto::Unprotected>(
-          replication, "unprotected", "strict",
-          {{"strict", proto::Unprotected::kStrict}, {"available", proto::Unprotected::kAvailable}});
-    }
     const Json& vswitch = from.at("vswitch");
     spec.vswitch_incarnation = Number(vswitch, "incarnation", 1, UINT32_MAX);
     spec.vswitch_link = Link(vswitch.at("link"));
-    for (const Json& other : from.value("members", Json::array())) {
-      spec.members.emplace_back(static_cast<uint16_t>(Number(other, "member", 1, kRuntimesMax)),
-                                Number(other, "incarnation", 1, UINT32_MAX));
-    }
     return spec;
   }
   if (!std::holds_alternative<AfPacketInput>(spec.run.runtime.input)) {
@@ -186,6 +188,11 @@ MemberSpec Member(const Json& from, MemberKind kind) {
       OneOf<Placement>(from, "placement", "round_robin",
                        {{"round_robin", Placement::kRoundRobin}, {"least_loaded", Placement::kLeastLoaded}});
   spec.suspect_ms = Number(from, "suspectMs", 0, 600'000, spec.suspect_ms);
+  if (from.contains("replication")) {
+    const auto replication = Replication(from.at("replication"));
+    spec.committed = replication.replicas != 0 && replication.unprotected == proto::Unprotected::kStrict;
+  }
+  spec.report_ms = Number(from, "reportMs", 1, 600'000, spec.report_ms);
   return spec;
 }
 

@@ -32,10 +32,13 @@ struct MemberSpec {
   int cpu = -1;
   uint32_t frame_bytes = kFrameBytesMax;
   uint32_t suspect_ms = 200;
+  uint32_t report_ms = 5000;
+  bool committed = false;
+  // Of a vswitch after another one: runtimes that the other one may have had. Of a runtime: the others.
+  std::vector<std::pair<uint16_t, uint32_t>> members;  // With their incarnations.
   // A runtime's.
   uint32_t vswitch_incarnation = 0;
   link::LinkSpec vswitch_link;
-  std::vector<std::pair<uint16_t, uint32_t>> members;  // Others, with their incarnations.
 };
 enum class MemberKind { kVswitch, kRuntime };
 Expected<MemberSpec> ReadMemberSpec(const std::string& path, MemberKind kind);

@@ -283,7 +283,7 @@ Json TestTenantProcesses::Base(uint16_t member) {
   const std::string life = std::to_string(member) + "-" + std::to_string(++lives_);
   return {{"member", member},
           {"incarnation", lives_},
-          {"term", 1},
+          {"term", term_},
           {"tenant", 7},
           {"frameBytes", 1600},
           {"key", std::string(64, 'a')},
@@ -320,6 +320,40 @@ TestMember& TestTenantProcesses::StartRuntime(uint16_t id, bool over_wire) {
   return *(runtimes_[id] = std::move(runtime));
 }
 
+void TestTenantProcesses::RestartVswitch(Json more) {
+  vswitch_->Signal(SIGKILL);
+  EXPECT_EQ(vswitch_->WaitForEnd(), -1);
+  Json spec = Base(0);
+  spec.update(more);
+  spec["term"] = ++term_;
+  spec["input"] = vswitch_->spec()["input"];
+  spec["replication"] = replication_;
+  spec["members"] = Json::array();
+  for (const auto& [id, runtime] : runtimes_)
+    spec["members"].push_back({{"member", id}, {"incarnation", runtime->spec()["incarnation"]}});
+  buried_.push_back(std::move(vswitch_));
+  vswitch_ = std::make_unique<TestMember>("vswitch", folder_, spec);
+  EXPECT_TRUE(vswitch_->WaitForEvent({{"event", "ready"}}));
+}
+
+void TestTenantProcesses::Introduce(uint16_t id) {
+  TestMember& runtime = *runtimes_.at(id);
+  const Json vswitch = vswitch_->spec()["incarnation"];
+  Json life = {{"member", id}, {"incarnation", runtime.spec()["incarnation"]}};
+  const Json link = {{"vhost", folder_ + "/link-" + life["incarnation"].dump() + "-" + vswitch.dump()}};
+  Json to_open = life;
+  to_open["link"] = link;
+  EXPECT_TRUE(vswitch_->Ask("link", to_open).contains("ok"));
+  const Json told =
+      runtime.Ask("member_up", {{"member", 0}, {"incarnation", vswitch}, {"term", term_}, {"link", link}});
+  EXPECT_TRUE(told.contains("ok")) << told;
+  Json up = life;
+  up["event"] = "link";
+  up["up"] = true;
+  EXPECT_TRUE(vswitch_->WaitForEvent(up)) << "runtime " << id;
+  EXPECT_TRUE(vswitch_->Ask("member_up", life).contains("ok"));
+}
+
 void TestTenantProcesses::Bury(uint16_t id) {
   std::unique_ptr<TestMember> dead = std::move(runtimes_.at(id));
   runtimes_.erase(id);
@@ -330,10 +364,13 @@ void TestTenantProcesses::Bury(uint16_t id) {
 }
 
 TestTenantProcesses::Books TestTenantProcesses::books() {
-  Books books{.received = vswitch_->counters().packets.received.value(),
-              .sent = vswitch_->counters().packets.sent.value()};
+  Books books;
   const auto add = [&books](TestMember& member, bool is_alive) {
     const link::CounterFileLayout& counters = member.counters();
+    if (member.spec()["member"] == 0) {
+      books.received += counters.packets.received.value();
+      books.sent += counters.packets.sent.value();
+    }
     books.emitted += counters.packets.emitted.value();
     for (const Counter& dropped : counters.packets.dropped) books.dropped += dropped.value();
     books.dropped += counters.dropped_by_nfs.value();

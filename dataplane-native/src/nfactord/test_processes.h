@@ -96,6 +96,13 @@ class TestTenantProcesses {
   // `over_wire`: its link are the interfaces nf-l and nf-l1.
   TestMember& StartRuntime(uint16_t id, bool over_wire = false);
   TestMember& runtime(uint16_t id) { return *runtimes_.at(id); }
+  // The vswitch is killed, and another one starts under the next term, which waits for the runtimes that live.
+  void RestartVswitch(Json more = Json::object());
+  // The runtime is told of the vswitch of now, and that has it then.
+  void Introduce(uint16_t id);
+  void IntroduceAll() {
+    for (const auto& [id, runtime] : runtimes_) Introduce(id);
+  }
   // Its death is known: the others are told. What it counted stays counted.
   void Bury(uint16_t id);
 
@@ -111,10 +118,11 @@ class TestTenantProcesses {
  private:
   std::string folder_;
   uint32_t lives_ = 100;
+  uint32_t term_ = 1;
   Json replication_ = {{"replicas", 0}};
   std::unique_ptr<TestMember> vswitch_;
   std::map<uint16_t, std::unique_ptr<TestMember>> runtimes_;
-  std::vector<std::unique_ptr<TestMember>> buried_;
+  std::vector<std::unique_ptr<TestMember>> buried_;  // Vswitches, too.
 };
 
 }  // namespace nf::test

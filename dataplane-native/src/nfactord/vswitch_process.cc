@@ -39,6 +39,7 @@ class VswitchProcess final : public MemberProcess {
   Answer MemberUp(const Json& request);
   Answer MemberDown(const Json& request);
   void Close(uint16_t member);
+  void LookAtRebuild();
   CountersSnapshot Counters() const;
   RuntimeStatus Status() const;
 
@@ -46,13 +47,20 @@ class VswitchProcess final : public MemberProcess {
   std::unique_ptr<link::VswitchBridge> bridge_;
   std::array<std::unique_ptr<link::Remote>, kMembersMax> remotes_;
   uint64_t outputs_seen_ = 0, outputs_ns_ = 0;
+  uint64_t reports_seen_ = 0, reported_ns_ = 0;
 };
 
 Expected<void> VswitchProcess::Build() {
-  auto vswitch = Vswitch::Create(spec_.run.runtime, mail_.get(), &board_,
-                                 {.term = spec_.term, .counters = &file_->layout().packets});
+  auto vswitch =
+      Vswitch::Create(spec_.run.runtime, mail_.get(), &board_,
+                      {.term = spec_.term, .committed = spec_.committed, .counters = &file_->layout().packets});
   if (!vswitch) return std::unexpected(vswitch.error());
   vswitch_ = std::move(*vswitch);
+  if (spec_.term > 1) {
+    std::vector<proto::MemberRef> members;
+    for (const auto& [id, life] : spec_.members) members.push_back({.id = id, .zero = 0, .incarnation = life});
+    vswitch_->BeginRebuild(members);
+  }
   auto bridge = link::VswitchBridge::Create(Surroundings(), vswitch_.get());
   if (!bridge) return std::unexpected(bridge.error());
   bridge_ = std::move(*bridge);
@@ -116,8 +124,30 @@ MemberProcess::Answer VswitchProcess::MemberUp(const Json& request) {
 MemberProcess::Answer VswitchProcess::MemberDown(const Json& request) {
   const uint16_t member = MemberNumber(request, 1);
   const uint32_t incarnation = Incarnation(request);
-  if (remotes_[member] != nullptr && remotes_[member]->incarnation == incarnation) Close(member);
+  if (remotes_[member] != nullptr && remotes_[member]->incarnation == incarnation)
+    Close(member);
+  else if (remotes_[member] == nullptr)
+    OnLcore([&] { vswitch_->Forget(member, incarnation); });
   return Json::object();
+}
+
+// Whoever has a link and says nothing is fenced: the others' packets wait for it.
+void VswitchProcess::LookAtRebuild() {
+  const uint64_t now = MonotonicNs();
+  uint64_t with_link = 0;
+  for (const auto& remote : remotes_) with_link |= remote != nullptr ? uint64_t{1} << remote->member : 0;
+  const uint64_t silent = vswitch_->awaited() & with_link;
+  if (silent == 0 || vswitch_->reports() != reports_seen_ || reported_ns_ == 0) {
+    reports_seen_ = vswitch_->reports();
+    reported_ns_ = now;
+    return;
+  }
+  if (now - reported_ns_ < uint64_t{spec_.report_ms} * 1'000'000) return;
+  for (uint16_t id = 1; id < kMembersMax; ++id) {
+    if ((silent >> id & 1) == 0) continue;
+    Tell({{"event", "member_lost"}, {"member", id}, {"incarnation", remotes_[id]->incarnation}, {"why", "report"}});
+    Close(id);
+  }
 }
 
 void VswitchProcess::Close(uint16_t member) {
@@ -128,6 +158,7 @@ void VswitchProcess::Close(uint16_t member) {
 
 void VswitchProcess::Watch() {
   using Kind = link::LinkEvent::Kind;
+  if (!vswitch_->serves()) LookAtRebuild();
   while (const auto event = bridge_->events().Take()) {
     const bool is_up = event->kind == Kind::kUp;
     Tell({{"event", "link"}, {"member", event->member}, {"incarnation", event->incarnation}, {"up", is_up}});
@@ -175,7 +206,7 @@ RuntimeStatus VswitchProcess::Status() const {
                        .missed = counters.missed,
                        .relayed = vswitch_->repeated(),
                        .recovered = vswitch_->recovered(),
-                       .state_lost = vswitch_->state_lost(),
+                       .state_lost = vswitch_->state_lost() + vswitch_->disowned(),
                        .refused_messages = mail_->refused()};
   for (const auto& [name, count] : counters.dropped) status.dropped += count;
   return status;
@@ -189,6 +220,11 @@ MemberProcess::Json VswitchProcess::Members() {
                        {"incarnation", remote->incarnation},
                        {"isUp", remote->is_member.load()},
                        {"link", remote->state == link::Remote::State::kUp ? "up" : "waiting"}});
+  }
+  // Those that it waits for, and has no link to yet.
+  for (const auto& [member, incarnation] : spec_.members) {
+    if ((vswitch_->awaited() >> member & 1) == 0 || remotes_[member] != nullptr) continue;
+    members.push_back({{"member", member}, {"incarnation", incarnation}, {"isUp", false}, {"link", "none"}});
   }
   return members;
 }

@@ -11,12 +11,6 @@ bool ZeroesAreZero(const Message& message) {
     }
     if (message.type() == MessageType::kRoute && message.At<RouteRecord>(i).target.zero != 0) return false;
     if (message.type() == MessageType::kForget && message.At<MemberRef>(i).zero != 0) return false;
-    if (message.type() == MessageType::kReport) {
-      const auto report = message.At<ReportRecord>(i);
-      if ((report.zero[0] | report.zero[1] | report.is_closing >> 1 | report.key.zero_0 | report.key.zero_1) != 0)
-        return false;
-      if (report.other.zero != 0 || report.role < FlowRole::kOwner || report.role > FlowRole::kReplica) return false;
-    }
     if (message.type() == MessageType::kTarget) {
       const auto target = message.At<TargetRecord>(i);
       if ((target.zero | target.target.zero) != 0) return false;
@@ -31,6 +25,10 @@ bool IsSound(const DeltaRecord&) { return true; }
 bool IsSound(const RelayRecord& relay) {
   const bool whole = relay.is_marker == 0 || relay.bytes == sizeof(Marker);
   return (relay.is_marker | relay.is_free) <= 1 && whole && (relay.header.flags & kRelayed) == 0;
+}
+bool IsSound(const ReportRecord& report) {
+  if ((report.is_closing >> 1 | report.key.zero_0 | report.key.zero_1 | report.other.zero) != 0) return false;
+  return report.role >= FlowRole::kOwner && report.role <= FlowRole::kReplica;
 }
 
 // Whether the message is exactly its records and what follows each of them.
@@ -104,6 +102,8 @@ std::optional<Message> DecodeMessage(std::span<const uint8_t> bytes) {
     whole = IsWhole<DeltaRecord>(message);
   else if (type == MessageType::kRelay)
     whole = IsWhole<RelayRecord>(message);
+  else if (type == MessageType::kReport)
+    whole = IsWhole<ReportRecord>(message);
   else
     whole = body_bytes == uint64_t{count} * RecordBytes(type) && ZeroesAreZero(message);
   return whole ? std::optional(message) : std::nullopt;

@@ -46,7 +46,7 @@ enum class MessageType : uint8_t {
   kPull,         // T to R, value = handle: S is dead, give me its replica. Answered as by S.
   kForget,       // V to R, MemberRef: all flows of this dead owner have been found. R to V: I have replicas of it.
   // A new V asks nothing: whoever knew another V tells it all it has.
-  kReport,    // Runtime to V, ReportRecord: what I am to a flow.
+  kReport,    // Runtime to V, ReportRecord and bytes: what I am to a flow.
   kOver,      // Runtime to V: up to this epoch the entry's flow is over here.
   kReported,  // Runtime to V: that was all.
   kServing,   // V to runtime: I have heard everybody.
@@ -155,6 +155,8 @@ enum class FlowRole : uint8_t {
   kReplica,
 };
 
+// Followed by `bytes` bytes: what its host keeps of the flow for the vswitch (RuntimeHost::WriteReport). 0: it doesn't
+// know, as of who awaits a state.
 struct ReportRecord {
   uint32_t entry;
   uint32_t epoch;  // Of the owner; of the source's, if the flow is to come.
@@ -165,11 +167,13 @@ struct ReportRecord {
   uint32_t switch_sequence;  // kFinal.
   FlowRole role;
   uint8_t is_closing;
-  uint8_t zero[2];
+  uint16_t bytes;
   MemberRef other;  // kFinal: the target. kReplica: the owner.
   FlowKey key;
 };
 static_assert(sizeof(ReportRecord) == 88 && std::has_unique_object_representations_v<ReportRecord>);
+
+inline constexpr uint32_t kReportBytesMax = 256;
 
 struct TargetRecord {
   uint16_t bucket;

@@ -40,6 +40,12 @@ namespace nf::proto {
   X(kLeaseQuarantine, "lease_quarantine")                    \
   X(kAliasBeforeRelease, "alias_before_release")             \
   X(kAliasRepeat, "alias_repeat")                            \
+  X(kRebuildLeases, "rebuild_leases")                        \
+  X(kRebuildAliases, "rebuild_aliases")                      \
+  X(kRestAfterRebuild, "rest_after_rebuild")                 \
+  X(kDeadMansReport, "dead_mans_report")                     \
+  X(kUnknownTarget, "unknown_target")                        \
+  X(kClosingIsOver, "closing_is_over")                       \
   X(kOutputCommit, "output_commit")                          \
   X(kBehindOutput, "behind_output")                          \
   X(kRefusedUpdate, "refused_update")                        \

@@ -59,6 +59,9 @@ class ReplicationHost {
   // A replica has sent it: the owner's copy has had its time. Also at the end, when nobody knows whether it has.
   virtual void OutputRelayed(PacketRef packet, const PacketHeader& header) = 0;
 
+  // For another V: as RuntimeHost::WriteReport, of the flow that the image at this place is of.
+  virtual uint32_t WriteReplicaReport(uint32_t place, std::span<uint8_t> out) = 0;
+
   // The replica's side: images by place. False: not one of this chain, or not a change of what is there; the image is
   // as it was.
   virtual bool StoreFull(uint32_t place, const FlowKey& key, std::span<const uint8_t> bytes) = 0;

@@ -36,6 +36,12 @@ ReportRecord RuntimeMachine::ReportOf(uint32_t index) const {
   return report;
 }
 
+bool RuntimeMachine::SayReport(ReportRecord report, uint32_t bytes) {
+  report.bytes = static_cast<uint16_t>(bytes);
+  return messages_->Say(kVswitch, MessageType::kReport, {reinterpret_cast<const uint8_t*>(&report), sizeof report},
+                        std::span(report_bytes_).first(bytes));
+}
+
 // What finds no room in the channel is said in a later turn.
 void RuntimeMachine::Report() {
   if (report_ended_) return;
@@ -49,21 +55,29 @@ void RuntimeMachine::Report() {
       if (floor != 0 && !Tell(kVswitch, MessageType::kOver, {entry, floor, 0})) return;
       continue;
     }
-    ReportRecord report{};
     if (report_at_ < actors) {
-      if (actors_[report_at_].state == ActorState::kFree) continue;
-      report = ReportOf(report_at_);
-    } else {
-      const auto& replica = replicas_->at(report_at_ - actors);
-      if (replica.entry == kNone) continue;
-      report = {.entry = replica.entry,
-                .epoch = replica.epoch,
-                .sequence = replica.number,
-                .role = FlowRole::kReplica,
-                .other = replicas_->owner(report_at_ - actors),
-                .key = replica.key};
+      const Actor& a = actors_[report_at_];
+      if (a.state == ActorState::kFree) continue;
+      const bool has_flow = a.state != ActorState::kAwaiting;
+      if (!SayReport(ReportOf(report_at_), has_flow ? host_->WriteReport(report_at_, report_bytes_) : 0)) return;
+      continue;
     }
-    if (!messages_->Say(kVswitch, MessageType::kReport, report)) return;
+    const uint32_t place = report_at_ - actors;
+    const auto& replica = replicas_->at(place);
+    if (replica.entry == kNone) continue;
+    const ReportRecord report{.entry = replica.entry,
+                              .epoch = replica.epoch,
+                              .handle = 0,
+                              .sequence = replica.number,
+                              .attempt = 0,
+                              .new_epoch = 0,
+                              .switch_sequence = 0,
+                              .role = FlowRole::kReplica,
+                              .is_closing = 0,
+                              .bytes = 0,
+                              .other = replicas_->owner(place),
+                              .key = replica.key};
+    if (!SayReport(report, replication_->WriteReplicaReport(place, report_bytes_))) return;
   }
   report_ended_ = Tell(kVswitch, MessageType::kReported, {});
 }

@@ -248,6 +248,14 @@ void RuntimeMachine::ReportOpened(uint32_t index) {
   HoldWord(source_->bucket_of(index), handle(index), HeldOutput::Kind::kOpened, MakeMarker({}, id, handle(index)));
 }
 
+// Another V has given its place to another flow, or has none for it.
+void RuntimeMachine::OnDisowned(const Marker& marker) {
+  if (marker.id.entry >= views_.size()) return;
+  const uint32_t index = views_[marker.id.entry].actor;
+  if (index == kNone || actors_[index].epoch != marker.id.epoch) return;
+  if (actors_[index].state != ActorState::kAwaiting) Supersede(index);
+}
+
 void RuntimeMachine::SendClose(uint32_t index) {
   const Actor& a = actors_[index];
   MarkBehind(index, MarkerType::kClose, {a.entry, a.epoch, 0}, a.expected - 1);
@@ -304,6 +312,8 @@ void RuntimeMachine::OnMarker(const Marker& marker, uint64_t now_ns) {
     case MarkerType::kPromote:
       if (source_) OnPromote(marker);
       return;
+    case MarkerType::kDisowned:
+      return OnDisowned(marker);
     case MarkerType::kClosed:
     case MarkerType::kCloseDenied:
       return OnClosed(marker, marker.type == MarkerType::kCloseDenied, now_ns);

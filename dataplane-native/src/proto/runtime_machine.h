@@ -6,6 +6,7 @@
 // I/O, no clock, no allocation after the constructor. One thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -88,6 +89,9 @@ class RuntimeHost {
   // To V, behind all output so far: what the chain still keeps back for its flow leaves first.
   virtual void SendMarker(const Marker& marker) = 0;
   virtual void OperationEnded(uint32_t operation, const OperationResult& result) = 0;
+  // What another V's host has to know of the actor's flow (its leases, how it is answered); at most out.size() bytes.
+  // 0: there is no flow, and V is to make none.
+  virtual uint32_t WriteReport(uint32_t actor, std::span<uint8_t> out) = 0;
 
  protected:
   ~RuntimeHost() = default;
@@ -210,6 +214,7 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
   void WorkOff(uint32_t index);
   void SendClose(uint32_t index);
   void OnClosed(const Marker& marker, bool denied, uint64_t now_ns);
+  void OnDisowned(const Marker& marker);
   void ClosingTimer(uint32_t index, uint64_t now_ns);
   void OnRecord(uint16_t peer, const Message& message, uint32_t i, uint64_t now_ns);
   void Marked(MarkerType type, const MigrationId& id, uint32_t sequence) {
@@ -244,6 +249,7 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
   void BeginReport();
   void Report();
   ReportRecord ReportOf(uint32_t index) const;
+  bool SayReport(ReportRecord report, uint32_t bytes);
 
   // migration_source.cc
   Refusal Start(uint32_t index, uint16_t target, uint32_t operation_slot, uint64_t now_ns);
@@ -303,6 +309,7 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
   bool knew_vswitch_ = false;
   bool reporting_ = false;  // Until V has heard everybody.
   bool report_ended_ = false;
+  std::array<uint8_t, kReportBytesMax> report_bytes_;
   uint32_t report_at_ = 0;        // Actors, then replicas.
   bool draining_unsaid_ = false;  // V has not been told, for want of room in the channel.
   RuntimeCounters counters_;

@@ -110,6 +110,17 @@ TEST_F(RuntimeMachineTest, PartsOfOnePacketsOutputAreNumberedAndBounded) {
   EXPECT_EQ(At(1).to_vswitch.back().header.part, 0);
 }
 
+TEST_F(RuntimeMachineTest, AFlowThatAnotherVHasNoPlaceForIsLetGo) {
+  const uint32_t entry = OpenFlow();
+  const uint32_t actor = ActorAt(1, entry);
+  const uint32_t epoch = At(1).machine.actor(actor).epoch;
+  At(1).machine.OnMarker(MakeMarker(MarkerType::kDisowned, {entry, epoch - 1, 0}, 0), now_ns);
+  EXPECT_EQ(At(1).machine.actors_used(), 1u);
+  At(1).machine.OnMarker(MakeMarker(MarkerType::kDisowned, {entry, epoch, 0}, 0), now_ns);
+  EXPECT_EQ(At(1).machine.actors_used(), 0u);
+  EXPECT_EQ(At(1).state[actor], "freed");
+}
+
 TEST_F(RuntimeMachineTest, MarkersAndMessagesThatMeanNothingHereChangeNothing) {
   const uint32_t entry = OpenFlow();
   const uint32_t epoch = At(1).machine.actor(ActorAt(1, entry)).epoch;

@@ -49,6 +49,7 @@ enum class MarkerType : uint8_t {
   kReturned,      // id came to nothing: you own the flow again, in `new_epoch`, from `sequence` on.
   kProbe,         // The flow of `epoch` is quiet since `sequence`: do you have it?
   kClosed,        // The flow of `epoch` has ended: let go of it.
+  kDisowned,      // I am another V, and have no place for the flow of `epoch`: let go of it.
   kCloseDenied,   // I have stamped up to `sequence`.
   kSourceLost,  // Of id nothing will come: take `member`'s replica, or start afresh, in `new_epoch`, behind `sequence`.
   // A runtime to V, behind the runtime's output.

@@ -80,6 +80,7 @@ struct TestRuntime final : RuntimeHost, ReplicationHost {
   void FreeState(uint32_t actor) override { state[actor] = "freed"; }
   void SendMarker(const Marker& marker) override { to_vswitch.push_back({true, marker, 0, {}}); }
   void OperationEnded(uint32_t operation, const OperationResult& result) override { ended[operation] = result; }
+  uint32_t WriteReport(uint32_t actor, std::span<uint8_t> out) override { return WriteState(actor, out); }
 
   // States grow by letters, so a delta is what was added.
   uint32_t WriteDelta(uint32_t actor, std::span<uint8_t> out) override {
@@ -122,6 +123,7 @@ struct TestRuntime final : RuntimeHost, ReplicationHost {
   void RelayOutput(const PacketHeader& header, std::span<const uint8_t> bytes) override {
     to_vswitch.push_back({false, {}, bytes[0], header});
   }
+  uint32_t WriteReplicaReport(uint32_t place, std::span<uint8_t> out) override { return ReadReplica(place, out); }
 
   void Process(uint32_t actor, PacketRef packet) {
     state[actor] += static_cast<char>('a' + packet);
@@ -162,12 +164,18 @@ struct TestVswitch final : VswitchHost, RebuildHost {
   void SendMarker(uint16_t runtime, const Marker& marker) override {
     to_runtime[runtime].push_back({true, marker, 0, {}});
   }
-  bool EntryRebuilt(uint32_t) override { return true; }
+  bool EntryRebuilt(uint32_t, std::span<const uint8_t> bytes) override {
+    told.emplace_back(bytes.begin(), bytes.end());
+    return told.back() != "taken";
+  }
+  void Rebuilt() override { ++rebuilt; }
   void EntryRemoved(uint32_t entry, bool state_lost) override { removed.emplace_back(entry, state_lost); }
 
   Post post;
   VswitchMachine machine;
   std::string released;
+  std::vector<std::string> told;  // Of flows that were told of.
+  int rebuilt = 0;
   std::vector<GateDrop> dropped;
   std::vector<std::pair<uint32_t, bool>> removed;
   std::deque<OnData> to_runtime[kMembers];

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "packet/flow_key.h"
@@ -28,6 +29,9 @@ struct VswitchConfig {
   uint32_t sweep_entries = 64;   // Looked at in a turn, at most.
   uint8_t term = 1;
   uint32_t first_sequence = 0;
+  // Nothing leaves before a replica has what it came from. So of a state that nobody tells another V of nothing was
+  // seen.
+  bool committed = false;
   uint64_t drain_ns = 10'000'000;  // So long an old owner's output is waited for.
   uint64_t probe_ns = 50'000'000;  // After so much silence V asks the owner about a flow.
 };
@@ -66,8 +70,11 @@ class VswitchHost {
 
 class RebuildHost {
  public:
-  // V has learnt of this entry. False: its key has another already; the entry isn't used.
-  virtual bool EntryRebuilt(uint32_t entry) = 0;
+  // V has learnt of this entry; `told` is what the host of who has the state knows of it. False: another flow has its
+  // key, or what only one may have, or there is no flow: the entry isn't used, and whoever has it is told to let go.
+  virtual bool EntryRebuilt(uint32_t entry, std::span<const uint8_t> told) = 0;
+  // That were all; V serves from now on.
+  virtual void Rebuilt() = 0;
 
  protected:
   ~RebuildHost() = default;
@@ -83,6 +90,9 @@ struct VswitchCounters {
   uint64_t refused = 0;
   uint64_t state_lost = 0;
   uint64_t recovered = 0;  // Flows sent to the replica of a dead owner.
+  uint64_t reports = 0;    // Records of members, after another V.
+  uint64_t rebuilt = 0;    // Entries made of them.
+  uint64_t disowned = 0;   // Flows that members had, and that got no entry.
   uint64_t drains_timed_out = 0;
   uint64_t probes = 0;
   uint64_t stamped = 0;
@@ -134,9 +144,11 @@ class VswitchMachine {
   void MemberUp(uint16_t id, uint32_t incarnation);
   void MemberDown(uint16_t id);
   // After another V: the members that are up now knew it. Nothing is stamped or let out until each of them has told
-  // what it is to its flows, or is dead.
-  void BeginRebuild(RebuildHost* host);
+  // what it is to its flows, or is dead. `told_bytes`: what hosts tell of a flow at most; what is longer is not used.
+  void BeginRebuild(RebuildHost* host, uint32_t told_bytes);
   bool serves() const { return serves_; }
+  // Whether V can't serve before this member has reported.
+  bool awaits(uint16_t id) const { return !serves_ && to_tell_[id]; }
 
   // A new flow for this runtime. kNone: all entries are in use or the runtime is dead.
   uint32_t Open(const FlowKey& key, uint16_t runtime, uint64_t now_ns);
@@ -185,7 +197,7 @@ class VswitchMachine {
   // What members have said of an entry, while V is rebuilt.
   struct Claim {
     MemberRef of;
-    ReportRecord report{};
+    ReportRecord report{};  // Its bytes lie in told_.
   };
   struct Claims {
     Claim owner, final, awaiting, replica;
@@ -231,13 +243,19 @@ class VswitchMachine {
   void Sweep(uint32_t index, uint64_t now_ns);
 
   // vswitch_rebuild.cc
-  void OnReport(uint16_t peer, const ReportRecord& report);
+  void OnReport(uint16_t peer, const ReportRecord& report, std::span<const uint8_t> told);
   void OnOver(const MigrationId& id);
   void TurnRebuild(uint64_t now_ns);
-  bool Rebuild(uint32_t index, uint64_t now_ns);
+  // Whose claim the entry was made of; null: of none.
+  Claim* Rebuild(uint32_t index, uint64_t now_ns);
+  void Disown(uint32_t index);
   void RebuildMove(uint32_t index, bool awaits, uint64_t now_ns);
-  bool RebuildOfReplica(uint32_t index);
+  Claim* RebuildOfReplica(uint32_t index);
   void TellServing();
+  std::span<uint8_t> ToldOf(uint32_t entry, FlowRole role) {
+    const uint32_t place = role == FlowRole::kOwner ? 0 : role == FlowRole::kFinal ? 1 : 2;
+    return std::span(told_).subspan((size_t{entry} * 3 + place) * told_bytes_, told_bytes_);
+  }
 
   // vswitch_recovery.cc
   Life* FindLife(const MemberRef& ref);
@@ -274,7 +292,9 @@ class VswitchMachine {
   bool serves_ = true;
   bool has_to_tell_ = false;
   std::vector<Claims> claims_;  // By entry, while V is rebuilt.
-  std::vector<bool> to_tell_;   // Members that haven't told theirs yet; then those that have not heard that V serves.
+  std::vector<uint8_t> told_;   // By entry and role but kAwaiting, told_bytes_ each.
+  uint32_t told_bytes_ = 0;
+  std::vector<bool> to_tell_;  // Members that haven't told theirs yet; then those that have not heard that V serves.
   VswitchCounters counters_;
 };
 

@@ -9,16 +9,19 @@
 
 namespace nf::proto {
 
-void VswitchMachine::BeginRebuild(RebuildHost* host) {
+void VswitchMachine::BeginRebuild(RebuildHost* host, uint32_t told_bytes) {
   rebuild_host_ = host;
   serves_ = false;
   claims_.assign(entries_.size(), {});
+  told_bytes_ = told_bytes;
+  told_.assign(entries_.size() * 3 * told_bytes, 0);
   to_tell_.assign(members_.size(), false);
   for (uint16_t id = 1; id < members_.size(); ++id) to_tell_[id] = alive(id);
 }
 
-void VswitchMachine::OnReport(uint16_t peer, const ReportRecord& report) {
-  if (serves_ || report.entry >= entries_.size()) return;
+void VswitchMachine::OnReport(uint16_t peer, const ReportRecord& report, std::span<const uint8_t> told) {
+  ++counters_.reports;
+  if (report.entry >= entries_.size() || told.size() > told_bytes_) return;
   Claims& claims = claims_[report.entry];
   Claim* claim = report.role == FlowRole::kOwner      ? &claims.owner
                  : report.role == FlowRole::kFinal    ? &claims.final
@@ -27,8 +30,9 @@ void VswitchMachine::OnReport(uint16_t peer, const ReportRecord& report) {
   // A bucket that was changing its home has two replicas of one owner; the later has all that has left.
   const bool later = report.role == FlowRole::kReplica && report.epoch == claim->report.epoch &&
                      SerialLess(claim->report.sequence, report.sequence);
-  if (claim->of.incarnation != 0 && !later && !EpochNewer(report.epoch, claim->report.epoch)) return;
+  if (Alive(claim->of) && !later && !EpochNewer(report.epoch, claim->report.epoch)) return;
   *claim = {.of = RefOf(peer), .report = report};
+  if (report.role != FlowRole::kAwaiting) std::ranges::copy(told, ToldOf(report.entry, report.role).begin());
   if (report.role == FlowRole::kReplica) Begin(report.other);
 }
 
@@ -39,18 +43,24 @@ void VswitchMachine::OnOver(const MigrationId& id) {
 }
 
 // Of those who have the state, the later epoch is right; who awaits it never is. A replica is newer than a holder only
-// if the flow had moved on, to an owner that is dead.
-bool VswitchMachine::Rebuild(uint32_t index, uint64_t now_ns) {
-  const Claims& claims = claims_[index];
-  const auto epoch_of = [](const Claim& claim) { return claim.of.incarnation == 0 ? 0 : claim.report.epoch; };
+// if the flow had moved on, to an owner that is dead. What was told by somebody who has died since is not there.
+VswitchMachine::Claim* VswitchMachine::Rebuild(uint32_t index, uint64_t now_ns) {
+  Claims& claims = claims_[index];
+  const auto epoch_of = [this](const Claim& claim) {
+    const bool counts = InForce(Protection::kDeadMansReport) ? Alive(claim.of) : claim.of.incarnation != 0;
+    return counts ? claim.report.epoch : 0;
+  };
   const uint32_t owner = epoch_of(claims.owner), final = epoch_of(claims.final), replica = epoch_of(claims.replica);
   const uint32_t holder = EpochNewer(final, owner) ? final : owner;
   const bool over = EpochNewer(claims.over, holder) && EpochNewer(claims.over, replica);
-  if (over) return false;
+  // Its owner had asked whether it may end, and the other V may have agreed.
+  const bool closes = holder == owner && claims.owner.report.is_closing != 0 && InForce(Protection::kClosingIsOver);
+  if (over || closes) return nullptr;
   if (EpochNewer(replica, holder) && !Alive(claims.replica.report.other)) return RebuildOfReplica(index);
-  if (holder == 0) return false;
+  if (holder == 0) return nullptr;
   const bool moves = final != 0 && (holder == final || claims.final.report.new_epoch == owner);
-  const ReportRecord& report = holder == owner ? claims.owner.report : claims.final.report;
+  Claim* claim = holder == owner ? &claims.owner : &claims.final;
+  const ReportRecord& report = claim->report;
   RouteEntry& e = entries_[index];
   e = {.key = report.key,
        .owner = claims.owner.of,
@@ -64,7 +74,7 @@ bool VswitchMachine::Rebuild(uint32_t index, uint64_t now_ns) {
   if (moves) RebuildMove(index, holder == final, now_ns);
   // What has left is not known, but that what comes is later, since links to the other V are no more.
   e.released = Position(e.next_sequence - (1u << 30), 0);
-  return true;
+  return claim;
 }
 
 // The other V had switched; the source hasn't let go.
@@ -88,11 +98,12 @@ void VswitchMachine::RebuildMove(uint32_t index, bool awaits, uint64_t now_ns) {
   e.handle = known ? target.handle : kNoHandle;
   e.next_sequence = source.switch_sequence + 1;
   if (known && SerialLess(source.switch_sequence, target.sequence)) e.next_sequence = target.sequence + 1;
+  // What a target that is dead has let out nobody knows any more.
+  e.confirmed = InForce(Protection::kUnknownTarget) && !config_.committed && !Alive(e.owner);
 }
 
-bool VswitchMachine::RebuildOfReplica(uint32_t index) {
-  const Claim& replica = claims_[index].replica;
-  if (!Alive(replica.of)) return false;
+VswitchMachine::Claim* VswitchMachine::RebuildOfReplica(uint32_t index) {
+  Claim& replica = claims_[index].replica;
   RouteEntry& e = entries_[index];
   e = {.key = replica.report.key,
        .owner = replica.report.other,
@@ -102,7 +113,19 @@ bool VswitchMachine::RebuildOfReplica(uint32_t index) {
        .recovering = true,
        .ever_opened = true,
        .released = Position(config_.first_sequence - 1, 0xff)};
-  return true;
+  return &replica;
+}
+
+// The flow has no entry, but somebody has its state.
+void VswitchMachine::Disown(uint32_t index) {
+  const Claims& claims = claims_[index];
+  for (const Claim* claim : {&claims.owner, &claims.final}) {
+    if (!Alive(claim->of)) continue;
+    // One that ends by itself, or that has come to its end for its host, is nobody's loss.
+    if (claim->report.is_closing == 0 && claim->report.bytes != 0) ++counters_.disowned;
+    host_->SendMarker(claim->of.id,
+                      MakeMarker(MarkerType::kDisowned, {index, claim->report.epoch, 0}, claim->report.sequence));
+  }
 }
 
 void VswitchMachine::TurnRebuild(uint64_t now_ns) {
@@ -114,20 +137,29 @@ void VswitchMachine::TurnRebuild(uint64_t now_ns) {
   }
   free_ = kNone;
   used_ = 0;
-  // A flow that ends, or of which there is but a replica, may have begun anew in another entry.
-  const auto rank_of = [](const Claims& claims) {
-    if (claims.owner.report.is_closing != 0) return 2;
-    return claims.owner.of.incarnation == 0 && claims.final.of.incarnation == 0 ? 1 : 0;
+  // A flow of which there is but a replica may have begun anew in another entry.
+  const auto rank_of = [this](const Claims& claims) {
+    return Alive(claims.owner.of) || Alive(claims.final.of) ? 0 : 1;
   };
-  for (const int rank : {0, 1, 2}) {
+  for (const int rank : {0, 1}) {
     for (uint32_t index = 0; index < entries_.size(); ++index) {
       RouteEntry& e = entries_[index];
       const Claims& claims = claims_[index];
-      if (e.used || rank_of(claims) != rank || !Rebuild(index, now_ns)) continue;
-      if (!rebuild_host_->EntryRebuilt(index)) {
+      if (e.used || rank_of(claims) != rank) continue;
+      const Claim* claim = Rebuild(index, now_ns);
+      if (claim == nullptr) {
+        Disown(index);
+        continue;
+      }
+      const auto told = ToldOf(index, claim->report.role).first(claim->report.bytes);
+      if (!rebuild_host_->EntryRebuilt(index, told)) {
         drains_.Disarm(index);
         e = {.epoch = e.epoch};
-      } else if (e.recovering) {
+        Disown(index);
+        continue;
+      }
+      ++counters_.rebuilt;
+      if (e.recovering) {
         PromoteAt(index, claims.replica.of, claims.replica.report.other, claims.replica.report.epoch);
       }
     }
@@ -142,6 +174,8 @@ void VswitchMachine::TurnRebuild(uint64_t now_ns) {
   }
   serves_ = true;
   claims_ = {};
+  told_ = {};
+  rebuild_host_->Rebuilt();
   for (uint16_t id = 1; id < members_.size(); ++id) to_tell_[id] = alive(id);
   has_to_tell_ = true;
 }

@@ -10,7 +10,7 @@ class VswitchRebuildTest : public testing::Test {
  protected:
   VswitchRebuildTest() : v({.entries = 8, .members = kMembers, .held_packets = 8, .term = 2}, &post, &host) {
     for (uint16_t id = 1; id < kMembers; ++id) v.MemberUp(id, id);
-    v.BeginRebuild(&host);
+    v.BeginRebuild(&host, 8);
   }
   template <typename Record>
   void Hear(uint16_t from, MessageType type, const Record& record) {
@@ -18,9 +18,13 @@ class VswitchRebuildTest : public testing::Test {
     v.OnMessage(from, *DecodeMessage(letters.back().bytes), 1'000);
     letters.clear();
   }
-  void Report(uint16_t from, ReportRecord report) {
+  void Report(uint16_t from, ReportRecord report, const std::string& told = "") {
     report.key.source_port = static_cast<uint16_t>(100 + report.entry);
-    Hear(from, MessageType::kReport, report);
+    report.bytes = static_cast<uint16_t>(told.size());
+    post.Say(kVswitch, MessageType::kReport, {reinterpret_cast<const uint8_t*>(&report), sizeof report},
+             {reinterpret_cast<const uint8_t*>(told.data()), told.size()});
+    v.OnMessage(from, *DecodeMessage(letters.back().bytes), 1'000);
+    letters.clear();
   }
   void AllHaveTold() {
     for (uint16_t id = 1; id < kMembers; ++id) Hear(id, MessageType::kReported, Note{});
@@ -147,6 +151,73 @@ TEST_F(VswitchRebuildTest, OfTwoReplicasTheOneWithMoreUpdatesIsRight) {
   Report(3, {.entry = 3, .epoch = kOldEpoch, .sequence = 8, .role = FlowRole::kReplica, .other = dead});
   AllHaveTold();
   EXPECT_EQ(v.entry(3).owner.id, 2);
+}
+
+TEST_F(VswitchRebuildTest, WhatHostsToldComesWithTheFlowAndOneThatFindsNoPlaceIsDisowned) {
+  Report(1, {.entry = 3, .epoch = kOldEpoch, .sequence = 4, .role = FlowRole::kOwner}, "mine");
+  Report(2, {.entry = 4, .epoch = kOldEpoch, .sequence = 5, .role = FlowRole::kOwner}, "taken");
+  Report(2, {.entry = 5, .epoch = kOldEpoch, .sequence = 5, .role = FlowRole::kOwner}, "much too long");
+  AllHaveTold();
+  EXPECT_EQ(host.told, (std::vector<std::string>{"mine", "taken"}));
+  EXPECT_EQ(host.rebuilt, 1);
+  EXPECT_TRUE(v.entry(3).used);
+  EXPECT_FALSE(v.entry(4).used || v.entry(5).used);
+  EXPECT_TRUE(host.to_runtime[1].empty());
+  ASSERT_EQ(host.to_runtime[2].size(), 1u);
+  const Marker& marker = host.to_runtime[2].front().what;
+  EXPECT_EQ(marker.type, MarkerType::kDisowned);
+  EXPECT_EQ(marker.id, (MigrationId{4, kOldEpoch, 0}));
+  EXPECT_EQ(v.counters().rebuilt, 1u);
+  EXPECT_EQ(v.counters().disowned, 1u);
+}
+
+TEST_F(VswitchRebuildTest, WhatSomebodyToldWhoHasDiedSinceIsNotThere) {
+  Report(3, {.entry = 3, .epoch = kOldEpoch, .role = FlowRole::kOwner});
+  Report(1, {.entry = 3, .epoch = kOldEpoch, .role = FlowRole::kReplica, .other = {.id = 3, .incarnation = 3}});
+  Report(3, {.entry = 4, .epoch = kOldEpoch, .role = FlowRole::kOwner});
+  v.MemberDown(3);
+  AllHaveTold();
+  EXPECT_EQ(v.entry(3).owner.id, 1);
+  EXPECT_TRUE(v.entry(3).recovering);
+  EXPECT_FALSE(v.entry(4).used);
+}
+
+TEST_F(VswitchRebuildTest, AFlowWhoseEndTheOtherOneMayHaveGrantedIsOver) {
+  Report(1, {.entry = 3, .epoch = kOldEpoch, .role = FlowRole::kOwner, .is_closing = 1});
+  AllHaveTold();
+  EXPECT_FALSE(v.entry(3).used);
+  EXPECT_EQ(v.counters().disowned, 0u) << "nobody's loss";
+}
+
+TEST_F(VswitchRebuildTest, WhatADeadTargetHasDoneIsNotKnownUnlessItReplicated) {
+  for (const bool committed : {false, true}) {
+    VswitchMachine other({.entries = 8, .members = kMembers, .held_packets = 8, .term = 2, .committed = committed},
+                         &post, &host);
+    for (uint16_t id = 1; id < kMembers; ++id) other.MemberUp(id, id);
+    other.BeginRebuild(&host, 8);
+    const ReportRecord report{.entry = 3,
+                              .epoch = kOldEpoch,
+                              .sequence = 41,
+                              .attempt = 9,
+                              .new_epoch = kOldEpoch + 1,
+                              .switch_sequence = 41,
+                              .role = FlowRole::kFinal,
+                              .other = {.id = 2, .incarnation = 2}};
+    const Note note{};
+    for (uint16_t id = 1; id < kMembers; ++id) {
+      if (id == 1) post.Say(kVswitch, MessageType::kReport, report);
+      if (id == 1) other.OnMessage(1, *DecodeMessage(letters.back().bytes), 1'000);
+      post.Say(kVswitch, MessageType::kReported, note);
+      if (id != 2) other.OnMessage(id, *DecodeMessage(letters.back().bytes), 1'000);
+    }
+    other.MemberDown(2);
+    other.Turn(2'000);
+    uint16_t runtime = 0;
+    PacketHeader header{};
+    const StampVerdict verdict = other.StampPacket(3, 0, 3'000, &runtime, &header);
+    EXPECT_EQ(verdict, committed ? StampVerdict::kStamped : StampVerdict::kNeedsRuntime);
+    EXPECT_EQ(runtime, committed ? 1 : 0);
+  }
 }
 
 TEST_F(VswitchRebuildTest, WhatIsOverInALaterEpochDoesNotComeBack) {

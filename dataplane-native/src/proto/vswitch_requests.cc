@@ -127,10 +127,14 @@ void VswitchMachine::OnNote(uint16_t peer, MessageType type, const Note& note, u
 void VswitchMachine::OnMessage(uint16_t peer, Message message, uint64_t now_ns) {
   if (!alive(peer)) return;
   const MessageType type = message.type();
+  if (type == MessageType::kReport) {
+    while (const auto report = serves_ ? std::nullopt : message.Next<ReportRecord>())
+      OnReport(peer, report->record, report->bytes);
+    return;
+  }
   for (uint32_t i = 0; i < message.count() && !serves_; ++i) {
-    if (type == MessageType::kReport) OnReport(peer, message.At<ReportRecord>(i));
     if (type == MessageType::kOver) OnOver(message.At<Note>(i).id);
-    if (type == MessageType::kReported) to_tell_[peer] = false;
+    if (type == MessageType::kReported) to_tell_[peer] = false, ++counters_.reports;
     if (type == MessageType::kDraining) OnNote(peer, type, message.At<Note>(i), now_ns);
   }
   for (uint32_t i = 0; i < message.count() && serves_; ++i) {

@@ -168,6 +168,14 @@ bool IsFlowImage(const Chain& chain, std::span<const uint8_t> image) {
   return Read(chain, image, &read);
 }
 
+bool ReportFlowImage(const Chain& chain, std::span<const uint8_t> image, FlowReport* report) {
+  ReadImage read;
+  if (!Read(chain, image, &read) || !read.has_flow) return false;
+  *report = {.has_alias = read.has_alias, .taught = read.actor.taught, .leases = read.leases, .alias = read.alias};
+  for (uint32_t i = 0; i < chain.size(); ++i) report->lease_mask |= uint32_t{chain.nf(i).has_lease()} << i;
+  return true;
+}
+
 bool ReadFlowImage(Chain& chain, Flows& flows, uint32_t flow, std::span<const uint8_t> image) {
   ReadImage read;
   if (!Read(chain, image, &read)) return false;

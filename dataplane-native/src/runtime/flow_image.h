@@ -8,6 +8,7 @@
 #include "chain/chain.h"
 #include "flow/flows.h"
 #include "proto/messages.h"
+#include "runtime/flow_report.h"
 #include "runtime/runtime_spec.h"
 
 namespace nf {
@@ -23,6 +24,9 @@ uint32_t WriteFlowImage(const Chain& chain, const Flows& flows, uint32_t flow, s
 
 // Whether ReadFlowImage would take it.
 bool IsFlowImage(const Chain& chain, std::span<const uint8_t> image);
+
+// What a vswitch is told of the flow. False: the image has none.
+bool ReportFlowImage(const Chain& chain, std::span<const uint8_t> image, FlowReport* report);
 
 // Makes the flow at a free place what the image says. False, and nothing changed, when it is not an image that
 // WriteFlowImage would have written for this chain.

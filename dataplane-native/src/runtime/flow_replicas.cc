@@ -6,6 +6,7 @@
 
 #include "proto/word_delta.h"
 #include "runtime/flow_image.h"
+#include "runtime/flow_report.h"
 #include "runtime/relayed_frame.h"
 #include "runtime/uplink.h"
 
@@ -84,6 +85,11 @@ bool FlowReplicas::Promote(uint32_t place, uint32_t actor, const FlowKey&) {
   }
   flows_->NoteFreed(actor);  // The vswitch hears that it has ended.
   return true;
+}
+
+uint32_t FlowReplicas::WriteReplicaReport(uint32_t place, std::span<uint8_t> out) {
+  FlowReport report;
+  return ReportFlowImage(*chain_, replicas_.image(place), &report) ? report.Write(out) : 0;
 }
 
 uint32_t FlowReplicas::ReadReplica(uint32_t place, std::span<uint8_t> out) {

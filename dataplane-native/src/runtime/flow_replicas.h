@@ -40,6 +40,7 @@ class FlowReplicas final : public proto::ReplicationHost {
   uint32_t WriteOutput(proto::PacketRef packet, std::span<uint8_t> out) override;
   void OutputRelayed(proto::PacketRef packet, const proto::PacketHeader& header) override;
   void RelayOutput(const proto::PacketHeader& header, std::span<const uint8_t> bytes) override;
+  uint32_t WriteReplicaReport(uint32_t place, std::span<uint8_t> out) override;
   void PrefetchReplica(uint32_t place) override { replicas_.Prefetch(place); }
   // What will be compared with what the flow becomes in this poll.
   void PrefetchSent(uint32_t actor) const { sent_.Prefetch(actor); }

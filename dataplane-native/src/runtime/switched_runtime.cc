@@ -127,7 +127,8 @@ int SwitchedRuntime::sleep_ms_max() const {
 }
 
 uint32_t SwitchedRuntime::Round() {
-  if (!uplink_->Flush()) return 0;  // The vswitch comes first.
+  // The vswitch comes first; one that waits for reports takes nothing else.
+  if (!uplink_->Flush() && !machine_.is_reporting()) return 0;
   const uint32_t work = is_capture_ ? RoundCapture() : RoundLive();
   if (uplink_->TakeWrote() && link_.vswitch_lcore != link_.runtime_lcore) link_.vswitch_lcore->WakeIfSleeping();
   return work;
@@ -360,6 +361,8 @@ void SwitchedRuntime::MeasureLoad() {
 bool SwitchedRuntime::Serve(Command& command) {
   switch (command.kind) {
     case Command::Kind::kMember:
+      // What another vswitch has stamped and has come here counts: the next one goes on behind it.
+      while (command.member == proto::kVswitch && rte_ring_empty(link_.down) == 0) RoundLive();
       mail_.SetPeer(command.member, command.incarnation, command.mail);
       if (command.incarnation != 0)
         machine_.MemberUp(command.member, command.incarnation, MonotonicNs());

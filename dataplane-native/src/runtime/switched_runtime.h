@@ -85,6 +85,8 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   // ---- Any thread.
   uint16_t id() const { return machine_.config().id; }
   bool draining() const { return draining_shown_.value() != 0; }
+  // Its lcore: another vswitch has begun and hasn't heard everybody. Packets to it wait.
+  bool is_reporting() const { return machine_.is_reporting(); }
   uint64_t moved_in() const { return moved_in_shown_.value(); }
   uint64_t moved_out() const { return moved_out_shown_.value(); }
   // Moves that NFs wanted and that began, and came to nothing.
@@ -126,6 +128,7 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   void FreeState(uint32_t actor) override;
   void SendMarker(const proto::Marker& marker) override;
   void OperationEnded(uint32_t operation, const proto::OperationResult& result) override;
+  uint32_t WriteReport(uint32_t actor, std::span<uint8_t> out) override;
 
   void OnMail(uint16_t peer, proto::Message message, uint64_t mono_ns) override;
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "runtime/flow_image.h"
+#include "runtime/flow_report.h"
 #include "runtime/switched_runtime.h"
 #include "runtime/transit.h"
 #include "runtime/uplink.h"
@@ -76,6 +77,17 @@ void SwitchedRuntime::OperationEnded(uint32_t id, const proto::OperationResult& 
   --operations_count_;
   operation->result = result;
   operation->done.store(true, std::memory_order_release);
+}
+
+uint32_t SwitchedRuntime::WriteReport(uint32_t actor, std::span<uint8_t> out) {
+  if (flows_->actor(actor).pending != 0) chain_->RunPending();
+  const FlowActor& flow = flows_->actor(actor);
+  if (flow.number == 0) return 0;
+  const FlowKey* alias = flow.out_tuple == OutTuple::kReverseOfAlias ? flows_->table().AliasOf(actor) : nullptr;
+  FlowReport report{.has_alias = alias != nullptr, .taught = flow.taught, .lease_mask = leases_.mask()};
+  for (uint32_t nf = 0; nf < chain_->size(); ++nf) report.leases[nf] = flows_->lease(nf, actor);
+  if (alias != nullptr) report.alias = *alias;
+  return report.Write(out);
 }
 
 // The flow's return key is another flow's.

@@ -22,11 +22,12 @@ constexpr uint64_t kDrainNs = 30'000'000'000;
 constexpr uint32_t kOutputsPerTurn = 64;  // From one runtime.
 constexpr int kSleepMs = 10, kSleepWithoutFlowsMs = 50;
 
-proto::VswitchConfig MachineConfig(const RuntimeSpec& spec, uint8_t term) {
+proto::VswitchConfig MachineConfig(const RuntimeSpec& spec, const Vswitch::Options& options) {
   return {.entries = spec.flows_max,
           .members = kMembersMax,
           .held_packets = kHeldPackets,
-          .term = term,
+          .term = options.term,
+          .committed = options.committed,
           .drain_ns = kDrainNs,
           .probe_ns = kProbeNs};
 }
@@ -58,13 +59,14 @@ Vswitch::Vswitch(const RuntimeSpec& spec, MemberMail* mail, const ClusterBoard* 
     : non_ip_(spec.non_ip),
       mail_(*mail),
       board_(*board),
-      machine_(MachineConfig(spec, options.term), mail, this),
+      machine_(MachineConfig(spec, options), mail, this),
       leases_(LeaseSizes(spec), spec.flows_max),
       info_(spec.flows_max),
       placing_(spec.switching->placement),
       own_counters_(options.counters == nullptr ? std::make_unique<PacketCounters>() : nullptr),
       counters_(options.counters == nullptr ? *own_counters_ : *options.counters) {
   present_.reserve(kMembersMax);
+  serves_shown_.Set(1);
 }
 
 Expected<std::unique_ptr<Vswitch>> Vswitch::Create(const RuntimeSpec& spec, MemberMail* mail, const ClusterBoard* board,
@@ -75,9 +77,9 @@ Expected<std::unique_ptr<Vswitch>> Vswitch::Create(const RuntimeSpec& spec, Memb
 }
 
 Expected<void> Vswitch::Build(const RuntimeSpec& spec) {
-  const bool may_edit = std::ranges::any_of(spec.chain, [](const NfSpec& nf) { return nf.rights.edit != Edit::kNone; });
+  may_edit_ = std::ranges::any_of(spec.chain, [](const NfSpec& nf) { return nf.rights.edit != Edit::kNone; });
   auto table = FlowTable::Create({.flows_max = spec.flows_max,
-                                  .with_aliases = may_edit,
+                                  .with_aliases = may_edit_,
                                   .keys = &machine_.entry(0).key,
                                   .key_stride = sizeof(proto::RouteEntry)});
   if (!table) return std::unexpected(table.error());
@@ -213,6 +215,7 @@ void Vswitch::Emit(rte_mbuf* mbuf, const proto::PacketHeader& header) {
     if (!Learn(mbuf, header)) return;
   }
   if (conflicts_ != 0 && info_[header.stamp.entry].in_conflict) [[unlikely]] {
+    TellConflict(header.stamp.entry);
     counters_.Drop(mbuf, DropReason::kAliasConflict);
     return;
   }
@@ -228,7 +231,6 @@ void Vswitch::PutOut(rte_mbuf* mbuf) {
 // The responder answers with the tuple of this packet reversed: from now on such packets find the flow.
 bool Vswitch::Learn(rte_mbuf* mbuf, const proto::PacketHeader& header) {
   const uint32_t index = header.stamp.entry;
-  const proto::RouteEntry& entry = machine_.entry(index);
   const FlowKey answer = MetaOf(mbuf)->parsed.key.Reversed();
   if (const FlowKey* known = table_->AliasOf(index); known != nullptr) {
     if (*known == answer) return true;
@@ -236,10 +238,16 @@ bool Vswitch::Learn(rte_mbuf* mbuf, const proto::PacketHeader& header) {
   }
   SetConflict(index, !table_->SetAlias(index, answer));
   if (!info_[index].in_conflict) return true;
-  SendMarker(entry.owner.id,
-             proto::MakeMarker(proto::MarkerType::kAliasConflict, {index, entry.epoch, 0}, entry.next_sequence - 1));
+  TellConflict(index);
   counters_.Drop(mbuf, DropReason::kAliasConflict);
   return false;
+}
+
+// Its owner may not be able to end it just now, so it is told with each output that is dropped.
+void Vswitch::TellConflict(uint32_t index) {
+  const proto::RouteEntry& entry = machine_.entry(index);
+  SendMarker(entry.owner.id,
+             proto::MakeMarker(proto::MarkerType::kAliasConflict, {index, entry.epoch, 0}, entry.next_sequence - 1));
 }
 
 void Vswitch::Release(proto::PacketRef packet, const proto::PacketHeader& header) {
@@ -286,6 +294,7 @@ void Vswitch::Publish(uint64_t mono_ns) {
   gate_shown_.Set(machine_.held());
   recovered_shown_.Set(machine_.counters().recovered);
   lost_shown_.Set(machine_.counters().state_lost);
+  if (!serves()) PublishRebuild();
   closed_shown_.Set(is_closed_);
   for (uint16_t id : present_) {
     const Runtime& runtime = runtimes_[id];

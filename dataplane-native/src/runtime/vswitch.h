@@ -30,10 +30,11 @@
 
 namespace nf {
 
-class Vswitch final : public LcoreTask, private proto::VswitchHost, private MailHandler {
+class Vswitch final : public LcoreTask, private proto::VswitchHost, private proto::RebuildHost, private MailHandler {
  public:
   struct Options {
     uint8_t term = 1;                    // Higher at each start of the tenant's vswitch.
+    bool committed = false;              // Runtimes replicate, and nothing leaves before.
     PacketCounters* counters = nullptr;  // Where to count instead of in itself.
   };
   // Opens the ports of `spec`. Errors: those of ports, eal.memory.
@@ -44,6 +45,10 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
     return Create(spec, mail, board, {});
   }
   ~Vswitch() override;
+  // Before anything else: there was another one, which these runtimes knew. Nothing is taken in before each of them has
+  // told what it is to its flows, or is gone; what arrives meanwhile waits in the ports, and is missed when they are
+  // full.
+  void BeginRebuild(std::span<const proto::MemberRef> members);
 
   // ---- The lcore.
   uint32_t Turn() override;
@@ -52,6 +57,8 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   void Drain() override { is_draining_.store(true, std::memory_order_relaxed); }
   void End() override;
   std::span<const int> wait_fds() const override { return wait_fds_; }
+  // A runtime that was to tell and never had a link here is gone.
+  void Forget(uint16_t member, uint32_t incarnation);
   int sleep_ms_max() const override;
 
   // ---- Any thread.
@@ -68,6 +75,13 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   uint64_t repeated() const { return repeated_.value(); }
   uint64_t recovered() const { return recovered_shown_.value(); }
   uint64_t state_lost() const { return lost_shown_.value(); }
+  // After another vswitch: bits of the runtimes that haven't told yet, what was told, the flows that this one has of
+  // it, and those that it could not have.
+  bool serves() const { return serves_shown_.value() != 0; }
+  uint64_t awaited() const { return awaited_shown_.value(); }
+  uint64_t reports() const { return reports_shown_.value(); }
+  uint64_t rebuilt() const { return rebuilt_shown_.value(); }
+  uint64_t disowned() const { return disowned_shown_.value(); }
   uint32_t held_at_gate() const { return static_cast<uint32_t>(gate_shown_.value()); }
   const std::optional<Error>& failure() const { return failure_; }  // After the end.
   rte_mempool* pool() const { return inputs_.pool; }
@@ -92,6 +106,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   struct EntryInfo {
     uint64_t number = 0;  // Of the flow, from 1.
     bool in_conflict = false;
+    bool taught = false;  // Told of by another one's runtime: an answer has come by the alias.
   };
   void SetConflict(uint32_t entry, bool on) {
     conflicts_ += on ? 1 : 0;
@@ -109,6 +124,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   void DropOutput(rte_mbuf* mbuf, const proto::PacketHeader& header, proto::GateDrop why);
   void Emit(rte_mbuf* mbuf, const proto::PacketHeader& header);
   bool Learn(rte_mbuf* mbuf, const proto::PacketHeader& header);
+  void TellConflict(uint32_t index);
   void PutOut(rte_mbuf* mbuf);
   bool IsWorkedOff() const;
   void DropAll(Runtime& runtime);
@@ -139,6 +155,11 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   void SendMarker(uint16_t runtime, const proto::Marker& marker) override;
   void EntryRemoved(uint32_t entry, bool state_lost) override;
 
+  // vswitch_rebuild.cc: proto::RebuildHost.
+  bool EntryRebuilt(uint32_t entry, std::span<const uint8_t> told) override;
+  void Rebuilt() override;
+  void PublishRebuild();
+
   void OnMail(uint16_t peer, proto::Message message, uint64_t mono_ns) override;
 
   NonIpPolicy non_ip_;
@@ -152,6 +173,9 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   std::vector<EntryInfo> info_;
   uint64_t numbers_ = 0;
   uint32_t conflicts_ = 0;  // Entries in conflict.
+  bool may_edit_ = false;   // An NF may change by what a flow is answered.
+  uint64_t began_ns_ = 0;   // After another one.
+  uint64_t rested_ns_ = 0;  // Before that no value may be leased.
   uint64_t unsent_ = 0;     // Stamped, and dropped here since their runtime went away.
   Placing placing_;
   std::array<Runtime, kMembersMax> runtimes_;  // By member id.
@@ -175,6 +199,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private Mail
   std::array<rte_mbuf*, abi::kFragmentHeldPerDatagramMax> released_;
   Counter now_shown_, entries_shown_, missed_, closed_shown_, stamped_shown_, outputs_shown_, gate_shown_;
   Counter recovered_shown_, lost_shown_, repeated_;
+  Counter serves_shown_, awaited_shown_, reports_shown_, rebuilt_shown_, disowned_shown_;
   std::optional<Error> failure_;
 };
 

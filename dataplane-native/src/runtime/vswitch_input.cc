@@ -18,6 +18,10 @@ constexpr uint32_t kDrainTurnsMax = 4096;
 
 uint32_t Vswitch::TakeInputs(uint64_t mono_ns) {
   if (is_closed_) return 0;
+  if (!machine_.serves()) [[unlikely]] {
+    is_closed_ = is_draining_;
+    return 0;
+  }
   return inputs_.is_capture ? TakeCapture(mono_ns) : TakeLive(mono_ns);
 }
 
@@ -142,6 +146,11 @@ uint32_t Vswitch::OpenEntry(const FlowKey& key, uint64_t hash, uint64_t mono_ns,
   }
   if (runtimes_[runtime].room == 0) {
     *why = DropReason::kRuntimeFull;
+    return kNoFlow;
+  }
+  // Such a flow would stay without what it needs. Its next packet comes later.
+  if (now_ns_ < rested_ns_) [[unlikely]] {
+    *why = DropReason::kNoRuntime;
     return kNoFlow;
   }
   const uint32_t entry = machine_.Open(key, runtime, mono_ns);

@@ -50,6 +50,15 @@ Action MakeAction(Random* random, const Conditions& conditions) {
   return {.kind = ActionKind::kFence, .a = runtime, .b = pause};
 }
 
+void AddRestarts(Random* random, Scenario* scenario) {
+  if (!random->Chance(0.5)) return;
+  for (uint64_t count = random->Between(1, 3); count > 0; --count)
+    scenario->actions.push_back({.time_ns = random->Below(scenario->conditions.end_ns),
+                                 .kind = ActionKind::kRestartV,
+                                 .b = static_cast<uint32_t>(random->Between(10'000, 1'500'000)),
+                                 .c = static_cast<uint32_t>(random->Chance(0.5) ? random->Below(2'000'000) : 0)});
+}
+
 void AddReplication(Random* random, Scenario* scenario) {
   Conditions& c = scenario->conditions;
   c.places = static_cast<uint32_t>(random->Between(1, c.runtimes));
@@ -60,13 +69,7 @@ void AddReplication(Random* random, Scenario* scenario) {
     scenario->actions.push_back({.time_ns = random->Below(c.end_ns),
                                  .kind = ActionKind::kPlaces,
                                  .a = static_cast<uint32_t>(random->Below(1u << c.runtimes))});
-  const bool restarts = !c.strict && !c.aliases && random->Chance(0.5);
-  for (uint64_t count = restarts ? random->Between(1, 3) : 0; count > 0; --count)
-    scenario->actions.push_back({.time_ns = random->Below(c.end_ns),
-                                 .kind = ActionKind::kRestartV,
-                                 .b = static_cast<uint32_t>(random->Between(10'000, 1'500'000)),
-                                 .c = static_cast<uint32_t>(random->Chance(0.5) ? random->Below(2'000'000) : 0)});
-  std::ranges::stable_sort(scenario->actions, {}, &Action::time_ns);
+  if (!c.strict && !c.aliases) AddRestarts(random, scenario);
   c.relay = random->Chance(0.4);
 }
 
@@ -111,6 +114,8 @@ Scenario MakeScenario(uint64_t seed) {
   c.answer_max_ns = random.Between(2'000, 300'000);
   if (!c.strict && random.Chance(0.3)) c.picky = 0.4;
   if (random.Chance(0.5)) AddReplication(&random, &scenario);
+  if (!c.strict && (c.aliases || c.places == 0)) AddRestarts(&random, &scenario);
+  std::ranges::stable_sort(scenario.actions, {}, &Action::time_ns);
   return scenario;
 }
 

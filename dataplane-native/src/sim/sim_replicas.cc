@@ -88,7 +88,7 @@ void SimRuntime::ReleaseOutput(proto::PacketRef packet, const proto::PacketHeade
     world_->Log(Text("runtime %u releases output %u of flow %u, state %u; bucket %u is at runtime %u", id_, number,
                      output.flow, output.state, bucket, machine_.source().home(bucket).id));
   }
-  world_->SendData(id_, proto::kVswitch, {.number = number, .header = header});
+  SendUp({.number = number, .header = header});
 }
 
 // Every third is longer than a frame of the channel.
@@ -117,7 +117,7 @@ void SimRuntime::RelayOutput(const proto::PacketHeader& header, std::span<const 
   if (world_->logs())
     world_->Log(Text("runtime %u relays output %u of flow %u", id_, number, model.output(number).flow));
   model.CopyOutput(number);
-  world_->SendData(id_, proto::kVswitch, {.number = number, .header = header});
+  SendUp({.number = number, .header = header});
 }
 
 void SimRuntime::DropOutput(proto::PacketRef packet, const proto::PacketHeader&) {
@@ -160,6 +160,20 @@ bool SimRuntime::Promote(uint32_t place, uint32_t actor, const FlowKey& key) {
 uint32_t SimRuntime::ReadReplica(uint32_t place, std::span<uint8_t> out) {
   std::ranges::copy(images_[place], out.begin());
   return static_cast<uint32_t>(images_[place].size());
+}
+
+uint32_t SimRuntime::WriteReport(uint32_t actor, std::span<uint8_t> out) {
+  const Told told{.tuple = tuple_of_[actor].number, .taught = tuple_of_[actor].taught};
+  std::memcpy(out.data(), &told, sizeof told);
+  return sizeof told;
+}
+
+uint32_t SimRuntime::WriteReplicaReport(uint32_t place, std::span<uint8_t> out) {
+  WireState wire;
+  std::memcpy(&wire, images_[place].data(), sizeof wire);
+  const Told told{.tuple = wire.tuple, .taught = wire.taught};
+  std::memcpy(out.data(), &told, sizeof told);
+  return sizeof told;
 }
 
 void SimRuntime::SetPlaces(uint32_t bits) {

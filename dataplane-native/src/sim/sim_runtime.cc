@@ -55,6 +55,7 @@ SimRuntime::SimRuntime(World* world, uint16_t id, uint32_t incarnation)
       state_of_(machine_.config().actors, kNone),
       words_of_(machine_.config().actors),
       tuple_of_(machine_.config().actors),
+      leased_(kEntries),
       sent_(machine_.config().actors),
       images_(machine_.config().replication.replicas) {
   endpoint_.SetOwnIncarnation(incarnation);
@@ -73,6 +74,10 @@ SimRuntime::~SimRuntime() {
   for (const auto& [item, vswitch] : data_) {
     if (!item.marker) ++model.counters.lost_in_failure;
     world_->DataDone(id_, item);
+  }
+  for (const DataItem& item : up_) {
+    if (!item.marker) ++model.counters.lost_in_failure;
+    world_->DataDone(proto::kVswitch, item);
   }
   for (size_t i = 0; i < operations_.size(); ++i) world_->OperationEnded();
 }
@@ -116,6 +121,7 @@ void SimRuntime::TakeData() {
     FlowKey key{};
     key.source_port = static_cast<uint16_t>(packet.flow + 1);
     const proto::PacketOutcome outcome = machine_.OnPacket(item.number, item.header, key, world_->now_ns());
+    if (outcome.verdict != PacketVerdict::kDropped) leased_[item.header.stamp.entry] = item.tuple;
     switch (outcome.verdict) {
       case PacketVerdict::kProcess:
         if ((item.header.flags & proto::kByAlias) != 0) tuple_of_[outcome.actor].taught = true;
@@ -143,6 +149,9 @@ void SimRuntime::Process(uint32_t actor, uint32_t number) {
   if (world_->logs())
     world_->Log(Text("runtime %u processes packet %u of flow %u, epoch %x", id_, number, packet.flow,
                      machine_.actor(actor).epoch));
+  // The flow is opened by its packet, and has what came with it.
+  if (tuple_of_[actor].number == 0) tuple_of_[actor].number = leased_[machine_.actor(actor).entry];
+  if (IsOwner(actor)) world_->SetLives(packet.flow, true);
   model.Processed(number, IsOwner(actor));
   model.PacketDone(number);
   const bool first = model.state(state_of_[actor]).parent == kNone;
@@ -166,9 +175,16 @@ void SimRuntime::Emit(uint32_t actor, uint32_t packet) {
     if (!tuple.taught) header->flags |= proto::kLearn;
     if (!proto::InForce(proto::Protection::kAliasRepeat)) tuple.taught = true;
   }
-  if (!machine_.replicates()) return world_->SendData(id_, proto::kVswitch, {.number = number, .header = *header});
+  if (!machine_.replicates()) return SendUp({.number = number, .header = *header});
   outputs_.insert(number);
   if (!machine_.HoldOutput(actor, number, *header)) DropOutput(number, *header);
+}
+
+void SimRuntime::SendUp(const DataItem& item) {
+  if (machine_.is_reporting() || !up_.empty())
+    up_.push_back(item);
+  else
+    world_->SendData(id_, proto::kVswitch, item);
 }
 
 void SimRuntime::OnConflict(const proto::Marker& marker) {
@@ -190,7 +206,10 @@ void SimRuntime::Live() {
       Emit(i, kNone);
     }
     const bool over = world_->ended(flow_of(i)) || tuple_of_[i].conflict || (!world_->calm() && random.Chance(0.002));
-    if (state == ActorState::kActive && over) machine_.Close(i, world_->now_ns());
+    if (state != ActorState::kActive || !over) continue;
+    // A V that begins now makes no entry of it.
+    world_->SetLives(flow_of(i), false);
+    machine_.Close(i, world_->now_ns());
   }
 }
 
@@ -261,13 +280,14 @@ bool SimRuntime::Turn() {
   if (machine_.draining() != told_to_drain_)
     world_->model().Violate(
         Text("runtime %u %s", id_, told_to_drain_ ? "takes flows though it drains" : "drains unasked"));
+  for (; !up_.empty() && !machine_.is_reporting(); up_.pop_front()) world_->SendData(id_, proto::kVswitch, up_.front());
   endpoint_.Poll(world_->now_ns(), this);
   return busy;
 }
 
 bool SimRuntime::idle() const {
-  return data_.empty() && frames_.empty() && commands_.empty() && endpoint_.idle() && machine_.held() == 0 &&
-         machine_.migrations_used() == 0 && machine_.operations_used() == 0 &&
+  return data_.empty() && frames_.empty() && commands_.empty() && up_.empty() && endpoint_.idle() &&
+         machine_.held() == 0 && machine_.migrations_used() == 0 && machine_.operations_used() == 0 &&
          (!machine_.replicates() || machine_.source().idle());
 }
 
@@ -282,7 +302,7 @@ std::string SimRuntime::WhatIsLeft() const {
 }
 
 void SimRuntime::StartFresh(uint32_t actor, const FlowKey& key, bool state_lost) {
-  tuple_of_[actor] = {.number = world_->vswitch().tuples().tuple_of(machine_.actor(actor).entry)};
+  tuple_of_[actor] = {};
   words_of_[actor] = {};
   SetState(actor, world_->model().NewRoot(key.source_port - 1u, state_lost));
   if (state_lost && world_->conditions().guarded)
@@ -319,7 +339,8 @@ proto::Refusal SimRuntime::InstallState(uint32_t actor, const FlowKey& key, std:
   const uint32_t entry = machine_.actor(actor).entry;
   const proto::RouteEntry& e = world_->vswitch().machine().entry(entry);
   const bool is_this_move = e.used && e.switched && e.previous_epoch == machine_.actor(actor).came_epoch;
-  if (is_this_move && tuple_of_[actor].number != world_->vswitch().tuples().tuple_of(entry))
+  if (is_this_move && tuple_of_[actor].number != 0 &&
+      tuple_of_[actor].number != world_->vswitch().tuples().tuple_of(entry))
     world_->model().Violate(Text("flow %u has come to runtime %u with what belongs to another", flow, id_));
   if (!world_->calm() && world_->conditions().picky > 0 && world_->random().Chance(world_->conditions().picky)) {
     if (world_->logs()) world_->Log(Text("runtime %u does not take flow %u", id_, flow));
@@ -335,7 +356,9 @@ void SimRuntime::FreeState(uint32_t actor) {
   const proto::Actor& a = machine_.actor(actor);
   const proto::RouteEntry& e = world_->vswitch().machine().entry(a.entry);
   if (world_->logs()) world_->Log(Text("runtime %u lets go of flow %u, epoch %x", id_, flow_of(actor), a.epoch));
-  const bool ours = e.used && e.switched && !e.returned && e.previous_epoch == a.epoch;
+  // A V that began after the target's death doesn't know what that has let out, and has given the state up.
+  const bool is_lost = e.confirmed && !world_->vswitch().machine().Alive(e.owner);
+  const bool ours = e.used && e.switched && !e.returned && e.previous_epoch == a.epoch && !is_lost;
   if (a.state == ActorState::kFinal && ours && !world_->installed(a.entry, a.epoch))
     world_->model().Violate(Text("runtime %u let go of flow %u, whose state nobody else has", id_, flow_of(actor)));
   if (e.used && e.epoch == a.epoch && world_->vswitch().machine().Alive({.id = id_, .incarnation = incarnation_}))
@@ -343,7 +366,7 @@ void SimRuntime::FreeState(uint32_t actor) {
 }
 
 void SimRuntime::SendMarker(const proto::Marker& marker) {
-  world_->SendData(id_, proto::kVswitch, {.marker = true, .datagram = proto::EncodeMarker(marker)});
+  SendUp({.marker = true, .datagram = proto::EncodeMarker(marker)});
 }
 
 void SimRuntime::OperationEnded(uint32_t operation, const proto::OperationResult& result) {

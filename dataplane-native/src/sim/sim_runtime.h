@@ -40,6 +40,7 @@ class SimRuntime final : public proto::RuntimeHost,
   std::string WhatIsLeft() const;
   uint32_t knows(uint16_t member) const { return endpoint_.incarnation_of(member); }
   bool has_heard_all() const { return memberships_.empty(); }
+  bool has_said_all() const { return endpoint_.idle(); }
 
   void StartFresh(uint32_t actor, const FlowKey& key, bool state_lost) override;
   void ProcessHeld(uint32_t actor, proto::PacketRef packet, const proto::PacketHeader& header) override;
@@ -50,6 +51,7 @@ class SimRuntime final : public proto::RuntimeHost,
   void FreeState(uint32_t actor) override;
   void SendMarker(const proto::Marker& marker) override;
   void OperationEnded(uint32_t operation, const proto::OperationResult& result) override;
+  uint32_t WriteReport(uint32_t actor, std::span<uint8_t> out) override;
   uint32_t WriteDelta(uint32_t actor, std::span<uint8_t> out) override;
   uint32_t WriteFull(uint32_t actor, std::span<uint8_t> out) override;
   void Sent(uint32_t actor) override;
@@ -63,12 +65,15 @@ class SimRuntime final : public proto::RuntimeHost,
   uint32_t WriteOutput(proto::PacketRef packet, std::span<uint8_t> out) override;
   void OutputRelayed(proto::PacketRef packet, const proto::PacketHeader& header) override;
   void RelayOutput(const proto::PacketHeader& header, std::span<const uint8_t> bytes) override;
+  uint32_t WriteReplicaReport(uint32_t place, std::span<uint8_t> out) override;
   void OnMessage(uint16_t peer, std::span<const uint8_t> message) override;
   void SendFrame(uint16_t peer, std::span<const uint8_t> frame) override;
 
  private:
   void TakeData();
   void TakeFrames();
+  // Waits here while V has not heard everybody.
+  void SendUp(const DataItem& item);
   void Obey(const Action& action);
   void SetPlaces(uint32_t bits);
   void Process(uint32_t actor, uint32_t packet);
@@ -95,7 +100,7 @@ class SimRuntime final : public proto::RuntimeHost,
   proto::RuntimeMachine machine_;
   // What the NF keeps of a flow besides its state.
   struct Tuple {
-    uint32_t number = 0;    // By which the flow is answered; 0: by its key.
+    uint32_t number = 0;    // By which the flow is answered; 0: by its key, or no packet of it has come yet.
     bool taught = false;    // V need not be told any more.
     bool conflict = false;  // V says that it is another flow's.
   };
@@ -104,6 +109,8 @@ class SimRuntime final : public proto::RuntimeHost,
   std::vector<std::array<uint64_t, kWords>>
       words_of_;                              // Each the last state of its remainder: a change is one of them.
   std::vector<Tuple> tuple_of_;               // By actor.
+  std::vector<uint32_t> leased_;              // By entry: what came with its last packet.
+  std::deque<DataItem> up_;                   // Waits for V.
   std::multiset<uint32_t> inside_;            // Packets held.
   std::multiset<uint32_t> outputs_;           // Held until replicas have what they came from.
   std::vector<std::vector<uint8_t>> sent_;    // By actor: the image that the next delta begins at.

@@ -1,6 +1,7 @@
 #include "sim/sim_vswitch.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "sim/text.h"
 
@@ -26,6 +27,7 @@ proto::VswitchConfig SimConfig(const Conditions& conditions, uint8_t term) {
           .sweep_entries = 8,
           .term = term,
           .first_sequence = static_cast<uint32_t>(0u - 20u),
+          .committed = conditions.places > 0 && !conditions.available,
           .drain_ns = conditions.strict ? 1'000'000'000u : 1'000'000u,
           .probe_ns = 3'000'000};
 }
@@ -35,6 +37,7 @@ constexpr const char* kGateReasons[] = {"bad stamp",    "stale epoch",   "fenced
 
 SimVswitch::SimVswitch(World* world, uint8_t term)
     : world_(world),
+      began_ns_(world->now_ns()),
       endpoint_(proto::kVswitch, static_cast<uint16_t>(world->conditions().runtimes + 1), SimChannel()),
       machine_(SimConfig(world->conditions(), term), &endpoint_, this),
       entry_of_(world->conditions().flows, kNone),
@@ -80,7 +83,7 @@ void SimVswitch::Forward(uint32_t number) {
   if (entry == kNone) {
     FlowKey key{};
     key.source_port = static_cast<uint16_t>(packet.flow + 1);
-    const uint16_t place = machine_.serves() ? Place() : 0;
+    const uint16_t place = Place();
     if (place != 0) entry = machine_.Open(key, place, world_->now_ns());
     if (entry == kNone) {
       ++model.counters.dropped;
@@ -119,7 +122,7 @@ void SimVswitch::Stamp(uint32_t number, uint32_t entry, uint8_t flags) {
   Model& model = world_->model();
   const PacketRecord& packet = model.packet(number);
   uint16_t runtime = 0;
-  DataItem item{.number = number};
+  DataItem item{.number = number, .tuple = tuples_.tuple_of(entry)};
   while (machine_.StampPacket(entry, packet.direction, world_->now_ns(), &runtime, &item.header) ==
          proto::StampVerdict::kNeedsRuntime) {
     const uint16_t place = Place();
@@ -136,7 +139,9 @@ void SimVswitch::Stamp(uint32_t number, uint32_t entry, uint8_t flags) {
   world_->SendData(proto::kVswitch, runtime, item);
 }
 
+// Until it serves, what arrives waits where it arrives.
 void SimVswitch::TakeOutside() {
+  if (!machine_.serves()) return;
   for (; !outside_.empty(); outside_.pop_front()) {
     const uint32_t packet = outside_.front();
     world_->model().packet(packet).tuple != 0 ? Answer(packet) : Forward(packet);
@@ -221,7 +226,8 @@ void SimVswitch::Release(proto::PacketRef packet, const PacketHeader& header) {
     model.Violate(Text("output %u of runtime %u left, which is dead to V", number, output.runtime));
   if (output.tuple != 0 && output.tuple != tuples_.tuple_of(entry))
     model.Violate(Text("output %u of flow %u left with what belongs to another flow", number, output.flow));
-  if ((header.flags & proto::kLearn) != 0 && !tuples_.Learn(entry)) {
+  const bool learns = (header.flags & proto::kLearn) != 0;
+  if (learns ? !tuples_.Learn(entry) : tuples_.in_conflict(entry)) {
     const proto::RouteEntry& e = machine_.entry(entry);
     SendMarker(e.owner.id,
                proto::MakeMarker(proto::MarkerType::kAliasConflict, {entry, e.epoch, 0}, e.next_sequence - 1));
@@ -276,9 +282,12 @@ void SimVswitch::EntryRemoved(uint32_t entry, bool state_lost) {
   tuples_.Removed(entry, world_->now_ns());
 }
 
-bool SimVswitch::EntryRebuilt(uint32_t entry) {
+bool SimVswitch::EntryRebuilt(uint32_t entry, std::span<const uint8_t> told) {
   uint32_t& known = entry_of_[machine_.entry(entry).key.source_port - 1u];
-  if (known != kNone) return false;
+  Told what;
+  if (known != kNone || told.size() != sizeof what) return false;
+  std::memcpy(&what, told.data(), sizeof what);
+  if (!tuples_.Rebuilt(entry, what.tuple, what.taught != 0)) return false;
   known = entry;
   if (world_->logs()) {
     const proto::RouteEntry& e = machine_.entry(entry);

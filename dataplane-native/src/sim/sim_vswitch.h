@@ -41,14 +41,18 @@ class SimVswitch final : public proto::VswitchHost,
   bool idle() const;
   // What another V is told when it starts.
   void Knows(uint16_t member, uint32_t incarnation);
-  void BeginRebuild() { machine_.BeginRebuild(this); }
+  void BeginRebuild() {
+    tuples_.BeginAgain();
+    machine_.BeginRebuild(this, sizeof(Told));
+  }
   bool has_heard_all() const { return memberships_.empty(); }
 
   void Release(proto::PacketRef packet, const proto::PacketHeader& header) override;
   void DropHeld(proto::PacketRef packet, const proto::PacketHeader& header, proto::GateDrop reason) override;
   void SendMarker(uint16_t runtime, const proto::Marker& marker) override;
   void EntryRemoved(uint32_t entry, bool state_lost) override;
-  bool EntryRebuilt(uint32_t entry) override;
+  bool EntryRebuilt(uint32_t entry, std::span<const uint8_t> told) override;
+  void Rebuilt() override { tuples_.RebuiltAll(began_ns_); }
   void OnMessage(uint16_t peer, std::span<const uint8_t> message) override;
   void SendFrame(uint16_t peer, std::span<const uint8_t> frame) override;
 
@@ -70,6 +74,7 @@ class SimVswitch final : public proto::VswitchHost,
     std::vector<uint8_t> bytes;
   };
   World* world_;
+  uint64_t began_ns_;
   proto::Endpoint endpoint_;
   proto::VswitchMachine machine_;
   std::vector<uint32_t> entry_of_;  // By flow.

@@ -37,6 +37,30 @@ class TupleBook {
     if (is_leased(tuple)) leases_.Return(tuple, now_ns);
     entries_[entry] = {};
   }
+  // After another V: what a flow has that was told of. False: another has it.
+  void BeginAgain() {
+    if (in_use_) leases_.BeginAgain();
+  }
+  // `taught`: an answer has come by it.
+  bool Rebuilt(uint32_t entry, uint32_t tuple, bool taught) {
+    if (!in_use_) return true;
+    const bool claims = is_leased(tuple) && proto::InForce(proto::Protection::kRebuildLeases);
+    if (tuple == 0 || (claims && !leases_.MayClaim(tuple))) return false;
+    if (claims) leases_.Claim(tuple);
+    entries_[entry] = {.tuple = tuple, .taught = taught};
+    if (!proto::InForce(proto::Protection::kRebuildAliases) || Learn(entry)) return true;
+    // Of two that say so, whoever has had an answer is right.
+    uint32_t& known = aliases_[tuple];
+    if (!taught || entries_[known].taught) return true;
+    entries_[known].in_conflict = true;
+    entries_[entry].in_conflict = false;
+    known = entry;
+    return true;
+  }
+  void RebuiltAll(uint64_t began_ns) {
+    if (!in_use_) return;
+    leases_.OfferOthers(proto::InForce(proto::Protection::kRestAfterRebuild) ? began_ns + kRestNs : 0);
+  }
   // Answers find the entry from now on. False: they find another.
   bool Learn(uint32_t entry) {
     Entry& e = entries_[entry];
@@ -72,6 +96,7 @@ class TupleBook {
   struct Entry {
     uint32_t tuple = 0;
     bool in_conflict = false;
+    bool taught = false;  // As was told of it.
   };
 
   bool in_use_;

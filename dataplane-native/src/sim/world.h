@@ -25,7 +25,14 @@ struct DataItem {
   bool marker = false;
   proto::MarkerDatagram datagram{};
   uint32_t number = 0;  // Of the packet (to a runtime) or the output (to V).
+  uint32_t tuple = 0;   // To a runtime: what V leases to the flow.
   proto::PacketHeader header{};
+};
+
+// What a runtime's report says of a flow besides.
+struct Told {
+  uint32_t tuple;
+  uint32_t taught;
 };
 
 // From the supervisor to a member. Incarnation 0: that member is dead.

@@ -61,6 +61,26 @@ test("the vswitch that dies comes back with a higher term, and the runtimes stay
   expect(world.vswitch!.term).toBe(2);
 });
 
+test("a vswitch after another knows whose flows it has to hear of, and is told of those who die before they have told it", () => {
+  const world = new World(8, [1, 2]);
+  world.settle();
+  const [one, two] = [world.runtime(1)!, world.runtime(2)!];
+  world.log.length = 0;
+  world.kill(world.vswitch!);
+  while (!world.vswitch) world.step();
+  expect([...world.vswitch.knows].map(([member, { incarnation }]) => [member, incarnation])).toEqual([
+    [1, one.incarnation],
+    [2, two.incarnation],
+  ]);
+  world.kill(one);
+  world.restartSupervisor();
+  world.settle();
+  expectWhole(world, [1, 2]);
+  expect(world.runtime(2)!.incarnation).toBe(two.incarnation);
+  const told = world.log.filter((line) => line.includes(`"command":{"do":"member_down","member":1,"incarnation":${one.incarnation}}`));
+  expect(told.some((line) => line.includes('"to":{"member":0'))).toBe(true);
+});
+
 test("the vswitch starts 255 times, and not once more", () => {
   const world = new World(4, [1]);
   for (let i = 1; i < TERM_MAX; i++) {

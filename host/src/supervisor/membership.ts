@@ -297,10 +297,13 @@ export class Membership {
     const { life, startAtMs } = this.#vswitch;
     if (!life && startAtMs <= this.#nowMs && this.#term < TERM_MAX) {
       this.#term += 1;
-      const made = { ...this.#newLife(this.#vswitch), isSpawned: true, links: new Map(), up: new Map(), excluded: new Map() };
+      // Whom the one before it may have given flows to tells it of them, or is dead.
+      const peers = this.#peersOf(VSWITCH);
+      const awaits = new Map(peers.map(({ member, incarnation }) => [member, incarnation]));
+      const made = { ...this.#newLife(this.#vswitch), isSpawned: true, links: new Map(), up: new Map(), excluded: new Map(), awaits };
       this.#vswitch.life = made;
       this.#vswitch.lives += 1;
-      this.#effects.push({ type: "spawn", life: { member: VSWITCH, incarnation: made.incarnation }, term: this.#term, vswitch: made.incarnation, peers: [] });
+      this.#effects.push({ type: "spawn", life: { member: VSWITCH, incarnation: made.incarnation }, term: this.#term, vswitch: made.incarnation, peers });
     }
     const vswitch = this.#vswitch.life;
     if (!vswitch?.isReady || vswitch.isFenced) return;
@@ -339,7 +342,7 @@ export class Membership {
   /** Whether somebody knows a life of the member, or is being told of one. */
   #isKnown(member: number): boolean {
     const vswitch = this.#vswitch.life;
-    if (vswitch?.links.has(member) || vswitch?.up.has(member)) return true;
+    if (vswitch?.links.has(member) || vswitch?.up.has(member) || vswitch?.awaits.has(member)) return true;
     return [...this.#runtimes.values()].some(
       ({ life }) => life && !life.isFenced && (life.knows.has(member) || (life.asked?.do === "member_up" && life.asked.member === member)),
     );
@@ -357,7 +360,7 @@ export class Membership {
   }
 
   #nextOfVswitch(vswitch: VswitchLife): Command | undefined {
-    const known = [...vswitch.up, ...[...vswitch.links].map(([member, { incarnation }]) => [member, incarnation] as const)];
+    const known = [...vswitch.up, ...vswitch.awaits, ...[...vswitch.links].map(([member, { incarnation }]) => [member, incarnation] as const)];
     const gone = known.find(([member, incarnation]) => this.#isGone({ member, incarnation }));
     if (gone) return { do: "member_down", member: gone[0], incarnation: gone[1] };
     for (const place of this.#runtimes.values()) {

@@ -40,7 +40,7 @@ export type MembershipEvent =
   | { type: "time" };
 
 export type Effect =
-  /** Of a runtime: with whom it is to know from the start, and the vswitch's life that its link leads to. */
+  /** Of a runtime: with whom it is to know from the start, and the vswitch's life that its link leads to. Of a vswitch `peers` are who may have flows. */
   | { type: "spawn"; life: Life; term: number; vswitch: number; peers: Life[] }
   | { type: "tell"; to: Life; command: Command }
   | { type: "kill"; life: Life }

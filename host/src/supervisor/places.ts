@@ -17,6 +17,8 @@ export interface VswitchLife extends Process {
   /** Incarnations that it gives flows to. */
   up: Map<number, number>;
   excluded: Map<number, boolean>;
+  /** Lives that it waits for, since the vswitch before it had them. */
+  awaits: Map<number, number>;
 }
 export interface RuntimeLife extends Process {
   /** Life of the vswitch that its link leads to. */
@@ -43,6 +45,7 @@ export function newPlace<L extends Process>(member: number): Place<L> {
 /** The life has no link and gets no flows any more. */
 export function forget(vswitch: VswitchLife, { member, incarnation }: Life): void {
   if (vswitch.links.get(member)?.incarnation === incarnation) vswitch.links.delete(member);
+  if (vswitch.awaits.get(member) === incarnation) vswitch.awaits.delete(member);
   if (vswitch.up.get(member) !== incarnation) return;
   vswitch.up.delete(member);
   vswitch.excluded.delete(member);
@@ -62,6 +65,7 @@ export function vswitchOf(found: Found, nowMs: number): VswitchLife {
     up: new Map(up.map(({ member, incarnation }) => [member, incarnation])),
     // Whom it excludes it does not say, so everybody is told again.
     excluded: new Map(),
+    awaits: new Map(found.knows.map(({ member, incarnation }) => [member, incarnation])),
   };
 }
 

@@ -30,6 +30,8 @@ const STOP_MS = 10_000;
 /** From the answer to `stop` to the end of the process. */
 const EXIT_MS = 5_000;
 const POLL_MS = 300;
+/** Why the vswitch has fenced a runtime, by its word for it. */
+const LOST: Readonly<Record<string, string>> = { silence: "it is silent", report: "it does not tell the new vswitch of its flows" };
 const DISK_AGAIN_MS = 500;
 /** To be whole again after a supervisor has taken over. */
 const ADOPT_MS = 10_000;
@@ -432,7 +434,7 @@ export class Supervisor {
           this.#dispatch({ type: "link", vswitch: life.incarnation, member: event.member, incarnation: event.incarnation, isUp: event.up });
         return;
       case "member_lost":
-        this.#options.say(`runtime ${event.member} is turned away from: ${event.why === "silence" ? "it is silent" : "its link is gone"}`);
+        this.#options.say(`runtime ${event.member} is turned away from: ${LOST[event.why] ?? "its link is gone"}`);
         this.#dispatch({ type: "lost", vswitch: life.incarnation, member: event.member, incarnation: event.incarnation });
         return;
       case "nf":

@@ -32,7 +32,8 @@ export function memberSpec({ eal, runtime }: TenantSpec, { tenant, key }: Tenant
   const common = { ...life, term, tenant, key, eal, flows, cpu: -1, control: folder.controlOf(life), counters: folder.countersOf(life) };
   if (life.member === VSWITCH) {
     const suspectMs = switching!.runtimes + 1 <= availableParallelism() ? SUSPECT_MS.own_cpu : SUSPECT_MS.shared_cpus;
-    return { ...common, suspectMs, input, nonIp, placement: switching!.placement, chain: chain.map((nf) => nfWithoutCode(nf)) };
+    const { placement, replication } = switching!;
+    return { ...common, suspectMs, input, nonIp, placement, replication, members: peers, chain: chain.map((nf) => nfWithoutCode(nf)) };
   }
   return {
     ...common,

@@ -173,7 +173,7 @@ export class World {
         "nobody knows the old life",
       );
     }
-    const knows = new Map(peers.map(({ member, incarnation }) => [member, { incarnation, isUp: true, link: "none" as const }]));
+    const knows = new Map(peers.map(({ member, incarnation }) => [member, { incarnation, isUp: life.member !== VSWITCH, link: "none" as const }]));
     const process: FakeProcess = { ...life, term, vswitch, knows, isReady: false, isHung: false, excluded: new Map() };
     this.processes.set(nameOf(life), process);
     this.#post(life, "ready", () => {

@@ -15,6 +15,7 @@ import type { StreamEnd } from "./streams.ts";
 export interface SurvivalOptions {
   name: string;
   runtimes: number;
+  replicas?: number;
   unprotected?: "strict" | "available";
   flowsMax?: number;
   /** Before nat44 and load_balancer. */
@@ -45,13 +46,13 @@ export class SurvivalLab {
     this.wire.close();
   }
 
-  async start({ name, runtimes, unprotected = "strict", flowsMax = 8192, observers = [], memory = 256 }: SurvivalOptions): Promise<void> {
+  async start({ name, runtimes, replicas = 1, unprotected = "strict", flowsMax = 8192, observers = [], memory = 256 }: SurvivalOptions): Promise<void> {
     await this.wire.addAddresses();
     await this.wire.joinDirectly();
     const config = join(this.wire.lab.folder, "nfactor.yaml");
     const settings = {
       flows: { max: flowsMax, idle_ms: { udp: 300_000 } },
-      runtimes: { count: runtimes, processes: true, replication: { unprotected } },
+      runtimes: { count: runtimes, processes: true, replication: { replicas, unprotected } },
       memory: { megabytes: memory },
       chain: [...observers.map((nf) => ({ nf })), ...balancedChain(before)],
     };

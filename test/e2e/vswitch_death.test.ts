@@ -1,0 +1,73 @@
+/**
+ * The vswitch of a tenant dies under a thousand live TCP connections through NAT and load balancer, and another one takes its place: every connection goes on
+ * with the right bytes, keeps its public port and its backend, and the books are exact. How long the traffic was silent is printed. Needs root, as CI has.
+ */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { NumberedFlows } from "./numbered_flows.ts";
+import { isWhole, pause } from "./testing/members.ts";
+import { Streams } from "./testing/streams.ts";
+import { SurvivalLab, assertKept, booksOf } from "./testing/survival_lab.ts";
+
+const CONNECTIONS = Number(process.env["NF_SURVIVAL_CONNECTIONS"] ?? 1000);
+const SEED = Number(process.env["NF_SURVIVAL_SEED"] ?? Date.now() % 1_000_000);
+const EVERY_MS = 200;
+
+const isRoot = process.getuid?.() === 0;
+if (!isRoot) console.log("skipped: tests of failures need root for network namespaces");
+else console.log(`seed ${SEED}; NF_SURVIVAL_SEED=${SEED} repeats it`);
+
+describe.skipIf(!isRoot)("the vswitch dies", () => {
+  let lab: SurvivalLab;
+  beforeEach(() => {
+    lab = new SurvivalLab();
+  });
+  afterEach(() => lab.close());
+
+  test.each([0, 1])(
+    `${CONNECTIONS} connections with %i replicas: killed, its successor killed, and, where there are replicas, once more together with a runtime`,
+    async (replicas) => {
+      await lab.start({ name: `switch${replicas}`, runtimes: 3, replicas, observers: ["http_parser"] });
+      const streams = await Streams.open(lab.wire, { connections: CONNECTIONS, seed: SEED, everyMs: EVERY_MS });
+      await lab.members.protected();
+      const printed: string[] = [];
+      const observe = async (what: string, happens: () => Promise<unknown>): Promise<void> => {
+        streams.mark();
+        await happens();
+        await pause(1500);
+        const { median, p99, max } = await streams.silence();
+        printed.push(`${what}: longest silence of a connection ${median} ms (median), ${p99} ms (99 of 100), ${max} ms (longest)`);
+      };
+      await observe("the vswitch killed", () => lab.members.kill(0));
+      await observe("the next one killed", () => lab.members.kill(0));
+      if (replicas > 0) {
+        const { pid } = await lab.members.of(1);
+        await observe("vswitch and a runtime killed", async () => {
+          process.kill(pid!, "SIGKILL");
+          await lab.members.kill(0);
+          await lab.members.until("the runtime comes back", (all) => isWhole(all) && all[1]!.pid !== pid);
+          await lab.members.protected();
+        });
+      }
+      const [vswitch] = await lab.members.all();
+      expect(vswitch).toMatchObject({ state_lost: 0, restarts: replicas > 0 ? 3 : 2 });
+      await assertKept(lab, await streams.end());
+      const result = await lab.stop({ takes: false });
+      console.log([...printed, booksOf(result)].join("\n"));
+    },
+    150_000,
+  );
+
+  test("one that hangs is replaced, and what it still had when it wakes up comes neither twice nor late", async () => {
+    await lab.start({ name: "asleep", runtimes: 2, observers: ["flow_monitor"] });
+    const traffic = await NumberedFlows.start(lab.wire.lab, { flows: 60, everyMs: 20 });
+    const before = await lab.members.protected();
+    process.kill(before[0]!.pid!, "SIGSTOP");
+    await lab.members.until("another one has begun", (all) => isWhole(all) && all[0]!.pid !== before[0]!.pid);
+    await lab.members.protected();
+    const { reordered, repeated, silenceMs } = await traffic.end();
+    const result = await lab.stop({ takes: false });
+    console.log(`silence ${silenceMs} ms; ${booksOf(result)}`);
+    expect({ reordered, repeated }).toEqual({ reordered: 0, repeated: 0 });
+    expect(result.flows.filter(({ key }) => key.protocol === "udp" && key.responder.address === lab.wire.lab.serverAddress)).toHaveLength(60);
+  }, 60_000);
+});
