@@ -27,7 +27,7 @@ bool IsSound(const RelayRecord& relay) {
   return (relay.is_marker | relay.is_free) <= 1 && whole && (relay.header.flags & kRelayed) == 0;
 }
 bool IsSound(const ReportRecord& report) {
-  if ((report.is_closing >> 1 | report.key.zero_0 | report.key.zero_1 | report.other.zero) != 0) return false;
+  if ((report.flags >> 2 | report.key.zero_0 | report.key.zero_1 | report.other.zero) != 0) return false;
   return report.role >= FlowRole::kOwner && report.role <= FlowRole::kReplica;
 }
 

@@ -155,6 +155,10 @@ enum class FlowRole : uint8_t {
   kReplica,
 };
 
+// Flags of an owner's report.
+inline constexpr uint8_t kIsClosing = 1;
+inline constexpr uint8_t kIsSafe = 2;  // It came by a move; what it causes may leave, and may have left.
+
 // Followed by `bytes` bytes: what its host keeps of the flow for the vswitch (RuntimeHost::WriteReport). 0: it doesn't
 // know, as of who awaits a state.
 struct ReportRecord {
@@ -166,7 +170,7 @@ struct ReportRecord {
   uint32_t new_epoch;        // kFinal: of the target.
   uint32_t switch_sequence;  // kFinal.
   FlowRole role;
-  uint8_t is_closing;
+  uint8_t flags;
   uint16_t bytes;
   MemberRef other;  // kFinal: the target. kReplica: the owner.
   FlowKey key;

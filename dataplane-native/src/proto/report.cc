@@ -13,13 +13,14 @@ void RuntimeMachine::BeginReport() {
 
 ReportRecord RuntimeMachine::ReportOf(uint32_t index) const {
   const Actor& a = actors_[index];
-  ReportRecord report{.entry = a.entry,
-                      .epoch = a.epoch,
-                      .handle = handle(index),
-                      .sequence = a.expected - 1,
-                      .role = FlowRole::kOwner,
-                      .is_closing = a.state == ActorState::kClosing,
-                      .key = a.key};
+  ReportRecord report{
+      .entry = a.entry,
+      .epoch = a.epoch,
+      .handle = handle(index),
+      .sequence = a.expected - 1,
+      .role = FlowRole::kOwner,
+      .flags = static_cast<uint8_t>((a.state == ActorState::kClosing ? kIsClosing : 0) | (a.safe ? kIsSafe : 0)),
+      .key = a.key};
   if (a.state == ActorState::kAwaiting) {
     report.role = FlowRole::kAwaiting;
     report.epoch = a.came_epoch;
@@ -73,7 +74,7 @@ void RuntimeMachine::Report() {
                               .new_epoch = 0,
                               .switch_sequence = 0,
                               .role = FlowRole::kReplica,
-                              .is_closing = 0,
+                              .flags = 0,
                               .bytes = 0,
                               .other = replicas_->owner(place),
                               .key = replica.key};

@@ -54,7 +54,8 @@ VswitchMachine::Claim* VswitchMachine::Rebuild(uint32_t index, uint64_t now_ns) 
   const uint32_t holder = EpochNewer(final, owner) ? final : owner;
   const bool over = EpochNewer(claims.over, holder) && EpochNewer(claims.over, replica);
   // Its owner had asked whether it may end, and the other V may have agreed.
-  const bool closes = holder == owner && claims.owner.report.is_closing != 0 && InForce(Protection::kClosingIsOver);
+  const bool closes =
+      holder == owner && (claims.owner.report.flags & kIsClosing) != 0 && InForce(Protection::kClosingIsOver);
   if (over || closes) return nullptr;
   if (EpochNewer(replica, holder) && !Alive(claims.replica.report.other)) return RebuildOfReplica(index);
   if (holder == 0) return nullptr;
@@ -68,7 +69,7 @@ VswitchMachine::Claim* VswitchMachine::Rebuild(uint32_t index, uint64_t now_ns) 
        .epoch = report.epoch,
        .next_sequence = report.sequence + 1,
        .used = true,
-       .confirmed = !moves,
+       .confirmed = !moves || (holder == owner && (!config_.committed || (report.flags & kIsSafe) != 0)),
        .ever_opened = true,
        .stamped_ns = now_ns};
   if (moves) RebuildMove(index, holder == final, now_ns);
@@ -122,7 +123,7 @@ void VswitchMachine::Disown(uint32_t index) {
   for (const Claim* claim : {&claims.owner, &claims.final}) {
     if (!Alive(claim->of)) continue;
     // One that ends by itself, or that has come to its end for its host, is nobody's loss.
-    if (claim->report.is_closing == 0 && claim->report.bytes != 0) ++counters_.disowned;
+    if ((claim->report.flags & kIsClosing) == 0 && claim->report.bytes != 0) ++counters_.disowned;
     host_->SendMarker(claim->of.id,
                       MakeMarker(MarkerType::kDisowned, {index, claim->report.epoch, 0}, claim->report.sequence));
   }

@@ -183,7 +183,7 @@ TEST_F(VswitchRebuildTest, WhatSomebodyToldWhoHasDiedSinceIsNotThere) {
 }
 
 TEST_F(VswitchRebuildTest, AFlowWhoseEndTheOtherOneMayHaveGrantedIsOver) {
-  Report(1, {.entry = 3, .epoch = kOldEpoch, .role = FlowRole::kOwner, .is_closing = 1});
+  Report(1, {.entry = 3, .epoch = kOldEpoch, .role = FlowRole::kOwner, .flags = kIsClosing});
   AllHaveTold();
   EXPECT_FALSE(v.entry(3).used);
   EXPECT_EQ(v.counters().disowned, 0u) << "nobody's loss";
