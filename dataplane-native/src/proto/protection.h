@@ -42,8 +42,6 @@ namespace nf::proto {
   X(kAliasRepeat, "alias_repeat")                            \
   X(kRebuildLeases, "rebuild_leases")                        \
   X(kRebuildAliases, "rebuild_aliases")                      \
-  X(kRestAfterRebuild, "rest_after_rebuild")                 \
-  X(kDeadMansReport, "dead_mans_report")                     \
   X(kUnknownTarget, "unknown_target")                        \
   X(kClosingIsOver, "closing_is_over")                       \
   X(kOutputCommit, "output_commit")                          \

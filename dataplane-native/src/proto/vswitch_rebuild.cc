@@ -46,10 +46,7 @@ void VswitchMachine::OnOver(const MigrationId& id) {
 // if the flow had moved on, to an owner that is dead. What was told by somebody who has died since is not there.
 VswitchMachine::Claim* VswitchMachine::Rebuild(uint32_t index, uint64_t now_ns) {
   Claims& claims = claims_[index];
-  const auto epoch_of = [this](const Claim& claim) {
-    const bool counts = InForce(Protection::kDeadMansReport) ? Alive(claim.of) : claim.of.incarnation != 0;
-    return counts ? claim.report.epoch : 0;
-  };
+  const auto epoch_of = [this](const Claim& claim) { return Alive(claim.of) ? claim.report.epoch : 0; };
   const uint32_t owner = epoch_of(claims.owner), final = epoch_of(claims.final), replica = epoch_of(claims.replica);
   const uint32_t holder = EpochNewer(final, owner) ? final : owner;
   const bool over = EpochNewer(claims.over, holder) && EpochNewer(claims.over, replica);

@@ -58,8 +58,7 @@ class TupleBook {
     return true;
   }
   void RebuiltAll(uint64_t began_ns) {
-    if (!in_use_) return;
-    leases_.OfferOthers(proto::InForce(proto::Protection::kRestAfterRebuild) ? began_ns + kRestNs : 0);
+    if (in_use_) leases_.OfferOthers(began_ns + kRestNs);
   }
   // Answers find the entry from now on. False: they find another.
   bool Learn(uint32_t entry) {

@@ -179,8 +179,7 @@ bool World::IsProtected() {
   for (uint16_t id = 1; id < members_; ++id) {
     if (runtimes_[id] == nullptr || vswitch_->endpoint().incarnation_of(id) != incarnations_[id]) return false;
     if (runtimes_[id]->machine().is_reporting() || runtimes_[id]->knows(kVswitch) != term_) return false;
-    // What has not been said yet may be that a flow is over, which V knows, and who ended it.
-    if (!runtimes_[id]->has_heard_all() || !runtimes_[id]->has_said_all()) return false;
+    if (!runtimes_[id]->has_heard_all()) return false;
     if (scenario_.conditions.places != 0 && !runtimes_[id]->machine().source().all_protected()) return false;
     for (uint16_t other = 1; other < members_; ++other)
       if (other != id && runtimes_[id]->knows(other) != incarnations_[other]) return false;
@@ -189,7 +188,7 @@ bool World::IsProtected() {
 }
 
 // V is the only one who knows some things, so its death may meet that of one runtime at most: with all who know that a
-// flow is over, it would come back.
+// flow is over, it would come back. Nor may what V knows be on its way to another only.
 bool World::MayFail(const Action& action) {
   const bool of_vswitch = action.kind == ActionKind::kRestartV;
   // Without replicas nothing comes back; and one V after another may die as long as none of them has begun to serve.
@@ -197,10 +196,15 @@ bool World::MayFail(const Action& action) {
   if (of_vswitch && failed_vswitch_ && !failed_with_vswitch_ && !vswitch_->machine().serves()) return true;
   if (scenario_.conditions.guarded || of_vswitch || failed_vswitch_) {
     const bool is_protected = IsProtected();
-    if (is_protected) failed_vswitch_ = failed_with_vswitch_ = false;
-    if (!is_protected && (scenario_.conditions.guarded || of_vswitch || failed_with_vswitch_)) return false;
+    if (is_protected) failed_vswitch_ = failed_with_vswitch_ = failed_talking_ = false;
+    const bool must_wait = scenario_.conditions.guarded || of_vswitch || failed_with_vswitch_ || failed_talking_;
+    if (!is_protected && must_wait) return false;
   }
-  if (of_vswitch) failed_vswitch_ = true;
+  if (of_vswitch) {
+    failed_vswitch_ = true;
+    const auto talks = [](const auto& runtime) { return runtime != nullptr && !runtime->has_said_all(); };
+    failed_talking_ = std::any_of(runtimes_.begin(), runtimes_.end(), talks);
+  }
   failed_with_vswitch_ = failed_vswitch_ && !of_vswitch;
   return true;
 }

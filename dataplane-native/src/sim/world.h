@@ -165,6 +165,7 @@ class World {
   bool vswitch_dead_ = false;
   bool failed_vswitch_ = false;       // V has died, and not all is made good yet.
   bool failed_with_vswitch_ = false;  // Nor is the death of a runtime since.
+  bool failed_talking_ = false;       // It died while messages between runtimes were under way.
   uint64_t stamped_before_ = 0;       // By other Vs.
   std::set<std::pair<uint32_t, uint32_t>> installed_;
   std::unique_ptr<SimVswitch> vswitch_;
