@@ -40,6 +40,8 @@ Expected<std::unique_ptr<ControlServer>> ControlServer::Listen(const std::string
     if (!S_ISSOCK(found.st_mode)) return fail("something else has that name");
     unlink(path.c_str());
   }
+  // Before there are descriptors of our own, one of which would have that number when none was given.
+  const bool is_given = IsStreamSocket(kInherited);
   std::unique_ptr<ControlServer> server(new ControlServer);
   server->listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (server->listener_ < 0) return fail(std::strerror(errno));
@@ -50,7 +52,7 @@ Expected<std::unique_ptr<ControlServer>> ControlServer::Listen(const std::string
   if (bound != 0) return fail(std::strerror(why));
   server->path_ = path;
   if (listen(server->listener_, kBacklog) != 0) return fail(std::strerror(errno));
-  if (IsStreamSocket(kInherited)) server->Adopt(kInherited);
+  if (is_given) server->Adopt(kInherited);
   return server;
 }
 
