@@ -42,14 +42,14 @@ LinkedRun::LinkedRun(Engine& engine, const Options& options) : frames_(MessageFr
   vswitch_ = Must(Vswitch::Create(spec, mails_[0].get(), &boards_[0]));
   vswitch_bridge_ =
       Must(link::VswitchBridge::Create(Surroundings(0, spec, mails_[0].get(), &boards_[0]), vswitch_.get()));
-  remote_ = Must(
-      link::Remote::Create({.member = kRuntime,
-                            .incarnation = LifeOf(kRuntime),
-                            .port = Must(link::OpenLink(link::VhostLink{path}, link::LinkSide::kVswitch, options.pool)),
-                            .markers = markers_,
-                            .lcore = nullptr,
-                            .suspect_ns = 0,
-                            .counters = vswitch_bridge_->link_counters()}));
+  remote_ =
+      Must(link::Remote::Create({.member = kRuntime,
+                                 .incarnation = LifeOf(kRuntime),
+                                 .port = Must(link::LinkPorts(0, options.pool).Open(link::VhostLink{path}, kRuntime)),
+                                 .markers = markers_,
+                                 .lcore = nullptr,
+                                 .suspect_ns = 0,
+                                 .counters = vswitch_bridge_->link_counters()}));
   vswitch_bridge_->Open(remote_.get());
 
   runtime_packets_ = Must(CreatePacketPool("bench_linked", kRuntimePackets));
@@ -72,7 +72,7 @@ LinkedRun::LinkedRun(Engine& engine, const Options& options) : frames_(MessageFr
   runtime_bridge_ = Must(link::RuntimeBridge::Create(
       surroundings,
       {.link = link_.get(), .leases = leases_.get(), .outbox = outbox_.get(), .runtime = runtime_.get()}));
-  port_ = Must(link::OpenLink(link::VhostLink{path}, link::LinkSide::kRuntime, runtime_packets_));
+  port_ = Must(link::OpenLink(link::VhostLink{path}, link::AddressOf(0, kRuntime), runtime_packets_));
   runtime_bridge_->SetPort(port_.get());
   runtime_bridge_->SetPeer(proto::kVswitch, LifeOf(proto::kVswitch));
   Meet();

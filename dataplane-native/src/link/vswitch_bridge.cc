@@ -74,6 +74,7 @@ void VswitchBridge::Fence(Remote& remote) {
     rte_pktmbuf_free(mbuf);
   }
   remote.end.Discard();
+  remote.port->Retire();
 }
 
 Remote* VswitchBridge::Close(uint16_t member) {

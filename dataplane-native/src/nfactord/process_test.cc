@@ -220,6 +220,22 @@ TEST_F(Processes, AWireCarriesALinkWhateverElseIsOnIt) {
   EXPECT_TRUE(tenant_->vswitch().WaitForEvent({{"event", "member_lost"}, {"member", 1}, {"why", "silence"}}));
 }
 
+TEST_F(Processes, AWireCarriesSeveralLinks) {
+  // Flows are placed by turns, so both links carry some, and runtimes say more to each other than anything else there.
+  for (const uint16_t id : {1, 2}) tenant_->StartRuntime(id, true);
+  Rounds(20);
+  const Json moved = tenant_->runtime(1).Ask("migrate", {{"to", 2}, {"count", 10}});
+  EXPECT_EQ(moved["ok"]["moved"], 10) << moved << tenant_->vswitch().Ask("counters")
+                                      << tenant_->runtime(2).Ask("counters");
+  Rounds(20);
+  EXPECT_TRUE(AllBack()) << network_->received() << " of " << network_->sent();
+  EXPECT_EQ(network_->out_of_order(), 0u);
+  for (const uint16_t id : {1, 2}) {
+    const Json link = tenant_->runtime(id).Ask("counters")["ok"]["link"];
+    for (const char* which : {"unsound", "forged", "replayed", "unknown_member"}) EXPECT_EQ(link[which], "0") << link;
+  }
+}
+
 TEST_F(Processes, PacketsGoOnWithoutASupervisor) {
   tenant_->StartRuntime(1);
   Rounds(10);

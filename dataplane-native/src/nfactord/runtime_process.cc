@@ -48,6 +48,9 @@ class RuntimeProcess final : public MemberProcess {
   Answer MemberUp(const Json& request);
   Answer MemberDown(const Json& request);
   void SetPeer(uint16_t member, uint32_t incarnation);
+  Expected<std::unique_ptr<EthdevPort>> OpenLink(const link::LinkSpec& spec) {
+    return link::OpenLink(spec, link::AddressOf(spec_.identity.tenant, spec_.identity.member), packets_);
+  }
   Outcome Operate(Command::Kind kind, const Json& request);
   Answer Flows(const Json& request);
   Answer Swap(const Json& request);
@@ -103,7 +106,7 @@ Expected<void> RuntimeProcess::Build() {
       surroundings, {.link = link_.get(), .leases = leases_.get(), .outbox = outbox_.get(), .runtime = runtime_.get()});
   if (!bridge) return std::unexpected(bridge.error());
   bridge_ = std::move(*bridge);
-  auto port = link::OpenLink(spec_.vswitch_link, link::LinkSide::kRuntime, packets_);
+  auto port = OpenLink(spec_.vswitch_link);
   if (!port) return std::unexpected(port.error());
   port_ = std::move(*port);
   lcore_ = std::make_unique<Lcore>(std::vector<LcoreTask*>{bridge_.get(), runtime_.get()}, spec_.cpu, false);
@@ -153,7 +156,7 @@ MemberProcess::Answer RuntimeProcess::MemberUp(const Json& request) {
     const uint32_t term = Number(request, "term", 1, UINT8_MAX);
     const auto spec = ReadLink(request.at("link"));
     if (!spec) return std::unexpected(spec.error());
-    auto port = link::OpenLink(*spec, link::LinkSide::kRuntime, packets_);
+    auto port = OpenLink(*spec);
     if (!port) return std::unexpected(port.error());
     OnLcore([&] { bridge_->SetPort(port->get()); });
     port_ = std::move(*port);

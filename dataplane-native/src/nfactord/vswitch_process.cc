@@ -45,6 +45,7 @@ class VswitchProcess final : public MemberProcess {
 
   std::unique_ptr<Vswitch> vswitch_;
   std::unique_ptr<link::VswitchBridge> bridge_;
+  std::optional<link::LinkPorts> ports_;
   std::array<std::unique_ptr<link::Remote>, kMembersMax> remotes_;
   uint64_t outputs_seen_ = 0, outputs_ns_ = 0;
   uint64_t reports_seen_ = 0, reported_ns_ = 0;
@@ -64,6 +65,7 @@ Expected<void> VswitchProcess::Build() {
   auto bridge = link::VswitchBridge::Create(Surroundings(), vswitch_.get());
   if (!bridge) return std::unexpected(bridge.error());
   bridge_ = std::move(*bridge);
+  ports_.emplace(spec_.identity.tenant, vswitch_->pool());
   lcore_ = std::make_unique<Lcore>(std::vector<LcoreTask*>{bridge_.get(), vswitch_.get()}, spec_.cpu, false);
   return {};
 }
@@ -92,7 +94,7 @@ MemberProcess::Answer VswitchProcess::Link(const Json& request) {
   if (!spec) return std::unexpected(spec.error());
   if (remotes_[member] != nullptr && remotes_[member]->incarnation == incarnation) return Json::object();
   Close(member);
-  auto port = link::OpenLink(*spec, link::LinkSide::kVswitch, vswitch_->pool());
+  auto port = ports_->Open(*spec, member);
   if (!port) return std::unexpected(port.error());
   auto remote = link::Remote::Create({.member = member,
                                       .incarnation = incarnation,

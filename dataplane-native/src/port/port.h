@@ -26,6 +26,8 @@ class Port {
   // Called once, after the last packet was given to TxBurst: completes what the port writes. The first error that the
   // port met while it received or sent, which also means that its output is gone.
   virtual Expected<void> Finish() { return {}; }
+  // The lcore asks nothing of it any more: it lets go of what it shares with other ports.
+  virtual void Retire() {}
   // Descriptors to poll() on while idle; empty if there are none.
   virtual std::span<const int> wait_fds() const { return {}; }
   // Whether somebody is at the other end. Lost is for good, also if somebody comes again. Any thread.
