@@ -15,7 +15,7 @@ import { promisify } from "node:util";
 const execFileAsync = promisify(execFile);
 const ip = (...args: string[]): string => execFileSync("ip", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
-export type Place = "client" | "wire" | "server";
+export type Place = "client" | "wire" | "server" | "far";
 
 export interface Finished {
   code: number;
@@ -31,6 +31,7 @@ export class NetworkLab {
   readonly clientAddress = "10.77.0.1";
   readonly serverAddress = "10.77.0.2";
   readonly serverAddress6 = "fd77::2";
+  readonly farAddress = "10.78.0.2";
   /** Interfaces in the wire's namespace. */
   readonly clientIface = "left";
   readonly serverIface = "right";
@@ -46,21 +47,49 @@ export class NetworkLab {
   /** Throws when this process may not make namespaces, or `ip` or `ethtool` are missing; then nothing is left. */
   constructor() {
     const id = `nf${process.pid}x${++labs}`;
-    this.#names = { client: `${id}-client`, wire: `${id}-wire`, server: `${id}-server` };
+    this.#names = { client: `${id}-client`, wire: `${id}-wire`, server: `${id}-server`, far: `${id}-far` };
     this.folder = mkdtempSync(join(tmpdir(), "nfactor-lab-"));
     process.on("exit", this.#onExit);
     for (const signal of SIGNALS) process.once(signal, this.#onSignal);
     try {
-      for (const name of Object.values(this.#names)) {
-        ip("netns", "add", name);
-        ip("-n", name, "link", "set", "lo", "up");
-      }
+      for (const place of ["client", "wire", "server"] as const) this.#make(place);
       this.#join("client", "left", "10.77.0.1/24", "fd77::1/64");
       this.#join("server", "right", "10.77.0.2/24", "fd77::2/64");
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  #make(place: Place): void {
+    ip("netns", "add", this.#names[place]);
+    ip("-n", this.#names[place], "link", "set", "lo", "up");
+  }
+
+  /**
+   * Another host, `far`, behind the wire's: one interface of each for the links of runtimes, `between`, which says nothing of its own, and one for the agent's
+   * orders, `orders`, with addresses.
+   *
+   *     wire: between, orders 10.78.0.1/24  ══  far: between, orders 10.78.0.2/24
+   */
+  addFarHost(mtu: number): void {
+    this.#make("far");
+    const [wire, far] = [this.#names.wire, this.#names.far];
+    for (const iface of ["between", "orders"]) ip("link", "add", iface, "netns", wire, "type", "veth", "peer", "name", iface, "netns", far);
+    for (const [namespace, address] of [
+      [wire, "10.78.0.1/24"],
+      [far, this.farAddress + "/24"],
+    ] as const) {
+      ip("netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.between.disable_ipv6=1");
+      ip("-n", namespace, "link", "set", "between", "mtu", String(mtu), "up");
+      ip("-n", namespace, "addr", "add", address, "dev", "orders");
+      ip("-n", namespace, "link", "set", "orders", "up");
+    }
+  }
+
+  /** Pulls out and puts back the cable between the hosts, seen from the wire's. */
+  setUp(iface: "between" | "orders", isUp: boolean): void {
+    ip("-n", this.#names.wire, "link", "set", iface, isUp ? "up" : "down");
   }
 
   #join(place: "client" | "server", iface: string, address4: string, address6: string): void {

@@ -25,6 +25,7 @@ export const DEBIAN_PACKAGES = [
   { name: "clang-format", for: "test", probe: "clang-format" },
   { name: "tshark", for: "test", probe: "tshark" },
   { name: "tcpdump", for: "test", probe: "tcpdump" },
+  { name: "tcpreplay", for: "test", probe: "tcpreplay" },
   { name: "iperf3", for: "test", probe: "iperf3" },
   { name: "iputils-ping", for: "test", probe: "ping" },
   { name: "nftables", for: "test", probe: "nft" },

@@ -15,7 +15,7 @@ export interface ChainCommandOptions extends ChainFlags {
 /** Flows that are printed for people. */
 export const SHOWN_FLOWS = 20;
 
-const collect = (value: string, before: string[] = []): string[] => [...before, value];
+export const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
 export function addChainOptions(command: Command): Command {
   return command

@@ -1,6 +1,7 @@
 /** The command line as commander knows it. Only options and help are here: what a command does is loaded when it runs. */
 import { Command } from "commander";
 import { VERSION } from "../package.ts";
+import { agentCommand } from "./commands/agent.ts";
 import { buildCommand } from "./commands/build.ts";
 import { checkCommand } from "./commands/check.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -23,7 +24,7 @@ export function createProgram(): Command {
     .showSuggestionAfterError(true);
   const commands = [
     ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand],
-    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, doctorCommand],
+    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, agentCommand, doctorCommand],
   ];
   for (const make of commands) program.addCommand(make());
   for (const { command } of allCommands(program)) command.option("--json", "print one JSON object on stdout").helpOption("-h, --help", "print this help");

@@ -10,6 +10,7 @@ import { type Located, nameSchema, parseYamlFile } from "@nfactor/sdk/manifest";
 import { LIMITS } from "@nfactor/sdk/abi";
 import { NfError } from "@nfactor/sdk/errors";
 import { z } from "zod";
+import { parseEndpoint } from "./endpoint.ts";
 
 export const CONFIG_FILE = "nfactor.yaml";
 
@@ -58,6 +59,17 @@ export const entrySchema = z.strictObject({
     .describe("Pool of leased values for NFs that ask for it; nat44 maps a value to an address and a port."),
 });
 
+export const agentSchema = z.strictObject({
+  address: z
+    .string()
+    .refine((text) => parseEndpoint(text) !== undefined, "an agent's address is like 10.0.0.2:7700 or [fd00::2]:7700")
+    .describe("Where `nfactor agent` listens on the other machine."),
+  key_file: z.string().min(1).max(4096).describe("File with the key that the agent has too: 64 hex digits."),
+  iface: ifaceSchema.describe("Interface of this machine that leads to the agent's machine; it carries the links to the runtimes there."),
+  runtimes: z.int().min(1).max(SWITCHING.runtimes_max).default(1).describe("How many of the runtimes are there."),
+});
+export type AgentConfig = z.output<typeof agentSchema>;
+
 export const runtimesSchema = z
   .strictObject({
     count: z.int().min(1).max(SWITCHING.runtimes_max).describe("Runtimes at the start; `nfactor runtimes add` starts more."),
@@ -92,6 +104,7 @@ export const runtimesSchema = z
       .boolean()
       .optional()
       .describe("Process mode: the virtual switch and each runtime live in a process of their own, and one that dies is started again. Live hosts only."),
+    agents: z.array(agentSchema).max(SWITCHING.runtimes_max).optional().describe("Process mode on several machines: some of the runtimes are at these agents."),
   })
   .superRefine((runtimes, context) => {
     const wrong = processesRefusal(runtimes);
@@ -111,8 +124,13 @@ export function processesRefusal(runtimes: {
   count: number;
   lcores?: number | undefined;
   processes?: boolean | undefined;
-}): { field: "count" | "lcores"; why: string } | undefined {
-  if (runtimes.processes !== true) return undefined;
+  agents?: readonly AgentConfig[] | undefined;
+}): { field: "count" | "lcores" | "agents"; why: string } | undefined {
+  const { agents = [] } = runtimes;
+  if (runtimes.processes !== true) return agents.length === 0 ? undefined : { field: "agents", why: "runtimes on other machines are processes of their own" };
+  if (new Set(agents.map(({ address }) => address)).size < agents.length) return { field: "agents", why: "two agents have the same address" };
+  const elsewhere = agents.reduce((sum, agent) => sum + agent.runtimes, 0);
+  if (elsewhere > runtimes.count) return { field: "count", why: `there are ${elsewhere} runtimes at agents alone` };
   if (runtimes.count < 2) return { field: "count", why: "process mode is of two runtimes at least: with one, its death ends all flows anyway" };
   if (runtimes.lcores !== undefined) return { field: "lcores", why: "in process mode the virtual switch and each runtime have a thread of their own" };
   return undefined;

@@ -105,6 +105,21 @@ test("runtimes from flags, from the file, and flags over the file", () => {
   expect(makePlan({ runtimes: "2" }).settings.runtimes).toMatchObject({ count: 2, processes: true });
 });
 
+test("agents from flags, and from the file, beside which their key files are", () => {
+  const flags = { chain: "one", runtimes: "4", processes: true };
+  const agent = { address: "10.9.0.2:7700", key_file: "agent.key", iface: "l0", runtimes: 1 };
+  expect(makePlan({ ...flags, agent: ["10.9.0.2:7700,key=agent.key,iface=l0"] }).settings.runtimes).toMatchObject({ agents: [agent] });
+  const two = ["10.9.0.2:7700,key=agent.key,iface=l0", "[fd00::2]:7700,runtimes=2,iface=l0,key=/k"];
+  expect(makePlan({ ...flags, agent: two }).settings.runtimes).toMatchObject({
+    agents: [agent, { address: "[fd00::2]:7700", key_file: "/k", iface: "l0", runtimes: 2 }],
+  });
+  mkdirSync("there");
+  file(`${YAML}runtimes: { count: 3, processes: true, agents: [{ address: "10.9.0.2:7700", key_file: agent.key, iface: l0 }] }\n`, "there/nfactor.yaml");
+  expect(makePlan({ config: "there/nfactor.yaml", chain: "one" }).settings.runtimes).toMatchObject({
+    agents: [{ ...agent, key_file: join(process.cwd(), "there/agent.key") }],
+  });
+});
+
 test("an entry's configuration, grant and pool from flags", () => {
   const rules = file("rules:\n  - { action: drop }\n", "rules.yaml");
   const [one, two] = makePlan({ chain: "one,two", nfConfig: [`two=${rules}`], grant: ["one=edit:payload,reply,emits:2", "two"], lease: ["two=100"] }).entries;
@@ -156,6 +171,23 @@ test.each<[ChainFlags, string]>([
     { chain: "one", runtimes: "2", lcores: "2", processes: true },
     "error[usage]: --lcores 2: in process mode the virtual switch and each runtime have a thread",
   ],
+  [{ chain: "one", agent: ["10.9.0.2:7700,key=k,iface=l0"] }, "error[usage]: --agent is about several runtimes, and this is direct mode."],
+  [
+    { chain: "one", runtimes: "2", agent: ["10.9.0.2:7700,key=k,iface=l0"] },
+    "error[usage]: --agent: runtimes on other machines are processes of their own.\n  Add --processes",
+  ],
+  [
+    { chain: "one", runtimes: "2", processes: true, agent: ["10.9.0.2:7700,key=k,iface=l0", "10.9.0.2:7700,key=k,iface=l1"] },
+    "error[usage]: --agent: two agents have the same address.",
+  ],
+  [
+    { chain: "one", runtimes: "2", processes: true, agent: ["10.9.0.2:7700,key=k,iface=l0,runtimes=3"] },
+    "error[usage]: --runtimes 2: there are 3 runtimes at agents alone.",
+  ],
+  [{ chain: "one", runtimes: "2", processes: true, agent: ["10.9.0.2,key=k,iface=l0"] }, "error[usage]: --agent 10.9.0.2,key=k,iface=l0: 'address' is"],
+  [{ chain: "one", runtimes: "2", processes: true, agent: ["10.9.0.2:1,iface=l0"] }, "error[usage]: --agent 10.9.0.2:1,iface=l0: 'key_file' is missing"],
+  [{ chain: "one", runtimes: "2", processes: true, agent: ["10.9.0.2:1,key=k,iface=l0,runtimes=x"] }, "'runtimes' is"],
+  [{ chain: "one", runtimes: "2", processes: true, agent: ["10.9.0.2:1,key=k,iface=l0,weight=2"] }, "unknown field 'weight'"],
   [{ config: "no.yaml" }, "error[config.not_found]: no.yaml does not exist or is no readable file."],
 ])("%j is refused", (flags, message) => {
   expect(refused(flags)).toContain(message);
@@ -178,7 +210,7 @@ test.each<[string, string]>([
   ],
   [
     "apiVersion: nfactor/v1\nruntimes: { count: 2, placment: round_robin }\nchain: [{ nf: one }]\n",
-    "error[config.field]: nfactor.yaml:2:23: unknown field 'runtimes.placment'.\n  Allowed: count, lcores, placement, migrations, replication, processes. Did you mean 'placement'?",
+    "error[config.field]: nfactor.yaml:2:23: unknown field 'runtimes.placment'.\n  Allowed: count, lcores, placement, migrations, replication, processes, agents. Did you mean 'placement'?",
   ],
   ["apiVersion: nfactor/v1\nflows: { max: 0 }\nchain: [{ nf: one }]\n", "error[config.field]: nfactor.yaml:2:15: 'flows.max' is 0.\n  Allowed: 1 or more."],
 ])("a file with a slip names line and column", (text, message) => {

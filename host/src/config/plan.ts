@@ -13,6 +13,7 @@ import { z } from "zod";
 import { type NfPlace, entryNameOf, resolveNf } from "../nf/resolve.ts";
 import { peekName } from "../nf/peek_name.ts";
 import {
+  type AgentConfig,
   CONFIG_FILE,
   LACKS_REPLICA,
   type EntryConfig,
@@ -21,6 +22,7 @@ import {
   REPLICATION,
   type RuntimesConfig,
   SWITCHING,
+  agentSchema,
   defaultConfig,
   entrySchema,
   grantSchema,
@@ -50,6 +52,8 @@ export interface ChainFlags {
   placement?: string | undefined;
   migrations?: string | undefined;
   processes?: boolean | undefined;
+  /** address,key=file,iface=name,runtimes=n */
+  agent?: readonly string[] | undefined;
   replicas?: string | undefined;
   replication?: string | undefined;
   unprotected?: string | undefined;
@@ -88,8 +92,8 @@ export function makePlan(flags: ChainFlags): Plan {
   if (flags.chain === undefined && located === undefined) {
     throw new NfError("usage", "there is no chain", { fix: `Give one with --chain, or a configuration file with --config (or as ./${CONFIG_FILE}).` });
   }
-  const settings = withFlags(located?.value ?? defaultConfig(), flags);
   const folder = path === undefined ? process.cwd() : dirname(resolve(path));
+  const settings = withFlags(located?.value ?? defaultConfig(), flags, folder);
   const fromFile = (located?.value.chain ?? []).map((entry, i) => fileEntry(entry, i, located!, folder));
   const entries = flags.chain === undefined ? fromFile.map((make) => make()) : chainOf(flags.chain, located?.value.chain ?? [], fromFile);
   entries.forEach((entry, i) => {
@@ -116,7 +120,7 @@ export function makePlan(flags: ChainFlags): Plan {
   return { settings, located, entries };
 }
 
-function withFlags(config: HostConfig, flags: ChainFlags): HostConfig {
+function withFlags(config: HostConfig, flags: ChainFlags, folder: string): HostConfig {
   const settings = { ...config, flows: { ...config.flows } };
   if (flags.client && flags.client.length > 0) {
     const wrong = flags.client.find((text) => !isPrefix(text));
@@ -134,7 +138,7 @@ function withFlags(config: HostConfig, flags: ChainFlags): HostConfig {
     if (!/^\d{1,20}$/.test(flags.seed) || BigInt(flags.seed) >= 1n << 64n) throw new NfError("usage", `--seed: '${flags.seed}' is no unsigned 64-bit number`);
     settings.seed = BigInt(flags.seed);
   }
-  settings.runtimes = runtimesOf(config.runtimes, flags);
+  settings.runtimes = runtimesOf(config.runtimes, flags, folder);
   return settings;
 }
 
@@ -159,10 +163,10 @@ function replicationOf(fromFile: RuntimesConfig["replication"], flags: ChainFlag
 }
 
 /** Without --runtimes the others change what the file says, and mean nothing in direct mode. */
-function runtimesOf(fromFile: HostConfig["runtimes"], flags: ChainFlags): HostConfig["runtimes"] {
+function runtimesOf(fromFile: HostConfig["runtimes"], flags: ChainFlags, folder: string): HostConfig["runtimes"] {
   const count = flags.runtimes === undefined ? fromFile?.count : integer("--runtimes", flags.runtimes, 1, SWITCHING.runtimes_max);
   if (count === undefined) {
-    const lone = (["lcores", "placement", "migrations", "processes", "replicas", "replication", "unprotected"] as const).find(
+    const lone = (["lcores", "placement", "migrations", "processes", "agent", "replicas", "replication", "unprotected"] as const).find(
       (flag) => flags[flag] !== undefined,
     );
     if (lone === undefined) return undefined;
@@ -180,16 +184,43 @@ function runtimesOf(fromFile: HostConfig["runtimes"], flags: ChainFlags): HostCo
     ...(placement === undefined ? {} : { placement }),
     ...(flags.migrations === undefined ? {} : { migrations: integer("--migrations", flags.migrations, 1, SWITCHING.migrations_max) }),
     ...(flags.processes === undefined ? {} : { processes: flags.processes }),
+    ...agentsOf(fromFile?.agents, flags, folder),
     ...replicationOf(fromFile?.replication, flags),
   };
   if (lacksReplica(runtimes))
     throw new NfError("usage", `--runtimes ${count}: ${LACKS_REPLICA}`, { fix: "Leave out --replicas, or give --runtimes 2 or more." });
   const wrong = processesRefusal(runtimes);
+  if (wrong?.field === "agents")
+    throw new NfError("usage", `--agent: ${wrong.why}`, {
+      fix: `Add --processes (in ${CONFIG_FILE}: processes: true), and give each agent an address of its own.`,
+    });
   if (wrong)
     throw new NfError("usage", `--${wrong.field === "count" ? "runtimes" : wrong.field} ${runtimes[wrong.field]}: ${wrong.why}`, {
-      fix: `Leave out --processes (in ${CONFIG_FILE}: processes), or ${wrong.field === "count" ? "give --runtimes 2 or more" : "--lcores"}.`,
+      fix: `Leave out --processes (in ${CONFIG_FILE}: processes), or ${wrong.field === "count" ? "give more --runtimes" : "--lcores"}.`,
     });
   return runtimes;
+}
+
+/** Those of the command line instead of the file's, whose key files are beside it. */
+function agentsOf(fromFile: RuntimesConfig["agents"], { agent }: ChainFlags, folder: string): Pick<RuntimesConfig, "agents"> {
+  if (agent === undefined || agent.length === 0)
+    return fromFile === undefined ? {} : { agents: fromFile.map((one) => ({ ...one, key_file: resolve(folder, one.key_file) })) };
+  return { agents: agent.map(parseAgent) };
+}
+
+/** `10.0.0.2:7700,key=agent.key,iface=l0,runtimes=2` */
+function parseAgent(text: string): AgentConfig {
+  const [address, ...items] = text.split(",");
+  const fields = Object.fromEntries(items.map((item) => [item.slice(0, item.indexOf("=")), item.slice(item.indexOf("=") + 1)]));
+  const { key, runtimes, ...others } = fields;
+  const read = agentSchema.safeParse(
+    { address, key_file: key, ...(runtimes === undefined ? {} : { runtimes: /^\d{1,2}$/.test(runtimes) ? Number(runtimes) : runtimes }), ...others },
+    { reportInput: true },
+  );
+  if (read.success) return read.data;
+  throw new NfError("usage", `--agent ${text}: ${describeIssue(read.error.issues[0]!, () => ({ file: "" }), agentSchema).message}`, {
+    allowed: "<address>:<port>,key=<file>,iface=<interface of this machine>,runtimes=<n>",
+  });
 }
 
 /** A whole number of the command line; throws NfError (usage). */

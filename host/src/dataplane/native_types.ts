@@ -85,6 +85,8 @@ export interface NfSpec {
   digest: string;
   /** Native code from `nfactord compile`, authenticated by the caller. */
   native: Uint8Array;
+  /** The admitted core module, for machines where it has to be compiled anew. */
+  core?: Uint8Array;
   /** MessagePack for `configure`. */
   config: Uint8Array;
   stateBytes: number;
@@ -222,7 +224,16 @@ export interface RuntimeStatus {
   /** Of other members, that could not be read: a fault of ours. */
   refusedMessages: bigint;
   /** In process mode; counters are then since the start of this process. */
-  process?: { pid?: number | undefined; restarts: number; isUp: boolean };
+  process?: {
+    pid?: number | undefined;
+    restarts: number;
+    isUp: boolean;
+    /** Of one on another machine: the address of the agent there, and whether it answers. */
+    agent?: string | undefined;
+    isReachable?: boolean;
+    /** Frames of its links that went nowhere, by what was wrong with them. */
+    refusedFrames?: Record<string, bigint>;
+  };
 }
 
 /** In switched mode the sums over vswitch and runtimes. */

@@ -37,6 +37,7 @@ export function nfSpec(nf: PreparedNf, native: Uint8Array): NfSpec {
     version: manifest.version,
     digest: nf.digest,
     native,
+    core: nf.core,
     config: nf.config,
     stateBytes: stateSchema.bytes,
     stateDigest: stateSchema.digest,

@@ -36,6 +36,12 @@ export const runtimeSchema = z.strictObject({
   busy_us: amount.describe("Time with work in it, µs; load is its growth over the time passed."),
   pid: amount.optional().describe("In process mode, while it has a process; counters are then since the start of that process."),
   restarts: amount.optional().describe("In process mode: how often it was started again."),
+  agent: z.string().optional().describe("Of a runtime on another machine: address of the agent that keeps it there."),
+  unreachable: z.boolean().optional().describe("That agent does not answer: counters are the last that were heard, and packets may flow nevertheless."),
+  refused_frames: z
+    .record(z.string(), amount)
+    .optional()
+    .describe("In process mode: frames that came over its link and went nowhere, by what was wrong: forged, replayed, wrong_life, malformed, unsound …"),
 });
 export type RuntimeJson = z.output<typeof runtimeSchema>;
 
@@ -92,7 +98,18 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
     state_lost: Number(status.stateLost),
     refused_messages: Number(status.refusedMessages),
     busy_us: Number(status.busyNs / 1000n),
-    ...(status.process ? { restarts: status.process.restarts, ...(status.process.pid === undefined ? {} : { pid: status.process.pid }) } : {}),
+    ...(status.process ? processJson(status.process) : {}),
+  };
+}
+
+function processJson({ pid, restarts, agent, isReachable = true, refusedFrames = {} }: NonNullable<RuntimeStatus["process"]>) {
+  const refused = Object.entries(refusedFrames).map(([name, n]) => [name, Number(n)]);
+  return {
+    restarts,
+    ...(pid === undefined ? {} : { pid }),
+    ...(agent === undefined ? {} : { agent }),
+    ...(isReachable ? {} : { unreachable: true }),
+    ...(refused.length === 0 ? {} : { refused_frames: Object.fromEntries(refused) as Record<string, number> }),
   };
 }
 

@@ -52,6 +52,7 @@ const COLUMNS: readonly (readonly [name: string, cell: (row: RuntimeJson & Runti
   ["lcore", ({ lcore, restarts }) => (restarts === undefined ? String(lcore) : "")],
   ["pid", ({ pid }) => (pid === undefined ? "" : String(pid))],
   ["restarts", ({ restarts }) => (restarts === undefined ? "" : count(restarts))],
+  ["agent", ({ agent, unreachable }) => (agent === undefined ? "" : `${agent}${unreachable ? ", unreachable" : ""}`)],
 ];
 
 export function runtimesTable(rows: readonly (RuntimeJson & RuntimeRates)[]): string {
@@ -64,10 +65,17 @@ export function runtimesTable(rows: readonly (RuntimeJson & RuntimeRates)[]): st
 export const missedText = (packets: number): string =>
   `the interfaces lost ${plural(packets, "packet")} before they came here: packets come faster than they are taken`;
 
+/** Frames that a member's links did not take, which somebody else may have sent. */
+function refusedText(runtime: number, frames: Readonly<Record<string, number>>): string {
+  const what = Object.entries(frames).map(([name, n]) => `${count(n)} ${name.replaceAll("_", " ")}`);
+  return `${runtime === 0 ? "the vswitch" : `runtime ${runtime}`} refused frames on its link: ${what.join(", ")}`;
+}
+
 /** What should be 0 has no column, and is told when it isn't. */
 function warnings(runtimes: readonly RuntimeJson[]): string[] {
-  return runtimes.flatMap(({ runtime, missed, refused_messages }) => [
+  return runtimes.flatMap(({ runtime, missed, refused_messages, refused_frames = {} }) => [
     ...(missed > 0 ? [missedText(missed)] : []),
+    ...(Object.keys(refused_frames).length > 0 ? [refusedText(runtime, refused_frames)] : []),
     ...(refused_messages > 0
       ? [
           `${runtime === 0 ? "the vswitch" : `runtime ${runtime}`} could not read ${plural(refused_messages, "message")} of the others: a fault of NFActor, please report it`,

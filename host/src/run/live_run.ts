@@ -18,6 +18,7 @@ import { packetsJson } from "../result/flow_json.ts";
 import { runtimeJson } from "../result/runtimes_result.ts";
 import { ControlServer } from "../rpc/server.ts";
 import { prepareSocketPath } from "../rpc/socket_path.ts";
+import { readKey } from "../supervisor/agent_tls.ts";
 import { endProcesses, refuseLeftovers } from "../supervisor/leftovers.ts";
 import { ProcessDataplane } from "../supervisor/process_dataplane.ts";
 import { RunFolder } from "../supervisor/run_folder.ts";
@@ -64,10 +65,11 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
   // Whoever is in a hurry leaves no processes behind either.
   const release = onStopSignals(stop, () => folder && endProcesses(folder));
   const eal = { hugepages: settings.memory.hugepages, memoryMb: settings.memory.megabytes };
+  const agents = (settings.runtimes?.agents ?? []).map(({ key_file, ...agent }) => ({ ...agent, key: readKey(key_file) }));
   let processes: ProcessDataplane | undefined;
   const make = async (spec: RuntimeSpec): Promise<Dataplane> => {
     if (!folder) return AddonDataplane.create(startAddon(eal).addon, spec);
-    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec }, runtimes: settings.runtimes!.count, say });
+    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec, agents }, runtimes: settings.runtimes!.count, say });
     return processes;
   };
   const stay = settings.runtimes?.processes ? onLeaveSignal(() => processes?.leave()) : undefined;

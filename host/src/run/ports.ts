@@ -22,6 +22,12 @@ export function checkPorts(client: LivePort, server: LivePort): void {
   requireCapabilities();
 }
 
+/** The interface of an agent's links. Throws NfError (port.missing, host.permission, port.start). */
+export function checkLinkPort(iface: string): void {
+  requireInterface({ iface, where: undefined });
+  requireCapabilities();
+}
+
 function requireInterface({ iface, where }: LivePort): void {
   const folder = "/sys/class/net";
   const known = existsSync(folder) ? readdirSync(folder).sort() : [];

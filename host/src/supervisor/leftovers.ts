@@ -1,6 +1,7 @@
 /** Processes of a host without a supervisor: one that was killed has left them at work. */
 import { NfError } from "@nfactor/sdk/errors";
-import { findMembers, whoIs } from "./member_process.ts";
+import { whoIs } from "./member_handle.ts";
+import { findMembers } from "./member_process.ts";
 import { kill } from "./process_id.ts";
 import { RunFolder } from "./run_folder.ts";
 

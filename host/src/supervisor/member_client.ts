@@ -44,6 +44,7 @@ export class MemberClient {
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #cause: NfError | undefined;
+  #isMisunderstood = false;
   #closed = false;
 
   constructor(socket: Socket, options: MemberClientOptions) {
@@ -69,6 +70,10 @@ export class MemberClient {
 
   get isOpen(): boolean {
     return !this.#closed;
+  }
+  /** It was closed because the other end says what no member would. */
+  get isMisunderstood(): boolean {
+    return this.#isMisunderstood;
   }
 
   /** `deadlineMs` infinite: as long as it takes. Rejects with NfError: the member's own, or host.socket; MemberTimeout without an answer in time. */
@@ -99,6 +104,7 @@ export class MemberClient {
       for (const line of this.#reader.push(chunk)) this.#understand(line);
     } catch (error) {
       this.#cause ??= error instanceof NfError ? error : new NfError("internal", String(error), { cause: error });
+      this.#isMisunderstood = true;
       this.#socket.destroy();
     }
   }

@@ -11,9 +11,10 @@ import { basename, dirname } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
 import { nfactordPath } from "../package.ts";
 import { MemberClient, type MemberClientOptions } from "./member_client.ts";
+import { type MemberHandle, type MemberHandleOptions, whoIs } from "./member_handle.ts";
 import { type Life, VSWITCH } from "./membership_events.ts";
 import { type ProcessId, isAlive, kill, startOf } from "./process_id.ts";
-import { type RunFolder, lifeOfSpec } from "./run_folder.ts";
+import { lifeOfSpec } from "./run_folder.ts";
 
 /** How often a process that is no child is looked at, and how often once its connection has broken. */
 const LOOK_MS = 250;
@@ -23,26 +24,20 @@ const LAST_WORDS_MS = 2_000;
 const CONNECT_TRIES = 50;
 const CONNECT_EVERY_MS = 100;
 
-export interface MemberProcessOptions {
-  folder: RunFolder;
-  life: Life;
-  onEvent: MemberClientOptions["onEvent"];
-  /** Once. `how` is as messages say it: "exit code 1", "SIGKILL", "", or why it was ended. */
-  onExit(how: string): void;
-}
-
-export class MemberProcess {
+export class MemberProcess implements MemberHandle {
   readonly life: Life;
   readonly id: ProcessId;
   readonly client: MemberClient;
-  readonly #options: MemberProcessOptions;
+  readonly agent = undefined;
+  readonly isReachable = true;
+  readonly #options: MemberHandleOptions;
   readonly #child: ChildProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
   #hasExited = false;
   #whenClosed: (() => void) | undefined;
   #cause: string | undefined;
 
-  private constructor(options: MemberProcessOptions, id: ProcessId, child: ChildProcess | undefined, connect: (client: MemberClientOptions) => MemberClient) {
+  private constructor(options: MemberHandleOptions, id: ProcessId, child: ChildProcess | undefined, connect: (client: MemberClientOptions) => MemberClient) {
     this.life = options.life;
     this.id = id;
     this.#options = options;
@@ -53,7 +48,7 @@ export class MemberProcess {
   }
 
   /** Rejects with NfError (native.missing, internal) when there is nothing to start, or no process can be made. */
-  static async spawn(options: MemberProcessOptions): Promise<MemberProcess> {
+  static async spawn(options: MemberHandleOptions): Promise<MemberProcess> {
     const { folder, life } = options;
     const log = openSync(folder.logOf(life), "a", 0o600);
     let child: ChildProcess;
@@ -72,7 +67,7 @@ export class MemberProcess {
   }
 
   /** Connects to one that runs. Rejects with NfError (host.socket) when it does not answer, or ends meanwhile. */
-  static async adopt(options: MemberProcessOptions, id: ProcessId): Promise<MemberProcess> {
+  static async adopt(options: MemberHandleOptions, id: ProcessId): Promise<MemberProcess> {
     for (let i = 1; ; i++) {
       let made: MemberProcess | undefined;
       try {
@@ -99,12 +94,15 @@ export class MemberProcess {
     return whoIs(this.life, this.id.pid);
   }
 
+  isHeardOf(): boolean {
+    return true;
+  }
+
   kill(): void {
     if (this.#child) this.#child.kill("SIGKILL");
     else kill(this.id, "SIGKILL");
   }
 
-  /** The process goes on, and its end is nobody's business any more. */
   abandon(): void {
     this.#hasExited = true;
     this.#whenClosed = undefined;
@@ -157,10 +155,6 @@ export class MemberProcess {
     this.#whenClosed = end;
     this.#timer = setTimeout(end, LAST_WORDS_MS);
   }
-}
-
-export function whoIs({ member }: Life, pid: number): string {
-  return `${member === VSWITCH ? "the vswitch" : `runtime ${member}`} (pid ${pid})`;
 }
 
 /** The members' processes whose specification lies in this folder, whoever started them. */

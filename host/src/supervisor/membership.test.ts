@@ -176,6 +176,38 @@ test("a stop: the vswitch first, while the runtimes still work; nothing is start
   expect(world.membership.durable().members.every(({ isAlive }) => !isAlive)).toBe(true);
 });
 
+test("a runtime on a machine that cannot be reached: it goes on, is told of what it has missed, and once turned away from comes back only as another", () => {
+  const world = new World(8, [1, 2, 3]);
+  world.settle();
+  const far = world.runtime(3)!;
+  world.cut(far);
+  world.kill(world.runtime(1)!);
+  world.settle();
+  // The dead one comes back when the far one has been told, and not before.
+  expect(world.runtime(1)).toBeUndefined();
+  expect(world.membership.of(3)).toMatchObject({ incarnation: far.incarnation, isUp: true });
+  world.reconnect();
+  world.settle();
+  expectWhole(world, [1, 2, 3]);
+  expect(world.runtime(3)).toBe(far);
+
+  world.cut(far);
+  world.suspect(3);
+  world.settle();
+  expect(world.membership.of(3)).toMatchObject({ incarnation: far.incarnation, isUp: false });
+  // Not even the next supervisor, who finds it alive, believes it.
+  world.restartSupervisor();
+  world.settle();
+  expect(world.durable.members.find(({ member }) => member === 3)).toMatchObject({ isAlive: true, isFenced: true });
+  expect(world.runtime(3)).toBe(far);
+  expect(world.vswitch!.knows.has(3)).toBe(false);
+  world.reconnect();
+  world.settle();
+  expectWhole(world, [1, 2, 3]);
+  expect(world.runtime(3)!.incarnation).toBeGreaterThan(far.incarnation);
+  expect(world.collected).toContain(nameOf(far));
+});
+
 describe("whatever happens", () => {
   console.log(`seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1}; NF_MEMBERSHIP_SEED=<n> NF_MEMBERSHIP_SEEDS=1 repeats one`);
 
@@ -185,6 +217,7 @@ describe("whatever happens", () => {
       const wanted = new Map<number, boolean>([1, 2, 3].map((member) => [member, false]));
       try {
         for (let i = 0; i < 300; i++) oneThing(world, wanted);
+        world.reconnect();
         for (const process of [...world.processes.values()]) if (process.isHung) world.kill(process);
         world.settle();
         const draining = [...wanted].filter(([, on]) => on).map(([member]) => member);
@@ -244,6 +277,12 @@ describe("whatever happens", () => {
       case 9:
         world.nowMs += random.below(3000);
         return;
+      case 10:
+        if (process && process.member !== VSWITCH && random.below(2) === 0) world.cut(process);
+        return;
+      case 11:
+        world.reconnect();
+        return;
       default:
         world.step();
     }
@@ -259,9 +298,9 @@ test("what is on disk is what a supervisor starts from: plain JSON, and no more"
     term: 1,
     lastIncarnation: 3,
     members: [
-      { member: 0, incarnation: 1, isAlive: true, lives: 1, isDraining: false, isRemoved: false },
-      { member: 1, incarnation: 2, isAlive: true, lives: 1, isDraining: false, isRemoved: false },
-      { member: 2, incarnation: 3, isAlive: true, lives: 1, isDraining: false, isRemoved: false },
+      { member: 0, incarnation: 1, isAlive: true, isFenced: false, lives: 1, isDraining: false, isRemoved: false },
+      { member: 1, incarnation: 2, isAlive: true, isFenced: false, lives: 1, isDraining: false, isRemoved: false },
+      { member: 2, incarnation: 3, isAlive: true, isFenced: false, lives: 1, isDraining: false, isRemoved: false },
     ],
     ended: [],
   });

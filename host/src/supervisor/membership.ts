@@ -57,7 +57,8 @@ export class Membership {
       const there = kept.isAlive && found.find(({ life }) => life.member === member && life.incarnation === incarnation);
       if (there && member === VSWITCH) made.#vswitch.life = vswitchOf(there, nowMs);
       else if (there) (place as Place<RuntimeLife>).life = runtimeOf(there, nowMs);
-      else if (kept.isAlive && incarnation !== 0) made.#end(place, incarnation);
+      if (there && kept.isFenced) made.#fence(there.life);
+      else if (!there && kept.isAlive && incarnation !== 0) made.#end(place, incarnation);
     }
     for (const life of durable.ended) made.#effects.push({ type: "collect", life });
     for (const place of [...made.#runtimes.values()]) if (place.isRemoved && !place.life) made.#runtimes.delete(place.member);
@@ -67,7 +68,8 @@ export class Membership {
 
   durable(): Durable {
     const members = [this.#vswitch, ...this.#runtimes.values()].map(({ member, life, lastIncarnation, lives, isDraining, isRemoved }) => {
-      return { member, incarnation: lastIncarnation, isAlive: life?.isSpawned === true, lives, isDraining, isRemoved };
+      const [isAlive, isFenced] = [life?.isSpawned === true, life?.isSpawned === true && life.isFenced];
+      return { member, incarnation: lastIncarnation, isAlive, isFenced, lives, isDraining, isRemoved };
     });
     return { term: this.#term, lastIncarnation: this.#lastIncarnation, members, ended: [...this.#ended] };
   }
@@ -100,6 +102,12 @@ export class Membership {
       isExcluded: this.#vswitch.life?.excluded.get(member) === true,
       restarts: Math.max(0, lives - 1),
     };
+  }
+
+  /** The runtime works, and has not been told of the vswitch that works now and may wait for it. */
+  lacksVswitch(member: number): boolean {
+    const [vswitch, runtime] = [this.#vswitch.life, this.#runtimes.get(member)?.life];
+    return vswitch?.isReady === true && runtime?.isReady === true && !runtime.isFenced && runtime.vswitch !== vswitch.incarnation;
   }
 
   /** The vswitch and all runtimes work, and know each other. */
@@ -168,6 +176,9 @@ export class Membership {
       case "told":
         this.#told(event.to, event.command, event.isOk);
         return;
+      case "found":
+        this.#found(event);
+        return;
       case "collected":
         this.#ended = this.#ended.filter(({ member, incarnation }) => member !== event.life.member || incarnation !== event.life.incarnation);
         return;
@@ -192,6 +203,14 @@ export class Membership {
       case "time":
         return;
     }
+  }
+
+  /** What it has been told meanwhile, and whether it has heard it, is what it says now. */
+  #found({ life, knows }: Found): void {
+    const runtime = this.#runtimes.get(life.member)?.life;
+    if (runtime?.incarnation !== life.incarnation) return;
+    const { vswitch, knows: others, isHeard } = runtimeOf({ life, knows }, this.#nowMs);
+    Object.assign(runtime, { vswitch, knows: others, isHeard, isReady: true, asked: undefined, stopAsked: false });
   }
 
   /** A life that must not come back: it is killed, and everybody turns away from it. */
@@ -309,7 +328,7 @@ export class Membership {
     if (!vswitch?.isReady || vswitch.isFenced) return;
     for (const place of this.#runtimes.values()) {
       if (!place.life && !place.isRemoved && place.startAtMs <= this.#nowMs && !this.#isKnown(place.member))
-        place.life = { ...this.#newLife(place), vswitch: 0, knows: new Map() };
+        place.life = { ...this.#newLife(place), vswitch: 0, knows: new Map(), isHeard: true };
       const runtime = place.life;
       if (runtime && !runtime.isSpawned && this.#linkOf(place)?.isOpen) this.#spawnRuntime(place, runtime, vswitch.incarnation);
     }
@@ -339,12 +358,12 @@ export class Membership {
     return peers.map((one) => ({ member: one.member, incarnation: one.life!.incarnation }));
   }
 
-  /** Whether somebody knows a life of the member, or is being told of one. */
+  /** Whether somebody knows a life of the member, or is being told of one, or may know one: nobody has asked. */
   #isKnown(member: number): boolean {
     const vswitch = this.#vswitch.life;
     if (vswitch?.links.has(member) || vswitch?.up.has(member) || vswitch?.awaits.has(member)) return true;
     return [...this.#runtimes.values()].some(
-      ({ life }) => life && !life.isFenced && (life.knows.has(member) || (life.asked?.do === "member_up" && life.asked.member === member)),
+      ({ life }) => life && !life.isFenced && (!life.isHeard || life.knows.has(member) || (life.asked?.do === "member_up" && life.asked.member === member)),
     );
   }
 
@@ -386,6 +405,7 @@ export class Membership {
   }
 
   #nextOfRuntime({ member, isRemoved, life }: Place<RuntimeLife>, runtime: RuntimeLife): Command | undefined {
+    if (!runtime.isHeard) return undefined;
     const gone = [...runtime.knows].find(([other, incarnation]) => this.#isGone({ member: other, incarnation }));
     if (gone) return { do: "member_down", member: gone[0], incarnation: gone[1] };
     if (isRemoved) return runtime.stopAsked || this.#isKnown(member) ? undefined : { do: "stop", drain: true };

@@ -32,6 +32,8 @@ export type MembershipEvent =
   | ({ type: "hung" } & Life)
   /** An answer; `isOk` false: a refusal. One that does not answer in time has `hung`. */
   | { type: "told"; to: Life; command: Command; isOk: boolean }
+  /** A runtime that could not be spoken to for a while can be again, and says whom it knows. */
+  | ({ type: "found" } & Found)
   | { type: "collected"; life: Life }
   | { type: "add"; member: number }
   | { type: "remove"; member: number }
@@ -54,6 +56,8 @@ export interface DurableMember {
   incarnation: number;
   /** Whether that life is not known to have ended. */
   isAlive: boolean;
+  /** It is to end: whoever has been turned away from is never believed again, however long it takes to reach it. */
+  isFenced: boolean;
   /** Processes that were started for it. */
   lives: number;
   isDraining: boolean;
@@ -70,9 +74,16 @@ export interface Durable {
   ended: Life[];
 }
 
+export interface Known {
+  member: number;
+  incarnation: number;
+  isUp: boolean;
+  link: "none" | "waiting" | "up";
+}
+
 /** What a process says of itself when a supervisor finds it. */
 export interface Found {
   life: Life;
-  /** Whom it knows; of the vswitch: for whom it has a link. */
-  knows: { member: number; incarnation: number; isUp: boolean; link: "none" | "waiting" | "up" }[];
+  /** Whom it knows; of the vswitch: for whom it has a link. Undefined: it cannot be asked, and is taken to live. */
+  knows: Known[] | undefined;
 }

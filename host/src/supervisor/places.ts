@@ -24,6 +24,8 @@ export interface RuntimeLife extends Process {
   /** Life of the vswitch that its link leads to. */
   vswitch: number;
   knows: Map<number, number>;
+  /** False: whom it knows it could not be asked yet. */
+  isHeard: boolean;
 }
 export interface Place<L extends Process> {
   member: number;
@@ -57,23 +59,26 @@ const foundLife = ({ life }: Found, nowMs: number): Process => ({
 });
 
 export function vswitchOf(found: Found, nowMs: number): VswitchLife {
-  const linked = found.knows.filter(({ link }) => link !== "none");
-  const up = found.knows.filter(({ isUp }) => isUp);
+  const { knows = [] } = found;
+  const linked = knows.filter(({ link }) => link !== "none");
+  const up = knows.filter(({ isUp }) => isUp);
   return {
     ...foundLife(found, nowMs),
     links: new Map(linked.map(({ member, incarnation, link }) => [member, { incarnation, isOpen: true, isUp: link === "up" }])),
     up: new Map(up.map(({ member, incarnation }) => [member, incarnation])),
     // Whom it excludes it does not say, so everybody is told again.
     excluded: new Map(),
-    awaits: new Map(found.knows.map(({ member, incarnation }) => [member, incarnation])),
+    awaits: new Map(knows.map(({ member, incarnation }) => [member, incarnation])),
   };
 }
 
 export function runtimeOf(found: Found, nowMs: number): RuntimeLife {
-  const up = found.knows.filter(({ isUp }) => isUp);
+  const { knows = [] } = found;
+  const up = knows.filter(({ isUp }) => isUp);
   return {
     ...foundLife(found, nowMs),
-    vswitch: found.knows.find(({ member }) => member === VSWITCH)?.incarnation ?? 0,
+    isHeard: found.knows !== undefined,
+    vswitch: knows.find(({ member }) => member === VSWITCH)?.incarnation ?? 0,
     knows: new Map(up.filter(({ member }) => member !== VSWITCH).map(({ member, incarnation }) => [member, incarnation])),
   };
 }

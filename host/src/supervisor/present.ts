@@ -5,13 +5,17 @@ import { nativeError } from "../dataplane/native_error.ts";
 import type { CountersSnapshot, RuntimeStatus } from "../dataplane/native_types.ts";
 import { safeText } from "../result/text.ts";
 import type { LifeAccount } from "./books.ts";
-import type { MemberProcess } from "./member_process.ts";
+import type { MemberHandle } from "./member_handle.ts";
 import type { Life } from "./membership_events.ts";
 import type { RunFolder } from "./run_folder.ts";
 
+/** Why the vswitch has fenced a runtime, by its word for it. */
+const LOST: Readonly<Record<string, string>> = { silence: "it is silent", report: "it does not tell the new vswitch of its flows" };
+export const whyLost = (why: string): string => LOST[why] ?? "its link is gone";
+
 /** A life as its file and its last words tell. */
-export type Account = LifeAccount & { status: RuntimeStatus | undefined };
-export const NOTHING: Account = { file: undefined, said: undefined, status: undefined };
+export type Account = LifeAccount & { status: RuntimeStatus | undefined; link: Record<string, bigint> | undefined };
+export const NOTHING: Account = { file: undefined, said: undefined, status: undefined, link: undefined };
 
 const ANSWER_MS = 2_000;
 /** A heartbeat that stands still over so many looks: the process hangs. */
@@ -19,37 +23,47 @@ const HANG_LOOKS = 10;
 
 export class Present {
   readonly life: Life;
-  process: MemberProcess | undefined;
+  process: MemberHandle | undefined;
   isReady = false;
   /** It was told to end, or is to be killed as soon as it is there. */
   isEnding = false;
+  /** Resolves when it is to be killed. */
+  readonly ending: Promise<void>;
+  #end: () => void = () => undefined;
   /** Of the chain that it was started with, or swapped to. */
   generation: number;
   startBy: NodeJS.Timeout | undefined;
   said: CountersSnapshot | undefined;
+  /** What its links carried and refused, by the names of LinkCount. */
+  link: Record<string, bigint> | undefined;
   status: RuntimeStatus | undefined;
   /** Why it ended, if it said so. */
   error: { code: string; message: string } | undefined;
   #turns = -1n;
   #stillLooks = 0;
+  #awayLooks = 0;
 
   constructor(life: Life, generation: number) {
     this.life = life;
     this.generation = generation;
+    this.ending = new Promise((done) => (this.#end = done));
   }
 
   kill(): void {
     this.isEnding = true;
+    this.#end();
     this.process?.kill();
   }
 
   /** Asks it for its counters. One that does not answer keeps those that it has told before. */
   async refresh(): Promise<void> {
     const { process, isReady } = this;
-    if (!process?.client.isOpen || !isReady) return;
+    const client = process?.client;
+    if (!client?.isOpen || !isReady) return;
     try {
-      const [{ counters }, { runtimes }] = await Promise.all([process.client.ask("counters", {}, ANSWER_MS), process.client.ask("runtimes", {}, ANSWER_MS)]);
+      const [{ counters, link }, { runtimes }] = await Promise.all([client.ask("counters", {}, ANSWER_MS), client.ask("runtimes", {}, ANSWER_MS)]);
       this.said = counters;
+      this.link = link;
       this.status = runtimes[0];
     } catch {
       // Whether it lives is found out elsewhere.
@@ -63,6 +77,12 @@ export class Present {
     if (this.#stillLooks < HANG_LOOKS) return false;
     this.#stillLooks = 0;
     return true;
+  }
+
+  /** Too many looks at it in a row found that it cannot be reached, and that the vswitch may wait for it. */
+  isMissed(isOutOfReach: boolean): boolean {
+    this.#awayLooks = isOutOfReach ? this.#awayLooks + 1 : 0;
+    return this.#awayLooks >= HANG_LOOKS;
   }
 
   /** Why it did not start: what it said last, or the last line that it printed, with the code in it. */

@@ -42,6 +42,13 @@ export interface ProcessDataplaneOptions {
   say(text: string): void;
 }
 
+/** Counts of links that say that a frame went nowhere, in the members' words. */
+const REFUSED = ["malformed", "unsound", "forged", "replayed", "wrong_life", "unknown_member", "forward_full", "no_room"] as const;
+
+function refusedOf(link: Record<string, bigint> | undefined): Record<string, bigint> {
+  return Object.fromEntries(REFUSED.flatMap((name) => (link?.[name] ? [[name, link[name]]] : [])));
+}
+
 export class ProcessDataplane implements Dataplane {
   readonly switched = true;
   readonly #supervisor: Supervisor;
@@ -130,8 +137,9 @@ export class ProcessDataplane implements Dataplane {
       if (member < Math.floor(cursor / CURSOR) || (only !== undefined && member !== only)) continue;
       const from = Math.floor(cursor / CURSOR) === member ? cursor % CURSOR : 0;
       const page = await this.#supervisor.ask(member, "flows", { cursor: from, limit: pageMax }).catch((error: unknown) => {
-        // Flows of a runtime that is being started again are no more.
-        if (only === undefined && this.#supervisor.of(member)?.isUp !== true) return undefined;
+        const { isUp, isReachable } = this.#supervisor.of(member) ?? {};
+        // Flows of a runtime that is being started again are no more; those of one that cannot be asked keep nobody from seeing the others.
+        if (only === undefined && !(isUp && isReachable)) return undefined;
         throw error;
       });
       if (!page) continue;
@@ -153,10 +161,9 @@ export class ProcessDataplane implements Dataplane {
       const sum: SwapReport = { pauseNs: 0n, burstNs: 0n, prepareMs: 0, flows: 0, packetsDropped: 0n };
       // From now on whatever starts, starts with it.
       supervisor.setNf(index, nf);
-      const files = supervisor.nfFiles(nf);
       const done = new Set<number>();
       const swapOne = async (member: number): Promise<void> => {
-        const report = await supervisor.ask(member, "swap", { entry, nf: files }, SWAP_MS);
+        const report = await supervisor.ask(member, "swap", { entry, nf: await supervisor.nfFiles(member, nf) }, SWAP_MS);
         supervisor.isUpToDate(member);
         done.add(member);
         sum.pauseNs = report.pauseNs > sum.pauseNs ? report.pauseNs : sum.pauseNs;
@@ -178,9 +185,10 @@ export class ProcessDataplane implements Dataplane {
         }
       } catch (error) {
         supervisor.setNf(index, old);
-        const back = supervisor.nfFiles(old);
+        const goBack = async (member: number): Promise<unknown> =>
+          supervisor.ask(member, "swap", { entry, nf: await supervisor.nfFiles(member, old) }, SWAP_MS);
         for (const member of supervisor.outdated()) {
-          if (done.has(member)) await supervisor.ask(member, "swap", { entry, nf: back }, SWAP_MS).catch(() => undefined);
+          if (done.has(member)) await goBack(member).catch(() => undefined);
           supervisor.isUpToDate(member);
         }
         throw error;
@@ -194,8 +202,8 @@ export class ProcessDataplane implements Dataplane {
   }
 
   #status(member: number): RuntimeStatus {
-    const { pid, restarts = 0, isUp = false, isDraining = false } = this.#supervisor.of(member) ?? {};
-    const { file, status } = this.#supervisor.account(member);
+    const { pid, agent, restarts = 0, isUp = false, isReachable = true, isDraining = false } = this.#supervisor.of(member) ?? {};
+    const { file, status, link } = this.#supervisor.account(member);
     return {
       runtime: member,
       lcore: 0,
@@ -222,7 +230,7 @@ export class ProcessDataplane implements Dataplane {
       recovered: status?.recovered ?? 0n,
       stateLost: status?.stateLost ?? 0n,
       refusedMessages: status?.refusedMessages ?? 0n,
-      process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped },
+      process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped, agent, isReachable, refusedFrames: refusedOf(link) },
     };
   }
 
@@ -242,6 +250,7 @@ export class ProcessDataplane implements Dataplane {
       const supervisor = this.#supervisor;
       const one = supervisor.of(runtime);
       if (!one || runtime === VSWITCH) throw this.#unknown(runtime);
+      if (!one.isReachable) throw nativeError("runtime.busy", `runtime ${runtime} is at ${one.agent}, which cannot be reached`);
       if (supervisor.runtimes.length === 1) throw nativeError("runtime.last", `runtime ${runtime} is the only one; stop the run instead`);
       if (!force) {
         supervisor.setDraining(runtime, true);

@@ -31,6 +31,9 @@ const STATE = "state.json";
 const LOCK = "lock";
 const LOG_BYTES_READ = 16_384;
 
+/** A supervisor's, or that of an agent, which keeps processes for a supervisor elsewhere. */
+export type RunFolderKind = "run" | "agent";
+
 export class RunFolder {
   readonly name: string;
   readonly path: string;
@@ -42,22 +45,22 @@ export class RunFolder {
   }
 
   /** Where the folder of this host is, whether it is there or not: always by the same name, which processes are found by. Throws NfError (usage, host.socket). */
-  static pathOf(name: string, env: NodeJS.ProcessEnv = process.env): string {
-    return join(realpathSync(prepareFolder(name, env)), `${name}.run`);
+  static pathOf(name: string, env: NodeJS.ProcessEnv = process.env, kind: RunFolderKind = "run"): string {
+    return join(realpathSync(prepareFolder(name, env)), `${name}.${kind}`);
   }
 
   /** Makes it, or finds it, and holds its lock. Throws NfError (usage, host.socket), also when another supervisor has it. */
-  static hold(name: string, env: NodeJS.ProcessEnv = process.env): RunFolder {
-    const path = RunFolder.pathOf(name, env);
+  static hold(name: string, env: NodeJS.ProcessEnv = process.env, kind: RunFolderKind = "run"): RunFolder {
+    const path = RunFolder.pathOf(name, env, kind);
     requireSocketPath(join(path, "m15.4294967295-4294967295.link.bell"));
     mkdirSync(path, { mode: 0o700, recursive: true });
     checkFolder(path);
     const folder = new RunFolder(name, path);
-    folder.#lock();
+    folder.#lock(kind === "run" ? "supervisor" : "agent");
     return folder;
   }
 
-  #lock(): void {
+  #lock(who: string): void {
     const path = join(this.path, LOCK);
     const temporary = join(this.path, `lock.${process.pid}`);
     const mine: ProcessId = { pid: process.pid, start: startOf(process.pid) ?? "" };
@@ -68,7 +71,7 @@ export class RunFolder {
       const holder = readLock(path);
       if (holder && isAlive(holder)) {
         rmSync(temporary, { force: true });
-        throw new NfError("host.socket", `another supervisor (pid ${holder.pid}) runs the processes of host '${this.name}'`, {
+        throw new NfError("host.socket", `another ${who} (pid ${holder.pid}) runs the processes of host '${this.name}'`, {
           fix: "Give this one another name with --name.",
         });
       }
@@ -77,7 +80,7 @@ export class RunFolder {
     rmSync(temporary, { force: true });
     // Of two that find the lock of a dead one, the last has it.
     const now = readLock(path);
-    if (now?.pid !== mine.pid || now.start !== mine.start) throw new NfError("host.socket", `another supervisor has just taken host '${this.name}'`);
+    if (now?.pid !== mine.pid || now.start !== mine.start) throw new NfError("host.socket", `another ${who} has just taken host '${this.name}'`);
     this.#locked = true;
   }
 
@@ -104,14 +107,22 @@ export class RunFolder {
     return path;
   }
 
+  /** Of a life elsewhere, as it is known here. */
+  writeCounters(life: Life, bytes: Uint8Array): void {
+    writeWhole(this.countersOf(life), bytes);
+  }
+  writeLog(life: Life, text: string): void {
+    writeFileSync(this.logOf(life), text, { mode: 0o600 });
+  }
+
   /** A file with these bytes, named by them. */
   keepBytes(bytes: Uint8Array): string {
-    const path = join(this.path, `${createHash("sha256").update(bytes).digest("hex")}.bin`);
-    if (!existsSync(path) || statSync(path).size !== bytes.length) {
-      writeFileSync(`${path}.new`, bytes, { mode: 0o600 });
-      renameSync(`${path}.new`, path);
-    }
+    const path = this.bytesOf(createHash("sha256").update(bytes).digest("hex"));
+    if (!existsSync(path) || statSync(path).size !== bytes.length) writeWhole(path, bytes);
     return path;
+  }
+  bytesOf(sha256: string): string {
+    return join(this.path, `${sha256}.bin`);
   }
 
   /** The end of what the process has printed. */
@@ -165,7 +176,13 @@ export class RunFolder {
   release(): void {
     if (!this.#locked) return;
     if (!existsSync(join(this.path, STATE))) this.remove();
-    else rmSync(join(this.path, LOCK), { force: true });
+    else this.unlock();
+    this.#locked = false;
+  }
+
+  /** What is in it stays for the next one. */
+  unlock(): void {
+    rmSync(join(this.path, LOCK), { force: true });
     this.#locked = false;
   }
 
@@ -174,6 +191,11 @@ export class RunFolder {
     this.#locked = false;
     rmSync(this.path, { recursive: true, force: true });
   }
+}
+
+function writeWhole(path: string, bytes: Uint8Array): void {
+  writeFileSync(`${path}.new`, bytes, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }
 
 export const lifeName = ({ member, incarnation }: Life): string => `m${member}.${incarnation}`;

@@ -13,7 +13,12 @@ const lifeSchema = z.strictObject({ member, incarnation });
 const durableSchema = z.strictObject({
   term: z.int().min(0).max(255),
   lastIncarnation: incarnation,
-  members: z.array(z.strictObject({ member, incarnation, isAlive: z.boolean(), lives: z.int().min(0), isDraining: z.boolean(), isRemoved: z.boolean() })),
+  members: z.array(
+    z.strictObject({
+      ...{ member, incarnation, isAlive: z.boolean(), isFenced: z.boolean().default(false) },
+      ...{ lives: z.int().min(0), isDraining: z.boolean(), isRemoved: z.boolean() },
+    }),
+  ),
   ended: z.array(lifeSchema),
 }) satisfies z.ZodType<Durable>;
 

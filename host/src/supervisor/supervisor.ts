@@ -8,33 +8,23 @@ import { NfError } from "@nfactor/sdk/errors";
 import { nativeError } from "../dataplane/native_error.ts";
 import type { CountersSnapshot, NativeEvent, NfSpec, RunReport } from "../dataplane/native_types.ts";
 import { safeText } from "../result/text.ts";
-import { Books } from "./books.ts";
-import { readCounterFile } from "./counter_file.ts";
+import { Accounts } from "./accounts.ts";
+import { adoptAll } from "./adopt.ts";
+import { Agents } from "./agents.ts";
+import { ADOPT_MS, DISK_AGAIN_MS, EXIT_MS, POLL_MS, START_MS, STOP_MS, TELL_MS } from "./deadlines.ts";
 import { MemberTimeout } from "./member_client.ts";
+import { type MemberHandle, type MemberHandleOptions, whoIs } from "./member_handle.ts";
 import type { Answer, Asked, MemberEvent } from "./member_messages.ts";
-import { MemberProcess, findMembers, whoIs } from "./member_process.ts";
+import { findMembers } from "./member_process.ts";
 import { Membership } from "./membership.ts";
 import { type Command, type Effect, type Found, type Life, type MembershipEvent, TERM_MAX, VSWITCH } from "./membership_events.ts";
-import { type Account, NOTHING, Present } from "./present.ts";
+import { type Account, Present, whyLost } from "./present.ts";
 import { kill } from "./process_id.ts";
 import { type RunFolder, lifeName } from "./run_folder.ts";
+import { Starter } from "./starter.ts";
 import { type TenantState, newSecrets, newState, packState, readState } from "./state_file.ts";
-import { type TenantSpec, describe, linkFields, memberSpec, nfWithFiles, requireSame } from "./tenant_spec.ts";
+import { type TenantSpec, describe, requireSame } from "./tenant_spec.ts";
 import { within } from "./within.ts";
-
-/** A process works this soon after its start: it makes its memory, its ports and its NFs. */
-const START_MS = 60_000;
-const TELL_MS = 10_000;
-/** A vswitch waits 2 s at most for what is under way. */
-const STOP_MS = 10_000;
-/** From the answer to `stop` to the end of the process. */
-const EXIT_MS = 5_000;
-const POLL_MS = 300;
-/** Why the vswitch has fenced a runtime, by its word for it. */
-const LOST: Readonly<Record<string, string>> = { silence: "it is silent", report: "it does not tell the new vswitch of its flows" };
-const DISK_AGAIN_MS = 500;
-/** To be whole again after a supervisor has taken over. */
-const ADOPT_MS = 10_000;
 
 export interface SupervisorOptions {
   folder: RunFolder;
@@ -49,12 +39,12 @@ export class Supervisor {
   readonly folder: RunFolder;
   readonly #options: SupervisorOptions;
   readonly #state: TenantState;
-  readonly #books: Books;
+  readonly #accounts: Accounts;
+  readonly #agents: Agents;
+  readonly #starter: Starter;
   readonly #present = new Map<string, Present>();
   #membership: Membership;
   #generation = 0;
-  /** Of each member, the last life that has ended. */
-  readonly #last = new Map<number, Account>();
   #written = "";
   /** What waits for the disk. */
   readonly #due: Effect[] = [];
@@ -75,10 +65,10 @@ export class Supervisor {
     this.#options = options;
     this.#state = state;
     this.#membership = membership;
-    this.#books = new Books(
-      options.spec.runtime.chain.map(({ entry }) => entry),
-      state.books,
-    );
+    this.#agents = new Agents(options.spec.agents, options.runtimes, options.folder.name, state, options.say);
+    this.#starter = new Starter(options.folder, this.#agents, state);
+    const entries = options.spec.runtime.chain.map(({ entry }) => entry);
+    this.#accounts = new Accounts(entries, state.books, options.folder);
   }
 
   /**
@@ -94,6 +84,7 @@ export class Supervisor {
     const membership = Membership.create(Array.from({ length: options.runtimes }, (_, i) => i + 1));
     const made = new Supervisor(options, newState(newSecrets(), describe(options.spec), membership.durable()), membership);
     try {
+      await made.#agents.connect(options.spec.runtime.input);
       made.#dispatch({ type: "time" });
       await made.until(() => made.isWhole);
     } catch (error) {
@@ -110,17 +101,8 @@ export class Supervisor {
     requireSame(folder.name, state.runs, describe(spec));
     const made = new Supervisor(options, state, Membership.create([]));
     made.#isFirstStart = false;
-    const wanted = (life: Life): boolean =>
-      state.membership.members.some(({ member, incarnation, isAlive }) => isAlive && member === life.member && incarnation === life.incarnation);
-    const found: Found[] = [];
-    await Promise.all(
-      running.map(async ({ life, id }) => {
-        const one = wanted(life) ? await made.#adoptOne(life, id).catch((error: unknown) => String(error)) : "nobody knows it";
-        if (typeof one === "string") kill(id, "SIGKILL");
-        else found.push(one);
-        options.say(`${whoIs(life, id.pid)} ${typeof one === "string" ? `is ended: ${one}` : "is taken over"}`);
-      }),
-    );
+    const left = { folder, agents: made.#agents, members: state.membership.members, running, say: options.say };
+    const found = await adoptAll(left, (life, make, isThere) => made.#adoptOne(life, make, isThere));
     const { membership, effects } = Membership.restore(state.membership, found, made.#nowMs());
     made.#membership = membership;
     made.#carryOut(effects);
@@ -137,18 +119,18 @@ export class Supervisor {
     return made;
   }
 
-  async #adoptOne(life: Life, id: { pid: number; start: string }): Promise<Found> {
+  /** `isThere` false: it cannot be asked now, and will be when it can be. */
+  async #adoptOne(life: Life, make: (options: MemberHandleOptions) => Promise<MemberHandle>, isThere: boolean): Promise<Found> {
     const present = this.#newPresent(life);
     let ready = (): void => undefined;
     const isReady = new Promise<void>((done) => (ready = done));
-    const onEvent = (event: MemberEvent): void => (event.event === "ready" ? ready() : this.#onEvent(life, event));
+    const onEvent = (event: MemberEvent): void => (event.event === "ready" && !present.isReady ? ready() : this.#onEvent(life, event));
     const options = { folder: this.folder, life, onEvent, onExit: (how: string) => this.#onExit(life, how) };
     try {
-      present.process = await MemberProcess.adopt(options, id);
-      await within(START_MS, isReady, `${present.process.who} does not work`);
+      const process = (present.process = await make(options));
+      if (isThere) await within(START_MS, isReady, `${process.who} does not work`);
       present.isReady = true;
-      const { members } = await present.process.client.ask("status", {}, TELL_MS);
-      return { life, knows: members };
+      return { life, knows: isThere ? (await process.client!.ask("status", {}, TELL_MS)).members : undefined };
     } catch (error) {
       present.process?.abandon();
       this.#present.delete(lifeName(life));
@@ -174,31 +156,28 @@ export class Supervisor {
   }
 
   /** Of a member that is wanted; `incarnation` undefined while it has no process. */
-  of(member: number): ({ pid: number | undefined } & NonNullable<ReturnType<Membership["of"]>>) | undefined {
+  of(member: number): ({ pid: number | undefined; agent: string | undefined; isReachable: boolean } & NonNullable<ReturnType<Membership["of"]>>) | undefined {
     const one = this.#membership.of(member);
-    return one && { ...one, pid: this.#presentOf(member)?.process?.id.pid };
+    const agent = this.#agents.of(member);
+    return one && { ...one, pid: this.#presentOf(member)?.process?.id.pid, agent: agent?.address, isReachable: agent?.isReachable ?? true };
   }
 
   /** The member's present process; after the end, its last one. */
   account(member: number): Account {
-    const incarnation = this.#membership.of(member)?.incarnation;
-    const present = this.#presentOf(member);
-    if (this.hasStopped) return this.#last.get(member) ?? NOTHING;
-    if (incarnation === undefined || !present) return NOTHING;
-    return { file: readCounterFile(this.folder.countersOf({ member, incarnation })), said: present.said, status: present.status };
+    return this.hasStopped ? this.#accounts.lastOf(member) : this.#accounts.of(this.#presentOf(member));
   }
 
   /** All lives together. */
   counters(): CountersSnapshot {
-    // Runtimes first: what comes in meanwhile is then missing rather than there twice.
     const living = this.hasStopped ? [] : [...this.runtimes, VSWITCH].map((member) => this.account(member));
-    return this.#books.snapshot(living, this.hasStopped);
+    return this.#accounts.snapshot(living, this.hasStopped);
   }
 
   /** Rejects with NfError runtime.busy while the member has no process that works, and what the member says. */
   async ask<A extends Asked>(member: number, asked: A, fields: object = {}, deadlineMs?: number): Promise<Answer<A>> {
     const { process, isReady } = this.#presentOf(member) ?? {};
     if (!process || !isReady) throw nativeError("runtime.busy", `${member === VSWITCH ? "the vswitch" : `runtime ${member}`} is being started again`);
+    if (!process.client?.isOpen) throw nativeError("runtime.busy", `${process.who} cannot be reached just now`);
     return process.client.ask(asked, fields, deadlineMs);
   }
 
@@ -247,8 +226,8 @@ export class Supervisor {
     if (present) present.generation = this.#generation;
   }
 
-  nfFiles(nf: NfSpec): object {
-    return nfWithFiles(nf, this.folder);
+  nfFiles(member: number, nf: NfSpec): Promise<object> {
+    return this.#starter.nfFiles(member, nf);
   }
 
   /** `drain`: what is in flight leaves first. Resolves when no process lives. */
@@ -256,7 +235,18 @@ export class Supervisor {
     this.#isStopping = true;
     clearInterval(this.#poll);
     this.#dispatch({ type: "stop", drain });
-    await this.until(() => this.hasStopped);
+    const giveUp = setInterval(() => this.#giveUp(), STOP_MS);
+    await this.until(() => this.hasStopped).finally(() => clearInterval(giveUp));
+  }
+
+  /** Whoever cannot be told to end for so long is in the books with what was heard of it last. */
+  #giveUp(): void {
+    for (const { life, process } of this.#present.values()) {
+      if (!process || process.isReachable) continue;
+      this.#options.say(`${process.who} cannot be reached, so it may go on: end it there, or start host '${this.folder.name}' again`);
+      process.abandon();
+      this.#onExit(life, "");
+    }
   }
 
   /** All processes go on, and the next supervisor takes them over. Returns how messages name them. */
@@ -265,6 +255,7 @@ export class Supervisor {
     const left = [...this.#present.values()].flatMap(({ process }) => (process ? [process] : []));
     for (const process of left) process.abandon();
     this.#present.clear();
+    this.#agents.close();
     this.folder.release();
     return left.map(({ who }) => who);
   }
@@ -277,6 +268,7 @@ export class Supervisor {
       process?.kill();
       process?.abandon();
     }
+    this.#agents.close();
     for (const { id } of findMembers(this.folder.path)) kill(id, "SIGKILL");
     this.folder.remove();
   }
@@ -358,7 +350,7 @@ export class Supervisor {
 
   #save(): void {
     this.#state.membership = this.#membership.durable();
-    this.#state.books = this.#books.kept;
+    this.#state.books = this.#accounts.kept;
     const text = packState(this.#state);
     if (text === this.#written) return;
     this.folder.writeState(text);
@@ -375,9 +367,13 @@ export class Supervisor {
     const { life } = effect;
     const present = this.#newPresent(life);
     try {
-      this.folder.writeSpec(life, memberSpec(this.#options.spec, this.#state, this.folder, effect));
       const onEvent = (event: MemberEvent): void => this.#onEvent(life, event);
-      present.process = await MemberProcess.spawn({ folder: this.folder, life, onEvent, onExit: (how) => this.#onExit(life, how) });
+      const options = { folder: this.folder, life, onEvent, onExit: (how: string) => this.#onExit(life, how) };
+      present.process = await this.#starter.spawn(this.#options.spec, effect, present, options);
+      if (!present.process) {
+        this.#onExit(life, "");
+        return;
+      }
       present.startBy = setTimeout(() => this.#dispatch({ type: "hung", ...life }), START_MS);
       if (present.isEnding) present.process.kill();
     } catch (error) {
@@ -389,26 +385,24 @@ export class Supervisor {
 
   async #tell(to: Life, command: Command): Promise<void> {
     const process = this.#present.get(lifeName(to))?.process;
-    if (!process) return;
+    const client = process?.client;
+    if (!process || !client) return;
     const { do: asked, ...fields } = command;
     if (command.do === "stop") this.#present.get(lifeName(to))!.isEnding = true;
     try {
-      const answer = await process.client.ask(
-        asked,
-        { ...fields, ...linkFields(this.folder, to, command, this.#membership.term) },
-        command.do === "stop" ? STOP_MS : TELL_MS,
-      );
+      const more = this.#starter.linkFields(to, command, this.#membership.term);
+      const answer = await client.ask(asked, { ...fields, ...more }, command.do === "stop" ? STOP_MS : TELL_MS);
       if (command.do === "stop") this.#stopped(to, (answer as { report: RunReport }).report);
       this.#dispatch({ type: "told", to, command, isOk: true });
     } catch (error) {
-      if (error instanceof MemberTimeout) {
+      if (error instanceof MemberTimeout && process.isReachable) {
         this.#options.say(`${error.message}; it is ended`);
         this.#dispatch({ type: "hung", ...to });
-      } else if (process.client.isOpen) {
+      } else if (client.isOpen) {
         this.#options.say(`${process.who} refuses '${asked}': ${error instanceof Error ? error.message : String(error)}`);
         this.#dispatch({ type: "told", to, command, isOk: false });
       }
-      // Otherwise it is ending, which is an event of its own.
+      // Otherwise it is ending, or cannot be reached for a while: events of their own.
     }
   }
 
@@ -426,6 +420,10 @@ export class Supervisor {
     switch (event.event) {
       case "ready":
         clearTimeout(present.startBy);
+        if (present.isReady) {
+          void this.#findAgain(life);
+          return;
+        }
         present.isReady = true;
         this.#dispatch({ type: "ready", ...life });
         return;
@@ -434,7 +432,7 @@ export class Supervisor {
           this.#dispatch({ type: "link", vswitch: life.incarnation, member: event.member, incarnation: event.incarnation, isUp: event.up });
         return;
       case "member_lost":
-        this.#options.say(`runtime ${event.member} is turned away from: ${LOST[event.why] ?? "its link is gone"}`);
+        this.#options.say(`runtime ${event.member} is turned away from: ${whyLost(event.why)}`);
         this.#dispatch({ type: "lost", vswitch: life.incarnation, member: event.member, incarnation: event.incarnation });
         return;
       case "nf":
@@ -443,6 +441,16 @@ export class Supervisor {
       case "ended":
         if (event.error) present.error = event.error;
         return;
+    }
+  }
+
+  /** One that is spoken to over another connection: what it has been told over the last one, it says itself. */
+  async #findAgain(life: Life): Promise<void> {
+    try {
+      const { members } = await this.#present.get(lifeName(life))!.process!.client!.ask("status", {}, TELL_MS);
+      this.#dispatch({ type: "found", life, knows: members });
+    } catch {
+      // There will be a next connection, or its end.
     }
   }
 
@@ -455,20 +463,18 @@ export class Supervisor {
     else if (hasFailedToStart) this.#startErrors.set(life.member, present.startError(this.folder, how));
     if (!this.#isStopping && !this.#isFirstStart && this.#membership.runtimes.concat(VSWITCH).includes(life.member)) {
       const why = present.error?.message ?? (how === "" ? "it is gone" : how);
-      this.#options.say(`${whoIs(life, present.process?.id.pid ?? 0)} has died: ${safeText(why)}; it is started again`);
+      this.#options.say(`${present.process?.who ?? whoIs(life, 0)} has died: ${safeText(why)}; it is started again`);
     }
     this.#dispatch({ type: "exited", ...life });
   }
 
   #collect(life: Life): void {
-    const { said, status } = this.#present.get(lifeName(life)) ?? NOTHING;
-    const file = readCounterFile(this.folder.countersOf(life));
-    this.#books.close({ file, said });
-    this.#last.set(life.member, { file, said, status });
+    this.#accounts.close(life, this.#present.get(lifeName(life)));
     this.#present.delete(lifeName(life));
     // Books and membership go to disk as one.
     this.#dispatch({ type: "collected", life });
     this.folder.forget(life);
+    this.#agents.of(life.member)?.forget(life);
   }
 
   /** Asks and looks from time to time. */
@@ -482,7 +488,11 @@ export class Supervisor {
 
   #lookAt(member: number): void {
     const present = this.#presentOf(member);
-    if (!present?.isReady || !present.isStuck(this.account(member).file?.turns)) return;
+    if (present?.isMissed(present.process?.isReachable === false && this.#membership.lacksVswitch(member))) {
+      this.#options.say(`${present.process!.who} cannot be told of the new vswitch, which waits for it; it is turned away from`);
+      this.#dispatch({ type: "hung", ...present.life });
+    }
+    if (!present?.isReady || present.process?.isHeardOf() !== true || !present.isStuck(this.account(member).file?.turns)) return;
     this.#options.say(`${present.process!.who} does nothing any more; it is ended`);
     this.#dispatch({ type: "hung", ...present.life });
   }

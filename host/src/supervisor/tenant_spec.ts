@@ -6,7 +6,9 @@ import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { NfError } from "@nfactor/sdk/errors";
 import type { EalOptions, NfSpec, RuntimeSpec } from "../dataplane/native_types.ts";
-import { type Command, type Effect, type Life, VSWITCH } from "./membership_events.ts";
+import { FRAME_BYTES_ON_WIRES, membersAt } from "./agents.ts";
+import { type Effect, VSWITCH } from "./membership_events.ts";
+import type { AgentSpec } from "./remote_agent.ts";
 import type { RunFolder } from "./run_folder.ts";
 
 /** Silence of a runtime that the vswitch takes for its death: longer where processes wait for a CPU. */
@@ -16,6 +18,8 @@ export interface TenantSpec {
   eal: EalOptions;
   /** Live and switched; its `chain` is as it runs now. */
   runtime: RuntimeSpec;
+  /** Other machines, and how many of the runtimes are there. */
+  agents: readonly AgentSpec[];
 }
 
 /** Of one tenant's processes, for as long as they run. */
@@ -25,47 +29,42 @@ export interface TenantSecrets {
   key: string;
 }
 
-/** The specification of one process, with its files in the run folder. */
-export function memberSpec({ eal, runtime }: TenantSpec, { tenant, key }: TenantSecrets, folder: RunFolder, effect: Effect & { type: "spawn" }): object {
+/** The specification of one process, with its files in the run folder. `chain` and `link` are as that process is to have them. */
+export function memberSpec(
+  { eal, runtime, agents }: TenantSpec,
+  { tenant, key }: TenantSecrets,
+  folder: RunFolder,
+  effect: Effect & { type: "spawn" },
+  { chain, link }: { chain: object[]; link?: object },
+): object {
   const { life, term, vswitch, peers } = effect;
-  const { input, nonIp, flows, seed, chain, keepEndedFlows, switching } = runtime;
-  const common = { ...life, term, tenant, key, eal, flows, cpu: -1, control: folder.controlOf(life), counters: folder.countersOf(life) };
+  const { input, nonIp, flows, seed, keepEndedFlows, switching } = runtime;
+  const frames = agents.length > 0 ? { frameBytes: FRAME_BYTES_ON_WIRES } : {};
+  const common = { ...life, term, tenant, key, eal, flows, chain, ...frames, cpu: -1, control: folder.controlOf(life), counters: folder.countersOf(life) };
   if (life.member === VSWITCH) {
     const suspectMs = switching!.runtimes + 1 <= availableParallelism() ? SUSPECT_MS.own_cpu : SUSPECT_MS.shared_cpus;
     const { placement, replication } = switching!;
-    return { ...common, suspectMs, input, nonIp, placement, replication, members: peers, chain: chain.map((nf) => nfWithoutCode(nf)) };
+    return { ...common, suspectMs, input, nonIp, placement, replication, members: peers };
   }
   return {
     ...common,
     ...{ seed, keepEndedFlows, migrations: switching!.migrations, replication: switching!.replication },
-    chain: chain.map((nf) => nfWithFiles(nf, folder)),
-    vswitch: { incarnation: vswitch, link: linkOf(folder, life, vswitch) },
+    vswitch: { incarnation: vswitch, link },
     members: peers,
   };
 }
 
-/** A command about a link says which one: to the vswitch a runtime's, to a runtime that of another life of the vswitch. */
-export function linkFields(folder: RunFolder, to: Life, command: Command, term: number): object {
-  if (command.do === "link") return { link: linkOf(folder, command, to.incarnation) };
-  if (command.do === "member_up" && command.member === VSWITCH) return { term, link: linkOf(folder, to, command.incarnation) };
-  return {};
-}
-
-function linkOf(folder: RunFolder, runtime: Life, vswitch: number): object {
-  return { vhost: folder.linkOf(runtime, vswitch) };
-}
-
 /** Code and configuration as files. */
 export function nfWithFiles(nf: NfSpec, folder: RunFolder): object {
-  return { ...nf, native: folder.keepBytes(nf.native), config: folder.keepBytes(nf.config) };
+  return { ...nfWithoutCode(nf), native: folder.keepBytes(nf.native), config: folder.keepBytes(nf.config) };
 }
 
-function nfWithoutCode(nf: NfSpec): object {
-  return Object.fromEntries(Object.entries(nf).filter(([field]) => field !== "native" && field !== "config"));
+export function nfWithoutCode(nf: NfSpec): object {
+  return Object.fromEntries(Object.entries(nf).filter(([field]) => field !== "native" && field !== "config" && field !== "core"));
 }
 
 /** In words, by what it is about. */
-export function describe({ eal, runtime }: TenantSpec): Record<string, string> {
+export function describe({ eal, runtime, agents }: TenantSpec): Record<string, string> {
   const { input, nonIp, flows, seed, chain, switching } = runtime;
   const short = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex").slice(0, 12);
   const words: Record<string, string> = {
@@ -79,6 +78,10 @@ export function describe({ eal, runtime }: TenantSpec): Record<string, string> {
     memory: `${eal.memoryMb} MiB, hugepages ${eal.hugepages}`,
     chain: chain.map(({ entry, version, digest }) => `${entry} ${version} sha256:${digest.slice(0, 12)}`).join(", "),
   };
+  if (agents.length > 0)
+    words["agents"] = membersAt(agents, switching?.runtimes ?? 0)
+      .map((members, i) => `${agents[i]!.address} over ${agents[i]!.iface}: runtimes ${members.join(", ")}`)
+      .join("; ");
   for (const nf of chain) {
     const { entry, rights, leaseSize, config, onFault, quarantine } = nf;
     words[`what ${entry} may do`] = JSON.stringify({ rights, leaseSize, onFault, quarantine });

@@ -12,6 +12,10 @@ interface FakeProcess extends Life {
   /** Life of the vswitch that the link of a runtime leads to. */
   vswitch: number;
   isHung: boolean;
+  /** The supervisor cannot reach its machine: nothing is said or heard, and no kill gets there. Its link is another matter. */
+  isCut: boolean;
+  /** What has to wait for that. */
+  isToDie: boolean;
 }
 
 type Happening = { about: string; run: () => MembershipEvent | undefined };
@@ -33,6 +37,8 @@ export class World {
   /** What is under way, by process: its answers and signs come in order. */
   #queues = new Map<string, Happening[]>();
   #wakeAtMs: number | undefined;
+  /** Processes that have died where nobody could see it. */
+  readonly #unseen = new Map<string, FakeProcess>();
 
   constructor(seed: number, runtimes: readonly number[]) {
     this.random = new Random(seed);
@@ -54,7 +60,8 @@ export class World {
     for (const process of this.processes.values()) {
       process.isReady = true;
       if (process.member === VSWITCH) this.#leastTerm = process.term + 1;
-      if (process.isHung) this.processes.delete(nameOf(process));
+      if (process.isCut) found.push({ life: { member: process.member, incarnation: process.incarnation }, knows: undefined });
+      else if (process.isHung) this.processes.delete(nameOf(process));
       else
         found.push({
           life: { member: process.member, incarnation: process.incarnation },
@@ -64,6 +71,7 @@ export class World {
           ],
         });
     }
+    for (const { member, incarnation } of this.#unseen.values()) found.push({ life: { member, incarnation }, knows: undefined });
     this.#wakeAtMs = undefined;
     // An end of a link is seen whoever is told of it.
     const vswitch = this.vswitch;
@@ -114,8 +122,43 @@ export class World {
     const { member, incarnation } = process;
     const queue = this.#queueOf(process);
     for (let i = queue.length - 1; i >= 0; i--) if (queue[i]!.about === "told" || queue[i]!.about === "ready") queue.splice(i, 1);
-    this.#post(process, "exited", () => ({ type: "exited", member, incarnation }));
+    if (process.isCut) this.#unseen.set(nameOf(process), process);
+    else this.#post(process, "exited", () => ({ type: "exited", member, incarnation }));
     if (member !== VSWITCH) this.#linkChanged(process);
+  }
+
+  /** The machine of this runtime cannot be reached any more; answers that were under way are lost. */
+  cut(process: FakeProcess): void {
+    this.log.push(`cut off: ${nameOf(process)}`);
+    process.isCut = true;
+    const queue = this.#queueOf(process);
+    for (let i = queue.length - 1; i >= 0; i--) if (queue[i]!.about === "told" || queue[i]!.about === "ready") queue.splice(i, 1);
+  }
+
+  /** All machines can be reached again: who is to die dies, who has died is missed, and the others say whom they know. */
+  reconnect(): void {
+    this.log.push("all can be reached");
+    for (const { member, incarnation } of this.#unseen.values()) this.#post({ member, incarnation }, "exited", () => ({ type: "exited", member, incarnation }));
+    this.#unseen.clear();
+    for (const process of [...this.processes.values()]) {
+      if (!process.isCut) continue;
+      process.isCut = false;
+      if (process.isToDie) {
+        this.kill(process);
+        continue;
+      }
+      const { member, incarnation, vswitch } = process;
+      if (!process.isReady) {
+        process.isReady = true;
+        this.#linkChanged(process);
+        this.#post(process, "ready", () => ({ type: "ready", member, incarnation }));
+        continue;
+      }
+      if (process.isHung) continue;
+      const others = [...process.knows].map(([other, one]) => ({ member: other, ...one }));
+      const knows = [...others, { member: VSWITCH, incarnation: vswitch, isUp: true, link: "up" as const }];
+      this.#post(process, "told", () => ({ type: "found", life: { member, incarnation }, knows }));
+    }
   }
 
   /** The vswitch takes the silence of a runtime for its death. */
@@ -146,7 +189,8 @@ export class World {
       if (effect.type === "wake") this.#wakeAtMs = effect.atMs;
       if (effect.type === "kill") {
         const process = this.processes.get(nameOf(effect.life));
-        if (process) this.kill(process);
+        if (process?.isCut) process.isToDie = true;
+        else if (process) this.kill(process);
       }
       if (effect.type === "collect") {
         // Books and what is still to be put into them are written as one.
@@ -167,14 +211,14 @@ export class World {
     if (life.member === VSWITCH) {
       must(term >= this.#leastTerm && this.durable.term === term, "the term grows");
     } else {
-      const stale = [...this.processes.values()].filter((one) => one.isReady && !one.isHung && one.knows.has(life.member));
+      const stale = [...this.processes.values()].filter((one) => one.isReady && !one.isHung && !one.isCut && one.knows.has(life.member));
       must(
         stale.every((one) => one.member === VSWITCH && one.knows.get(life.member)!.incarnation === life.incarnation),
         "nobody knows the old life",
       );
     }
     const knows = new Map(peers.map(({ member, incarnation }) => [member, { incarnation, isUp: life.member !== VSWITCH, link: "none" as const }]));
-    const process: FakeProcess = { ...life, term, vswitch, knows, isReady: false, isHung: false, excluded: new Map() };
+    const process: FakeProcess = { ...life, term, vswitch, knows, isReady: false, isHung: false, isCut: false, isToDie: false, excluded: new Map() };
     this.processes.set(nameOf(life), process);
     this.#post(life, "ready", () => {
       process.isReady = true;
@@ -214,6 +258,7 @@ export class World {
     const process = this.processes.get(nameOf(to));
     if (!process) return;
     must(process.isReady, "nobody is told anything before it is ready");
+    if (process.isCut) return;
     if (process.isHung) {
       this.#post(to, "told", () => ({ type: "hung", ...to }));
       return;
@@ -244,7 +289,7 @@ export class World {
         const runtime = this.processes.get(nameOf({ member, incarnation }));
         for (const [other, peer] of vswitch.knows) {
           const process = this.processes.get(nameOf({ member: other, incarnation: peer.incarnation }));
-          if (other === member || !peer.isUp || !process || process.isHung || !runtime) continue;
+          if (other === member || !peer.isUp || !process || process.isHung || process.isCut || !runtime || runtime.isCut) continue;
           must(process.knows.get(member)?.incarnation === incarnation, `${other} knows ${member} before it gets flows`);
           must(runtime.knows.get(other)?.incarnation === peer.incarnation, `${member} knows ${other} before it gets flows`);
         }

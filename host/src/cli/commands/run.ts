@@ -1,5 +1,5 @@
 /** `nfactor run`: a chain on the native dataplane, over a capture or live between two interfaces. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { NfError } from "@nfactor/sdk/errors";
 import { type Plan, integer, makePlan } from "../../config/plan.ts";
 import { CONFIG_FILE } from "../../config/host_config.ts";
@@ -7,7 +7,7 @@ import { OutputFile } from "../../run/output_file.ts";
 import { inputFile } from "../../run/input_file.ts";
 import { type LivePort, checkPorts } from "../../run/ports.ts";
 import { checkName } from "../../rpc/socket_path.ts";
-import { type ChainCommandOptions, SHOWN_FLOWS, addChainOptions, flowsWanted, keepOf, refuseFlags } from "../chain_options.ts";
+import { type ChainCommandOptions, SHOWN_FLOWS, addChainOptions, collect, flowsWanted, keepOf, refuseFlags } from "../chain_options.ts";
 import { examples } from "../help.ts";
 import { writeAll } from "../output.ts";
 import { printSummary } from "../run_output.ts";
@@ -39,6 +39,12 @@ export function runCommand(): Command {
     .option("--replication <mode>", "hold (default): output waits in the flow's runtime until the replica has its state; relay: the replica sends it")
     .option("--unprotected <policy>", "output while there is no other runtime: strict (default) waits, available leaves")
     .option("--processes", "the switch and each runtime in a process of its own; one that dies is started again while the others go on")
+    .addOption(
+      new Option(
+        "--agent <agent>",
+        "some of the runtimes are on another machine: <address>:<port>,key=<file>,iface=<this machine's, towards it>,runtimes=<n, 1 by default>; may be repeated",
+      ).argParser(collect),
+    )
     .option("--memory <MiB>", "memory for packets and tables (default 256; of each process)")
     .option("--no-hugepages", "use ordinary memory even where there are hugepages")
     .option("-q, --quiet", "no progress and no live view, only messages")
@@ -53,6 +59,10 @@ export function runCommand(): Command {
         [
           "nfactor run --chain flow_monitor,firewall --runtimes 4 --processes --replicas 1 --client-iface c0 --server-iface s0",
           "flows go on, with their state, when a process dies",
+        ],
+        [
+          "nfactor run --chain firewall --runtimes 2 --processes --agent 10.9.0.2:7700,key=agent.key,iface=l0 --client-iface c0 --server-iface s0",
+          "one of the two runtimes is on another machine",
         ],
         ["nfactor run --config nfactor.yaml", "ports, chain, grants and configuration from a file"],
       ),
@@ -69,7 +79,7 @@ async function run(options: RunOptions): Promise<void> {
   const terminal = process.stderr.isTTY;
   const common = { settings: plan.settings, write, quiet: options.quiet === true };
   if (options.in !== undefined) {
-    refuseFlags({ ...options }, ["clientIface", "serverIface", "name", "duration", "processes"], "has no meaning with --in: a capture is not live");
+    refuseFlags({ ...options }, ["clientIface", "serverIface", "name", "duration", "processes", "agent"], "has no meaning with --in: a capture is not live");
     const path = inputFile(options.in);
     const out = options.out === undefined ? undefined : OutputFile.prepare(options.out, path);
     try {
