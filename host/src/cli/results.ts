@@ -71,6 +71,7 @@ export const runtimesRemoveResultSchema = removeRuntimeResult;
 export const migrateResultSchema = migrateResult;
 export const drainResultSchema = drainResult;
 export const undrainResultSchema = undrainResult;
+export const agentResultSchema = z.strictObject({ left: z.int().min(0).describe("Runtimes that go on without the agent.") });
 /** What any command prints with --json when it fails. */
 export const errorResultSchema = z.strictObject({ error: errorSchema });
 

@@ -36,6 +36,7 @@ function schemas(): [string, object][] {
     of("migrate", "nfactor migrate --json", results.migrateResultSchema),
     of("drain", "nfactor drain --json", results.drainResultSchema),
     of("undrain", "nfactor undrain --json", results.undrainResultSchema),
+    of("agent", "nfactor agent --json", results.agentResultSchema),
     of("doctor", "nfactor doctor --json", results.doctorResultSchema),
     of("error", "Any command with --json that fails", results.errorResultSchema),
   ];

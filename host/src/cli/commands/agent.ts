@@ -25,8 +25,8 @@ export function agentCommand(): Command {
     .addHelpText(
       "after",
       examples(
-        ["(umask 077; openssl rand -hex 32 > agent.key)", "a key, which goes to both machines"],
         ["nfactor agent --listen 10.9.0.2:7700 --key-file agent.key --iface l0", ""],
+        ["(umask 077; openssl rand -hex 32 > agent.key)", "a key, which goes to both machines"],
       ),
     )
     .action(run);
