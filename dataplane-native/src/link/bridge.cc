@@ -14,6 +14,12 @@ namespace {
 // How often the control thread looks whether the lcore is done.
 constexpr std::chrono::microseconds kLook{50};
 
+struct FencedLife {
+  uint32_t incarnation;
+  uint16_t member;
+  uint16_t reserved;
+};
+
 }  // namespace
 
 Bridge::Bridge(const Surroundings& surroundings, ControlCodec codec)
@@ -87,6 +93,18 @@ Bridge::Taken Bridge::TakeControl(rte_mbuf* frame, uint16_t from, uint16_t marke
     rte_pktmbuf_free(frame);
     return taken;
   }
+  if (opened->kind == ControlKind::kFenced) {
+    FencedLife life;
+    const bool is_told = opened->source == proto::kVswitch && payload.size() == sizeof life;
+    if (!is_told) {
+      Refuse(frame, LinkCount::kUnsound);
+      return taken;
+    }
+    std::memcpy(&life, payload.data(), sizeof life);
+    TakeFenced(life.member, life.incarnation);
+    rte_pktmbuf_free(frame);
+    return taken;
+  }
   proto::FrameHeader header;
   const bool is_sound = is_mail ? payload.size() >= sizeof header : opened->source == markers_from;
   if (is_mail && is_sound) std::memcpy(&header, payload.data(), sizeof header);
@@ -125,6 +143,15 @@ void Bridge::StageHeartbeat(LinkEnd* end, uint16_t to, uint16_t first, uint16_t 
     std::memcpy(rte_pktmbuf_append(mbuf, sizeof word), &word, sizeof word);
   }
   StageControl(end, mbuf, ControlKind::kHeartbeat, to);
+}
+
+// Nobody waits for it: the supervisor says the same, some milliseconds later.
+void Bridge::StageFenced(LinkEnd* end, uint16_t to, uint16_t member, uint32_t incarnation) {
+  rte_mbuf* mbuf = end->room() != 0 ? rte_pktmbuf_alloc(frames_) : nullptr;
+  if (mbuf == nullptr) return;
+  const FencedLife life{.incarnation = incarnation, .member = member, .reserved = 0};
+  std::memcpy(rte_pktmbuf_append(mbuf, sizeof life), &life, sizeof life);
+  StageControl(end, mbuf, ControlKind::kFenced, to);
 }
 
 // A runtime tells of itself, the vswitch of all others.

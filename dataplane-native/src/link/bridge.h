@@ -82,6 +82,9 @@ class Bridge : public LcoreTask {
   // Makes a frame of a packet and stages it; drops it when there is no room in front.
   void StagePacket(LinkEnd* end, rte_mbuf* mbuf, const OuterHeader& outer, uint8_t way, uint16_t port,
                    std::span<const uint32_t> leases);
+  // What the vswitch says of another life.
+  virtual void TakeFenced(uint16_t, uint32_t) {}
+  void StageFenced(LinkEnd* end, uint16_t to, uint16_t member, uint32_t incarnation);
   OuterHeader PacketHeaderTo(uint16_t member) const;
   void Refuse(rte_mbuf* frame, LinkCount why) {
     counters_.Add(why);

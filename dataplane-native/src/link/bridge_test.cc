@@ -56,6 +56,28 @@ TEST(Bridge, LeasesComeWithPackets) {
   }
 }
 
+TEST(Bridge, TheOthersHearFromTheVswitchWhomItHasFenced) {
+  Members members(3);
+  ASSERT_TRUE(members.RoundTrip(30));
+  const auto can_move_to = [&](uint16_t from, uint16_t to) {
+    Operation operation;
+    Command command{.kind = Command::Kind::kMove};
+    command.targets = {to};
+    command.flows_wanted = 1;
+    command.operation = &operation;
+    members.runtime(from).runtime->Execute(command);
+    if (command.operation == nullptr) return false;
+    EXPECT_TRUE(members.Until([&] { return operation.done.load(); }));
+    return operation.result.moved == 1;
+  };
+  EXPECT_TRUE(can_move_to(2, 1));
+  members.bridge().Close(1);
+  for (uint16_t other : {2, 3})
+    EXPECT_TRUE(members.Until([&] { return !members.runtime(other).bridge->knows(1); })) << other;
+  EXPECT_TRUE(members.runtime(2).bridge->knows(3)) << "who lives is not forgotten";
+  EXPECT_TRUE(can_move_to(2, 3));
+}
+
 TEST(Bridge, ControlFramesAreGenuineOrNothing) {
   Members members(2);
   ASSERT_TRUE(members.RoundTrip(20));

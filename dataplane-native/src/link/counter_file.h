@@ -38,7 +38,9 @@ struct CounterFileLayout {
   std::array<Counter, 2> zero_1;
   std::array<Counter, 16> link;
   std::array<Counter, 16> dropped_by_nf;  // By place in the chain.
-  std::array<Counter, 16> zero_2;
+  Counter recovered, state_lost;          // Of the vswitch: entries; of a runtime: flows.
+  Counter replicas, unprotected, replication_lag;
+  std::array<Counter, 11> zero_2;
 };
 inline constexpr size_t kCounterFileHeaderBytes = 64, kCounterFileWords = 128;
 static_assert(sizeof(Counter) == 8 && std::atomic<uint64_t>::is_always_lock_free);

@@ -9,7 +9,7 @@
 namespace nf::link {
 
 struct LinkEvent {
-  enum class Kind : uint8_t { kUp, kDown, kFencedByLink, kFencedBySilence };
+  enum class Kind : uint8_t { kUp, kDown, kFencedByDeath, kFencedByLink, kFencedBySilence };
   Kind kind;
   uint16_t member;
   uint32_t incarnation;

@@ -178,6 +178,7 @@ enum class ControlKind : uint8_t {
   kMail = 1,   // A frame of the reliable channel.
   kMarkers,    // A datagram of markers, in its place among the packets.
   kHeartbeat,  // Nothing: the sender lives.
+  kFenced,     // From the vswitch: a life that it has turned away from.
 };
 
 struct ControlHeader {
@@ -205,7 +206,7 @@ inline std::optional<ControlHeader> DecodeControl(std::span<const uint8_t> frame
   if (frame.size() < kControlOverheadBytes) return std::nullopt;
   ControlHeader header;
   std::memcpy(&header, frame.data() + sizeof(OuterHeader), sizeof header);
-  if (header.version != kControlVersion || header.kind < ControlKind::kMail || header.kind > ControlKind::kHeartbeat)
+  if (header.version != kControlVersion || header.kind < ControlKind::kMail || header.kind > ControlKind::kFenced)
     return std::nullopt;
   if (frame.size() < kControlOverheadBytes + header.bytes) return std::nullopt;
   return header;

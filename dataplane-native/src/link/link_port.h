@@ -19,6 +19,8 @@ namespace nf::link {
 struct VhostLink {
   std::string path;
 };
+// Where the two sides share a page (life_page.h).
+inline std::string LifePathOf(const VhostLink& link) { return link.path + ".life"; }
 // A network interface, which may carry other links as well: the kernel hands over the frames of this one alone.
 struct InterfaceLink {
   std::string iface;

@@ -32,9 +32,12 @@ void RuntimeBridge::SetPeer(uint16_t member, uint32_t incarnation) {
   parts_.runtime->Execute(command);
 }
 
-void RuntimeBridge::SetPort(Port* port) {
+void RuntimeBridge::SetPort(Port* port, LifePage* life) {
   end_.reset();
   SetUp(false);
+  if (shows_life_) life_->Release();
+  life_ = life;
+  shows_life_ = false;
   if (port != nullptr) end_.emplace(port, &counters_);
 }
 
@@ -44,6 +47,12 @@ void RuntimeBridge::SetUp(bool is_up) {
   events_.Put({.kind = is_up ? LinkEvent::Kind::kUp : LinkEvent::Kind::kDown,
                .member = proto::kVswitch,
                .incarnation = codec_.incarnation_of(proto::kVswitch)});
+}
+
+// The vswitch has turned away from it, so nothing of it leaves any more, and its replicas are nobody's.
+void RuntimeBridge::TakeFenced(uint16_t member, uint32_t incarnation) {
+  if (member == proto::kVswitch || member >= kMembersMax || member == codec_.identity().member) return;
+  if (incarnation != 0 && codec_.incarnation_of(member) == incarnation) SetPeer(member, 0);
 }
 
 bool RuntimeBridge::has_work() const {
@@ -63,11 +72,20 @@ void RuntimeBridge::Publish(CounterFileLayout* layout, bool is_tick) {
   layout->moved_in.Set(runtime.moved_in());
   layout->moved_out.Set(runtime.moved_out());
   layout->migrations.Set(runtime.migrations());
+  layout->recovered.Set(runtime.recovered());
+  layout->state_lost.Set(runtime.state_lost());
+  layout->replicas.Set(runtime.replicas());
+  layout->unprotected.Set(runtime.unprotected());
+  layout->replication_lag.Set(runtime.replication_lag());
   for (uint32_t i = 0; i < runtime.chain().size(); ++i) layout->dropped_by_nf[i].Set(Dropped(runtime.chain().nf(i)));
 }
 
 uint32_t RuntimeBridge::Round(uint64_t mono_ns) {
   if (!end_) return 0;
+  if (life_ != nullptr && !shows_life_) [[unlikely]] {
+    life_->Take();
+    shows_life_ = true;
+  }
   const Port::Carrier carrier = end_->port().carrier();
   const uint32_t received = Receive();
   if (carrier == Port::Carrier::kLost) [[unlikely]] {

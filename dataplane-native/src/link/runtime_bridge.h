@@ -5,6 +5,7 @@
 
 #include "flow/lease_table.h"
 #include "link/bridge.h"
+#include "link/life_page.h"
 #include "runtime/runtime_link.h"
 #include "runtime/switched_runtime.h"
 
@@ -24,8 +25,12 @@ class RuntimeBridge final : public Bridge {
   // ---- Through Perform.
   // A peer's life from now on; incarnation 0: it is gone.
   void SetPeer(uint16_t member, uint32_t incarnation);
-  // The way to the vswitch, which outlives its use here; the one before may go.
-  void SetPort(Port* port);
+  // The way to the vswitch, and where it sees that this lcore lives, if it can. Both outlive their use here; those
+  // before may go.
+  void SetPort(Port* port, LifePage* life = nullptr);
+
+  // A life of it.
+  bool knows(uint16_t member) const { return codec_.incarnation_of(member) != 0; }
 
   // ---- Any thread.
   bool is_up() const { return is_up_.load(std::memory_order_relaxed); }
@@ -40,6 +45,7 @@ class RuntimeBridge final : public Bridge {
   void Publish(CounterFileLayout* layout, bool is_tick) override;
   uint32_t Send(uint64_t mono_ns);
   uint32_t Receive();
+  void TakeFenced(uint16_t member, uint32_t incarnation) override;
   rte_mbuf* TakeFrame(rte_mbuf* frame);
   rte_mbuf* TakePacket(rte_mbuf* frame);
   void SetUp(bool is_up);
@@ -47,6 +53,8 @@ class RuntimeBridge final : public Bridge {
   Parts parts_;
   OuterHeader header_;
   std::optional<LinkEnd> end_;
+  LifePage* life_ = nullptr;
+  bool shows_life_ = false;
   uint64_t beat_ns_ = 0;
   std::atomic<bool> is_up_{false};
 };

@@ -64,6 +64,11 @@ void VswitchBridge::Fence(Remote& remote) {
     Command command{.kind = Command::Kind::kMember, .member = remote.member, .incarnation = 0};
     vswitch_.Execute(command);
     remote.is_member = false;
+    // What waits for its replicas waits no longer than it must.
+    for (Remote* other : remotes_) {
+      if (other != nullptr && other != &remote && other->state == Remote::State::kUp)
+        StageFenced(&other->end, other->member, remote.member, remote.incarnation);
+    }
   } else {
     vswitch_.Forget(remote.member, remote.incarnation);
   }
@@ -104,6 +109,8 @@ void VswitchBridge::Publish(CounterFileLayout* layout, bool) {
   layout->stamped.Set(vswitch_.stamped());
   layout->outputs.Set(vswitch_.outputs());
   layout->flows_open.Set(vswitch_.entries_used());
+  layout->recovered.Set(vswitch_.recovered());
+  layout->state_lost.Set(vswitch_.state_lost());
 }
 
 uint32_t VswitchBridge::Round(uint64_t mono_ns) {
@@ -119,11 +126,13 @@ uint32_t VswitchBridge::Round(uint64_t mono_ns) {
 }
 
 uint32_t VswitchBridge::Serve(Remote& remote, uint64_t mono_ns) {
+  const bool is_dead = remote.life && remote.life->is_over();
   const Port::Carrier carrier = remote.port->carrier();
-  // What came before the link broke is good.
+  // What came before its death, or before the link broke, is good.
   uint32_t work = Receive(remote, mono_ns);
-  if (carrier == Port::Carrier::kLost) {
-    if (work == 0) Lose(remote, LinkEvent::Kind::kFencedByLink);
+  if (is_dead || carrier == Port::Carrier::kLost) [[unlikely]] {
+    const bool has_room = rte_ring_full(remote.link->up) == 0;
+    if (work == 0 && has_room) Lose(remote, is_dead ? LinkEvent::Kind::kFencedByDeath : LinkEvent::Kind::kFencedByLink);
     return work;
   }
   if (carrier != Port::Carrier::kWaiting) work += Send(remote, mono_ns);

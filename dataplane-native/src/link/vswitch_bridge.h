@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "link/bridge.h"
+#include "link/life_page.h"
 #include "link/silence.h"
 #include "runtime/runtime_link.h"
 #include "runtime/vswitch.h"
@@ -24,6 +25,7 @@ struct Remote {
     Lcore* lcore;         // Of the vswitch.
     uint64_t suspect_ns;  // 0: silence says nothing.
     LinkCounters* counters;
+    std::optional<LifePage> life = {};  // Of its lcore. Only where processes share memory.
   };
   // Errors: eal.memory.
   static Expected<std::unique_ptr<Remote>> Create(Options options);
@@ -45,6 +47,7 @@ struct Remote {
 
   LinkEnd end;
   SilenceDetector silence;
+  const std::optional<LifePage> life;
   uint64_t beat_ns = 0;
   OuterHeader packet_header;
   std::array<rte_mbuf*, kForwardMax> forwards;
@@ -55,7 +58,8 @@ struct Remote {
         incarnation(options.incarnation),
         port(std::move(options.port)),
         end(port.get(), options.counters),
-        silence(options.suspect_ns) {}
+        silence(options.suspect_ns),
+        life(std::move(options.life)) {}
   ~Remote();
 };
 

@@ -105,7 +105,7 @@ TEST_F(Processes, AKillIsSeenAtOnceAndTheBooksBalance) {
   ASSERT_TRUE(AllBack());
   tenant_->runtime(1).Signal(SIGKILL);
   Rounds(20);  // Into its death.
-  const Json lost = {{"event", "member_lost"}, {"member", 1}, {"why", "link"}};
+  const Json lost = {{"event", "member_lost"}, {"member", 1}, {"why", "death"}};
   ASSERT_TRUE(tenant_->vswitch().WaitForEvent(lost));
   ASSERT_EQ(tenant_->runtime(1).WaitForEnd(), -1);
   tenant_->Bury(1);

@@ -45,12 +45,10 @@ class RuntimeProcess final : public MemberProcess {
   Json Members() override;
   link::Bridge& bridge() override { return *bridge_; }
 
+  Expected<void> Connect(const link::LinkSpec& spec);
   Answer MemberUp(const Json& request);
   Answer MemberDown(const Json& request);
   void SetPeer(uint16_t member, uint32_t incarnation);
-  Expected<std::unique_ptr<EthdevPort>> OpenLink(const link::LinkSpec& spec) {
-    return link::OpenLink(spec, link::AddressOf(spec_.identity.tenant, spec_.identity.member), packets_);
-  }
   Outcome Operate(Command::Kind kind, const Json& request);
   Answer Flows(const Json& request);
   Answer Swap(const Json& request);
@@ -64,6 +62,7 @@ class RuntimeProcess final : public MemberProcess {
   std::unique_ptr<MailBox> outbox_;
   std::unique_ptr<LeaseTable> leases_;
   std::unique_ptr<EthdevPort> port_;
+  std::unique_ptr<link::LifePage> life_;
   std::unique_ptr<SwitchedRuntime> runtime_;
   std::unique_ptr<link::RuntimeBridge> bridge_;
   std::array<uint32_t, kMembersMax> peers_{};  // Their incarnations.
@@ -106,17 +105,29 @@ Expected<void> RuntimeProcess::Build() {
       surroundings, {.link = link_.get(), .leases = leases_.get(), .outbox = outbox_.get(), .runtime = runtime_.get()});
   if (!bridge) return std::unexpected(bridge.error());
   bridge_ = std::move(*bridge);
-  auto port = OpenLink(spec_.vswitch_link);
-  if (!port) return std::unexpected(port.error());
-  port_ = std::move(*port);
   lcore_ = std::make_unique<Lcore>(std::vector<LcoreTask*>{bridge_.get(), runtime_.get()}, spec_.cpu, false);
   link_->runtime_lcore = link_->vswitch_lcore = lcore_.get();
   outbox_->set_lcore(lcore_.get());
-  bridge_->SetPort(port_.get());
+  if (auto connected = Connect(spec_.vswitch_link); !connected) return connected;
   SetPeer(proto::kVswitch, spec_.vswitch_incarnation);
   for (const auto& [other, life] : spec_.members) {
     if (other != member) SetPeer(other, life);
   }
+  return {};
+}
+
+// The link to the vswitch from now on.
+Expected<void> RuntimeProcess::Connect(const link::LinkSpec& spec) {
+  auto port = link::OpenLink(spec, link::AddressOf(spec_.identity.tenant, spec_.identity.member), packets_);
+  if (!port) return std::unexpected(port.error());
+  std::unique_ptr<link::LifePage> life;
+  if (const auto* vhost = std::get_if<link::VhostLink>(&spec); vhost != nullptr) {
+    if (auto page = link::LifePage::Open(link::LifePathOf(*vhost)))
+      life = std::make_unique<link::LifePage>(std::move(*page));
+  }
+  OnLcore([&] { bridge_->SetPort(port->get(), life.get()); });
+  port_ = std::move(*port);
+  life_ = std::move(life);
   return {};
 }
 
@@ -156,10 +167,7 @@ MemberProcess::Answer RuntimeProcess::MemberUp(const Json& request) {
     const uint32_t term = Number(request, "term", 1, UINT8_MAX);
     const auto spec = ReadLink(request.at("link"));
     if (!spec) return std::unexpected(spec.error());
-    auto port = OpenLink(*spec);
-    if (!port) return std::unexpected(port.error());
-    OnLcore([&] { bridge_->SetPort(port->get()); });
-    port_ = std::move(*port);
+    if (const auto connected = Connect(*spec); !connected) return std::unexpected(connected.error());
     spec_.term = static_cast<uint8_t>(term);
   }
   SetPeer(member, incarnation);
@@ -173,6 +181,7 @@ MemberProcess::Answer RuntimeProcess::MemberDown(const Json& request) {
   if (member == proto::kVswitch) {
     OnLcore([this] { bridge_->SetPort(nullptr); });
     port_.reset();
+    life_.reset();
   }
   return Json::object();
 }

@@ -15,6 +15,11 @@ namespace {
 
 constexpr uint64_t kQuietNs = 50'000'000;  // So long nothing has come back when nothing is under way any more.
 
+const char* WhyOf(link::LinkEvent::Kind kind) {
+  if (kind == link::LinkEvent::Kind::kFencedByDeath) return "death";
+  return kind == link::LinkEvent::Kind::kFencedBySilence ? "silence" : "link";
+}
+
 class VswitchProcess final : public MemberProcess {
  public:
   explicit VswitchProcess(MemberSpec spec) : MemberProcess(std::move(spec)) {}
@@ -96,13 +101,20 @@ MemberProcess::Answer VswitchProcess::Link(const Json& request) {
   Close(member);
   auto port = ports_->Open(*spec, member);
   if (!port) return std::unexpected(port.error());
+  std::optional<link::LifePage> life;
+  if (const auto* vhost = std::get_if<link::VhostLink>(&*spec); vhost != nullptr) {
+    auto page = link::LifePage::Create(link::LifePathOf(*vhost));
+    if (!page) return std::unexpected(page.error());
+    life.emplace(std::move(*page));
+  }
   auto remote = link::Remote::Create({.member = member,
                                       .incarnation = incarnation,
                                       .port = std::move(*port),
                                       .markers = markers_,
                                       .lcore = lcore_.get(),
                                       .suspect_ns = uint64_t{spec_.suspect_ms} * 1'000'000,
-                                      .counters = bridge_->link_counters()});
+                                      .counters = bridge_->link_counters(),
+                                      .life = std::move(life)});
   if (!remote) return std::unexpected(remote.error());
   remotes_[member] = std::move(*remote);
   OnLcore([&] { bridge_->Open(remotes_[member].get()); });
@@ -168,7 +180,7 @@ void VswitchProcess::Watch() {
     Tell({{"event", "member_lost"},
           {"member", event->member},
           {"incarnation", event->incarnation},
-          {"why", event->kind == Kind::kFencedBySilence ? "silence" : "link"}});
+          {"why", WhyOf(event->kind)}});
     const auto& remote = remotes_[event->member];
     if (remote != nullptr && remote->incarnation == event->incarnation) Close(event->member);
   }

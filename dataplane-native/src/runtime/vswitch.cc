@@ -146,9 +146,14 @@ void Vswitch::Serve(Command& command) {
     machine_.MemberUp(command.member, command.incarnation);
     return;
   }
-  machine_.MemberDown(command.member);
+  // What is here already came before it was fenced.
   const uint64_t mono = MonotonicNs();
   rte_mbuf* mbuf;
+  for (uint32_t left = rte_ring_count(runtime.link->up); left != 0; --left) {
+    if (rte_ring_sc_dequeue(runtime.link->up, reinterpret_cast<void**>(&mbuf)) == 0)
+      TakeOutput(command.member, mbuf, mono);
+  }
+  machine_.MemberDown(command.member);
   while (rte_ring_sc_dequeue(runtime.link->up, reinterpret_cast<void**>(&mbuf)) == 0)
     TakeOutput(command.member, mbuf, mono);
   DropAll(runtime);
