@@ -26,11 +26,17 @@ bool ReplicationSource::IsUsable(const MemberRef& ref, bool second_choice, uint6
   return second_choice || (!peer.silent && now_ns >= peer.refused_until_ns);
 }
 
+// The next in a ring of all ids that there may be, in steps of the bucket's own: so with three runtimes or more
+// nobody's heir has its own replicas where the dead one was, and what the heir recovers goes on without being copied
+// first; and who comes or goes changes the homes of those buckets alone that must change. The ring is prime, so every
+// step goes round all of it; a step and its opposite come in turns, so everybody has as many replicas of others.
 MemberRef ReplicationSource::Wanted(uint32_t bucket, uint64_t now_ns) const {
+  const uint32_t forth = 1 + bucket / 2 % (kRing / 2);
+  const uint32_t step = bucket % 2 == 0 ? forth : kRing - forth;
   for (const bool second_choice : {false, true}) {
-    for (size_t i = 0; i < places_.size(); ++i) {
-      const uint16_t id = places_[(bucket + i) % places_.size()];
-      const MemberRef ref{.id = id, .incarnation = (*members_)[id]};
+    for (uint32_t id = (own_ + step) % kRing; id != own_; id = (id + step) % kRing) {
+      if (id >= members_->size() || !is_place_[id]) continue;
+      const MemberRef ref{.id = static_cast<uint16_t>(id), .incarnation = (*members_)[id]};
       if (IsUsable(ref, second_choice, now_ns)) return ref;
     }
   }
@@ -38,9 +44,9 @@ MemberRef ReplicationSource::Wanted(uint32_t bucket, uint64_t now_ns) const {
 }
 
 void ReplicationSource::SetPlaces(std::span<const uint16_t> places, uint64_t now_ns) {
-  places_.clear();
+  is_place_.reset();
   for (const uint16_t id : places)
-    if (id != kVswitch && id < members_->size()) places_.push_back(id);
+    if (id != kVswitch && id < members_->size()) is_place_.set(id);
   ReconsiderAll(now_ns);
 }
 

@@ -29,7 +29,7 @@ ReplicationSource::ReplicationSource(uint16_t own, const ReplicationConfig& conf
       pool_(config.held_outputs),
       scratch_(state_bytes),
       relayed_(config.mode == ReplicationMode::kRelay ? config.relayed_bytes : 0) {
-  places_.reserve(members->size());
+  NF_CHECK(members->size() <= kRing, "ids are below the ring's size");
   dirty_.reserve(actors->size());
   still_dirty_.reserve(actors->size());
   for (Peer& peer : peers_) peer.overs.resize(kOversMax);

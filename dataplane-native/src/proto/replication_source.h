@@ -79,6 +79,7 @@ struct ReplicationCounters {
 
 class ReplicationSource {
  public:
+  static constexpr uint32_t kRing = 17;  // Prime, above all ids.
   // Where what was held goes.
   class Outlet {
    public:
@@ -94,7 +95,7 @@ class ReplicationSource {
                     uint64_t layout, const std::vector<Actor>* actors, const std::vector<uint32_t>* members,
                     MessageSink* messages, ReplicationHost* host, Outlet* outlet);
 
-  // The runtimes that may keep replicas; a bucket's home is the first that lives, from a place of its own on.
+  // The runtimes that may keep replicas.
   void SetPlaces(std::span<const uint16_t> places, uint64_t now_ns);
   // A member has another life, or none.
   void MemberChanged(uint16_t id, uint64_t now_ns);
@@ -268,7 +269,7 @@ class ReplicationSource {
   MessageSink* messages_;
   ReplicationHost* host_;
   Outlet* outlet_;
-  std::vector<uint16_t> places_;
+  std::bitset<kRing> is_place_;
   std::vector<Flow> flows_;  // By actor.
   std::vector<uint32_t> dirty_;
   std::vector<uint32_t> still_dirty_;

@@ -119,6 +119,22 @@ TEST_F(ReplicationTest, ASecondFailureIsSurvivedWhenTheFirstWasGotOver) {
   EXPECT_EQ(vswitch.machine.counters().state_lost, 0u);
 }
 
+// Else what an heir recovers would wait until all of its bucket is at another place.
+TEST_F(ReplicationTest, NobodysHeirHasItsReplicasWhereTheDeadOneWas) {
+  SetAllPlaces({1, 2, 3});
+  std::array<int, kMembers> kept{};
+  for (uint32_t bucket = 0; bucket < kBuckets; ++bucket) {
+    for (uint16_t owner : {1, 2, 3}) {
+      const auto home_of = [&](uint16_t id) { return At(id).machine.source().home(static_cast<uint8_t>(bucket)).id; };
+      const uint16_t heir = home_of(owner);
+      ASSERT_NE(heir, 0) << bucket;
+      EXPECT_NE(home_of(heir), owner) << bucket;
+      ++kept[heir];
+    }
+  }
+  for (uint16_t id : {1, 2, 3}) EXPECT_EQ(kept[id], static_cast<int>(kBuckets)) << id;
+}
+
 TEST_F(ReplicationTest, WithoutAReplicaOutputWaits) {
   const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
   Process(entry, 0, 1);
