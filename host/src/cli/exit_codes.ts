@@ -7,7 +7,10 @@ export const EXIT_DOCS: readonly (readonly [number, string])[] = [
   [EXIT.ok, "It worked. `run` also ends with 0 after Ctrl-C or SIGTERM, once everything in flight has left."],
   [EXIT.failure, "It failed although the input was good: no permission, no memory, the native part is not built, a test failed, a host that does not answer."],
   [EXIT.badInput, "Bad input: the command line, a configuration, an NF's source or artifact, a capture file, an interface. Nothing was changed."],
-  [EXIT.notMoved, "`migrate`, `drain`: some flows did not move, or `undrain` ended it. They are where they were, and go on; the result says how many and why."],
+  [
+    EXIT.notMoved,
+    "`migrate`, `drain`: some flows did not move, or `undrain` ended it. They are where they were, and go on; the result says how many and why. `recover`: some flows lost their state.",
+  ],
   [EXIT.interrupted, "Ended by Ctrl-C before there was a result. What a host was asked for goes on there."],
 ];
 

@@ -5,7 +5,17 @@
 import { z } from "zod";
 import { RULES, type RuleId } from "@nfactor/sdk/admission";
 import { runtimeSchema } from "../result/runtimes_result.ts";
-import { addRuntimeResult, drainResult, errorSchema, flowsResult, migrateResult, removeRuntimeResult, swapResult, undrainResult } from "../rpc/protocol.ts";
+import {
+  addRuntimeResult,
+  drainResult,
+  errorSchema,
+  flowsResult,
+  migrateResult,
+  recoverResult,
+  removeRuntimeResult,
+  swapResult,
+  undrainResult,
+} from "../rpc/protocol.ts";
 
 const amount = z.int().min(0);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
@@ -72,6 +82,7 @@ export const migrateResultSchema = migrateResult;
 export const drainResultSchema = drainResult;
 export const undrainResultSchema = undrainResult;
 export const agentResultSchema = z.strictObject({ left: z.int().min(0).describe("Runtimes that go on without the agent.") });
+export const recoverResultSchema = recoverResult;
 /** What any command prints with --json when it fails. */
 export const errorResultSchema = z.strictObject({ error: errorSchema });
 

@@ -7,7 +7,7 @@ import { ControlServer, type Handlers } from "../rpc/server.ts";
 import { prepareSocketPath } from "../rpc/socket_path.ts";
 import { runtimeJson } from "../result/runtimes_result.ts";
 import { progressLine } from "./operation.ts";
-import { drainResultSchema, errorResultSchema, migrateResultSchema, runtimesRemoveResultSchema, runtimesResultSchema } from "./results.ts";
+import { drainResultSchema, errorResultSchema, migrateResultSchema, recoverResultSchema, runtimesRemoveResultSchema, runtimesResultSchema } from "./results.ts";
 import { Cli, finished } from "./testing.ts";
 
 let cli: Cli;
@@ -150,6 +150,22 @@ test("remove: refused with flows; with --force not without --yes when nobody can
   expect([...tenant.states.keys()]).toEqual([3, 4]);
 });
 
+test("recover: not without --yes when nobody can be asked; what it would lose is said before, and lost states are exit code 3", async () => {
+  tenant.unprotected = 1;
+  tenant.flowList.push({ ...tenant.flowList[0]!, flowId: 9n, runtime: 2 }, { ...tenant.flowList[0]!, flowId: 10n, runtime: 3 });
+  const asked = await cli.run("recover", "1");
+  expect(asked).toMatchObject({ code: 2, stdout: "" });
+  expect(asked.stderr).toContain("runtime 1 would be declared dead: 2 flows would go on elsewhere, 1 would lose their state.");
+  expect((await cli.run("recover", "1", "--dry-run")).stdout).toBe(
+    "runtime 1: 2 flows would go on elsewhere, 1 would lose their state. Nothing was changed.\n",
+  );
+  expect(tenant.calls).toEqual([]);
+  const { code, stdout } = await cli.run("recover", "1", "--yes", "--json");
+  expect(code).toBe(3);
+  expect(recoverResultSchema.parse(JSON.parse(stdout))).toMatchObject({ runtime: 1, flows: 3, recovered: 2, lost: 1, restarts: false });
+  expect(tenant.calls).toEqual([{ declareDead: 1 }]);
+});
+
 test("what the host refuses is one paragraph, or one object", async () => {
   const ran = await cli.run("drain", "7");
   expect(ran).toEqual({ code: 2, stdout: "", stderr: "error[runtime.unknown]: there is no runtime 7.\n  Allowed: 1, 2, 3.\n" });
@@ -174,6 +190,8 @@ test.each([
   ["drain 1 --to 1", "error[runtime.same]: runtime 1 is source and target."],
   ["drain 99999", "error[usage]: '99999' is no number of a runtime."],
   ["undrain -- -1", "error[usage]: '-1' is no number of a runtime."],
+  ["recover", "error[usage]: missing required argument 'runtime'."],
+  ["recover 9 --yes", "error[runtime.unknown]: there is no runtime 9."],
   ["runtimes ad", "error[usage]: runtimes: 'ad' is no command of it."],
   ["runtimes add 2", "error[usage]: too many arguments for 'add'."],
   ["runtimes remove", "error[usage]: missing required argument 'runtime'."],

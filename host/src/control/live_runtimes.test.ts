@@ -103,6 +103,25 @@ test("runtimes are added and removed", async () => {
   expect(said.at(-1)).toBe("runtime 1 was removed, and 3 flows ended with it");
 });
 
+test("recover: a runtime is declared dead, and its flows go on from their replicas", async () => {
+  tenant.unprotected = 0;
+  tenant.flowList.push({ ...tenant.flowList[0]!, flowId: 9n, runtime: 2 }, { ...tenant.flowList[0]!, flowId: 10n, runtime: 3 });
+  const about = { runtime: 1, flows: 3, recovered: 3, lost: 0, restarts: false };
+  expect(await live.recover({ runtime: 1, dry_run: true })).toEqual({ ...about, dry_run: true, duration_ns: 0 });
+  expect(tenant.calls).toEqual([]);
+  const { duration_ns, ...result } = await live.recover({ runtime: 1, dry_run: false });
+  expect(result).toEqual({ ...about, dry_run: false });
+  expect(said.at(-1)).toMatch(/^runtime 1 is dead: 3 flows recovered in .*; it is gone; 'nfactor runtimes add' starts another one$/);
+  expect(duration_ns).toBeGreaterThan(0);
+  expect(tenant.calls).toEqual([{ declareDead: 1 }]);
+});
+
+test("recover: without replicas states are lost, and it says so before", async () => {
+  expect(await live.recover({ runtime: 1, dry_run: true })).toMatchObject({ flows: 3, recovered: 0, lost: 3 });
+  expect(await live.recover({ runtime: 1, dry_run: false })).toMatchObject({ recovered: 0, lost: 3 });
+  expect(said.at(-1)).toContain("3 have lost their state");
+});
+
 test("what cannot be is refused before anything is changed, and says what can", async () => {
   const unknown = "error[runtime.unknown]: there is no runtime 9.\n  Allowed: 1, 2, 3.";
   expect(await refusal(() => migrate(9, 1))).toBe(unknown);
@@ -111,6 +130,7 @@ test("what cannot be is refused before anything is changed, and says what can", 
   expect(await refusal(() => live.drain({ runtime: 1, to: [2, 9], dry_run: false }))).toBe(unknown);
   expect(await refusal(() => live.undrain({ runtime: 9 }))).toBe(unknown);
   expect(await refusal(() => live.remove_runtime({ runtime: 9, force: true, dry_run: false }))).toBe(unknown);
+  expect(await refusal(() => live.recover({ runtime: 9, dry_run: false }))).toBe(unknown);
   expect(await refusal(() => migrate(0, 1))).toBe("error[runtime.unknown]: there is no runtime 0.\n  Allowed: 1, 2, 3.");
   expect(await refusal(() => migrate(1, 1))).toBe("error[runtime.same]: runtime 1 is source and target.\n  Allowed: 2, 3. Name another runtime as the target.");
   expect(await refusal(() => live.drain({ runtime: 1, to: [1], dry_run: false }))).toContain("error[runtime.same]");
@@ -129,6 +149,7 @@ test("the only runtime can neither be drained nor removed", async () => {
   const add = "Add another one first: 'nfactor runtimes add'.";
   expect(await refusal(() => live.drain({ runtime: 1, to: [], dry_run: true }))).toContain(add);
   expect(await refusal(() => migrate(1, 1))).toContain(add);
+  expect(await refusal(() => live.recover({ runtime: 1, dry_run: true }))).toContain(add);
   expect(await refusal(() => live.remove_runtime({ runtime: 1, force: true, dry_run: true }))).toContain("or add another one first: 'nfactor runtimes add'.");
 });
 

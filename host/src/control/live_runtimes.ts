@@ -4,13 +4,14 @@
  * Operations go on in the dataplane and end there, whoever has asked for them; here they are started, waited for and told to the person at the host's
  * terminal. A dry run checks and counts, and changes nothing.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { NfError } from "@nfactor/sdk/errors";
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import { Runtimes } from "../dataplane/runtimes.ts";
 import { flowJson } from "../result/flow_json.ts";
 import { parseFlowMatch } from "../result/flow_match.ts";
 import { operationJson, runtimeJson } from "../result/runtimes_result.ts";
-import { operationText } from "../result/runtimes_text.ts";
+import { operationText, recoveryText } from "../result/runtimes_text.ts";
 import { plural } from "../result/text.ts";
 import type { Params, Result } from "../rpc/protocol.ts";
 import type { Handlers } from "../rpc/server.ts";
@@ -21,6 +22,8 @@ import type { LiveEntry } from "./live_chain.ts";
 const ALL_FLOWS = 2 ** 32 - 1;
 /** Flow ids are picked out and handed over as one list. */
 const CHOSEN_FLOWS_MAX = 1_000_000;
+/** Flows that ended meanwhile are neither recovered nor lost: so long nothing has happened when nothing more will. */
+const RECOVERY_QUIET_MS = 1000;
 
 export interface LiveRuntimesOptions {
   dataplane: Dataplane;
@@ -86,6 +89,43 @@ export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap"> {
     this.#options.say(operationText(`drain of runtime ${runtime}`, runtime, result));
     return result;
   };
+
+  readonly recover = async ({ runtime, dry_run }: Params<"recover">): Promise<Result<"recover">> => {
+    this.#runtimes.requireNotLast(runtime);
+    const { flowsOpen: flows, unprotected, process } = this.#runtimes.get(runtime);
+    const restarts = process !== undefined;
+    if (dry_run) {
+      // Without replication there are no replicas, and without flows none either.
+      const replicas = this.#runtimes.status().reduce((sum, one) => sum + (one.runtime === runtime ? 0 : one.replicas), 0);
+      const recovered = Math.min(Math.max(flows - unprotected, 0), replicas);
+      return { runtime, dry_run, flows, recovered, lost: flows - recovered, duration_ns: 0, restarts };
+    }
+    const begin = performance.now();
+    const before = this.#recoveries(runtime);
+    await this.#runtimes.declareDead(runtime);
+    let [now, changed] = [this.#recoveries(runtime), performance.now()];
+    while (now.recovered + now.lost < before.recovered + before.lost + flows && performance.now() - changed < RECOVERY_QUIET_MS) {
+      await sleep(1);
+      const next = this.#recoveries(runtime);
+      if (next.recovered !== now.recovered || next.lost !== now.lost) changed = performance.now();
+      now = next;
+    }
+    const recovered = Math.max(now.recovered - before.recovered, 0);
+    const duration_ns = Math.round((changed - begin) * 1e6);
+    const result = { runtime, dry_run, flows, recovered, lost: Math.max(now.lost - before.lost, 0), duration_ns, restarts };
+    this.#options.say(recoveryText(result));
+    return result;
+  };
+
+  /** Flows that the others have made of replicas, and those that the vswitch has given up. */
+  #recoveries(without: number): { recovered: number; lost: number } {
+    const sums = { recovered: 0, lost: 0 };
+    for (const { runtime, recovered, stateLost } of this.#runtimes.status()) {
+      if (runtime === 0) sums.lost += Number(stateLost);
+      else if (runtime !== without) sums.recovered += Number(recovered);
+    }
+    return sums;
+  }
 
   readonly undrain = async ({ runtime }: Params<"undrain">): Promise<Result<"undrain">> => {
     const { draining } = this.#runtimes.get(runtime);

@@ -7,7 +7,10 @@ const done: OperationReport = { moved: 0, failed: 0, reason: "none", drained: fa
 
 export class TenantInMemory {
   readonly flowList: NativeFlow[] = [];
-  readonly states = new Map<number, { draining: boolean; movedIn: bigint; movedOut: bigint }>();
+  readonly states = new Map<number, { draining: boolean; movedIn: bigint; movedOut: bigint; recovered: bigint }>();
+  /** Flows have replicas, but for so many. */
+  unprotected: number | undefined;
+  stateLost = 0n;
   /** What was asked of it. */
   readonly calls: unknown[] = [];
   /** Operations end when this does. */
@@ -50,6 +53,19 @@ export class TenantInMemory {
         this.flowList.splice(0, this.flowList.length, ...this.flowList.filter((flow) => flow.runtime !== runtime));
         this.states.delete(runtime);
       },
+      declareDead: async (runtime) => {
+        this.calls.push({ declareDead: runtime });
+        const flows = this.#of(runtime);
+        const others = [...this.states.keys()].filter((one) => one !== runtime);
+        const kept = this.unprotected === undefined ? 0 : flows.length - this.unprotected;
+        flows.slice(0, kept).forEach((flow, i) => {
+          flow.runtime = others[i % others.length]!;
+          this.states.get(flow.runtime)!.recovered += 1n;
+        });
+        this.stateLost += BigInt(flows.length - kept);
+        this.flowList.splice(0, this.flowList.length, ...this.flowList.filter((flow) => flow.runtime !== runtime));
+        this.states.delete(runtime);
+      },
       migrate: async (options) => this.#migrate(options),
       drain: async (runtime, { to }) => {
         this.calls.push({ drain: runtime, to });
@@ -76,7 +92,7 @@ export class TenantInMemory {
 
   #start(): number {
     this.#last += 1;
-    this.states.set(this.#last, { draining: false, movedIn: 0n, movedOut: 0n });
+    this.states.set(this.#last, { draining: false, movedIn: 0n, movedOut: 0n, recovered: 0n });
     return this.#last;
   }
 
@@ -107,9 +123,12 @@ export class TenantInMemory {
   }
 
   #status(runtime: number, flowsOpen: number): RuntimeStatus {
-    const { draining = false, movedIn = 0n, movedOut = 0n } = this.states.get(runtime) ?? {};
+    const { draining = false, movedIn = 0n, movedOut = 0n, recovered = 0n } = this.states.get(runtime) ?? {};
     const busy = { received: 10n, sent: 9n, dropped: 1n, held: 0n, busyNs: 1_000_000n, queued: 0, migrations: 0, missed: 0n, refusedMessages: 0n };
-    const replication = { replicas: 0, unprotected: 0, replicationLag: 0, relayed: 0n, recovered: 0n, stateLost: 0n };
+    const isReplicated = this.unprotected !== undefined && runtime !== 0;
+    const replicas = isReplicated ? this.flowList.length - flowsOpen : 0;
+    const unprotected = isReplicated ? this.unprotected! : 0;
+    const replication = { replicas, unprotected, replicationLag: 0, relayed: 0n, recovered, stateLost: runtime === 0 ? this.stateLost : 0n };
     return {
       runtime,
       lcore: 0,

@@ -76,6 +76,11 @@ export class AddonDataplane implements Dataplane {
     return nativeAsync(() => this.#addon.removeRuntime(this.#id, runtime, options));
   }
 
+  /** There is no process to kill: what is removed by force is as dead to the others. */
+  declareDead(runtime: number): Promise<void> {
+    return this.removeRuntime(runtime, { force: true });
+  }
+
   migrate(options: MigrateOptions): Promise<OperationReport> {
     return nativeAsync(() => this.#addon.migrate(this.#id, options));
   }

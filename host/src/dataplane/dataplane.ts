@@ -38,6 +38,8 @@ export interface Dataplane {
   runtimes(): RuntimeStatus[];
   addRuntime(): Promise<number>;
   removeRuntime(runtime: number, options: { force: boolean }): Promise<void>;
+  /** The runtime is dead from now on: nothing of it leaves, and replicas of its flows become the flows. Its process, if it has one, is killed and started again. */
+  declareDead(runtime: number): Promise<void>;
   migrate(options: MigrateOptions): Promise<OperationReport>;
   drain(runtime: number, options: { to: number[] }): Promise<OperationReport>;
   undrain(runtime: number): Promise<void>;

@@ -47,6 +47,18 @@ export class Runtimes {
     await this.#dataplane.removeRuntime(runtime, { force });
   }
 
+  /** Rejects with NfError runtime.unknown, runtime.last. */
+  async declareDead(runtime: number): Promise<void> {
+    this.requireNotLast(runtime);
+    await this.#dataplane.declareDead(runtime);
+  }
+
+  /** Throws NfError runtime.unknown, runtime.last. */
+  requireNotLast(runtime: number): void {
+    this.get(runtime);
+    if (this.others(runtime).length === 0) throw new NfError("runtime.last", `runtime ${runtime} is the only one`, { fix: NO_OTHER });
+  }
+
   /**
    * Moves `count` flows, whichever, or those of `flowIds`, from one runtime to another, under traffic and in order. Resolves when the last of them has
    * moved or has failed to; a flow that fails stays where it is, and `reason` says why the last one did. Fewer than `count` flows are no failure.

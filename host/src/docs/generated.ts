@@ -37,6 +37,7 @@ function schemas(): [string, object][] {
     of("drain", "nfactor drain --json", results.drainResultSchema),
     of("undrain", "nfactor undrain --json", results.undrainResultSchema),
     of("agent", "nfactor agent --json", results.agentResultSchema),
+    of("recover", "nfactor recover --json", results.recoverResultSchema),
     of("doctor", "nfactor doctor --json", results.doctorResultSchema),
     of("error", "Any command with --json that fails", results.errorResultSchema),
   ];

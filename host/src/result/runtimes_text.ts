@@ -113,6 +113,24 @@ const REFUSALS: Record<MoveRefusal, readonly [why: string, fix: string]> = {
   timeout: ["the target did not answer in time", "'nfactor runtimes' shows whether it is overloaded; try again."],
 };
 
+export interface RecoveryJson {
+  runtime: number;
+  dry_run: boolean;
+  flows: number;
+  recovered: number;
+  lost: number;
+  duration_ns: number;
+  restarts: boolean;
+}
+
+export function recoveryText({ runtime, dry_run, recovered, lost, duration_ns, restarts }: RecoveryJson): string {
+  const [go, lose] = dry_run ? ["would go on elsewhere", "would lose their state"] : [`recovered in ${duration(duration_ns)}`, "have lost their state"];
+  const losses = lost === 0 ? "" : `, ${count(lost)} ${lose}`;
+  if (dry_run) return `runtime ${runtime}: ${plural(recovered, "flow")} ${go}${losses}. Nothing was changed.`;
+  const next = restarts ? "its process is started again" : "it is gone; 'nfactor runtimes add' starts another one";
+  return `runtime ${runtime} is dead: ${plural(recovered, "flow")} ${go}${losses}; ${next}`;
+}
+
 export interface OperationJson {
   dry_run: boolean;
   flows: number;

@@ -101,6 +101,17 @@ export const drainParams = z.strictObject({ runtime, to: z.array(runtime).max(16
 export const drainResult = z.strictObject({ runtime, to: z.array(runtime).describe("Where the flows go, in turn."), ...operationFields });
 export const undrainResult = z.strictObject({ runtime, was_draining: z.boolean() });
 
+export const recoverParams = z.strictObject({ runtime, dry_run: z.boolean() });
+export const recoverResult = z.strictObject({
+  runtime,
+  dry_run: z.boolean(),
+  flows: z.int().min(0).describe("That it had."),
+  recovered: z.int().min(0).describe("Flows that go on from their replicas; of a dry run: that have one."),
+  lost: z.int().min(0).describe("Flows whose state is lost; their next packets open new ones."),
+  duration_ns: z.int().min(0).describe("From the order until the last of them was recovered; 0 for a dry run."),
+  restarts: z.boolean().describe("Its process is started again. Else the runtime is gone."),
+});
+
 /** `alone`: one after the other, since it changes what the host consists of. All others are served at any time, however long they take. */
 export const METHODS = {
   info: { params: z.strictObject({}), result: infoResult, alone: false },
@@ -112,6 +123,7 @@ export const METHODS = {
   migrate: { params: migrateParams, result: migrateResult, alone: false },
   drain: { params: drainParams, result: drainResult, alone: false },
   undrain: { params: z.strictObject({ runtime }), result: undrainResult, alone: false },
+  recover: { params: recoverParams, result: recoverResult, alone: true },
 } as const;
 export type Method = keyof typeof METHODS;
 export type Params<M extends Method> = z.output<(typeof METHODS)[M]["params"]>;

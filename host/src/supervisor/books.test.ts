@@ -7,6 +7,7 @@ import { type MemberCounters, droppedBy, parseCounterFile } from "./counter_file
 const file = (member: number, more: Partial<MemberCounters> = {}): MemberCounters => ({
   ...{ member, incarnation: 1, term: 1, pid: 1, turns: 0n, hasEndedInOrder: false, received: 0n, receivedBytes: 0n, sent: 0n, sentBytes: 0n, emitted: 0n },
   ...{ held: 0n, dropped: {}, droppedByNfs: 0n, droppedByNf: [], flowsOpen: 0, flowsOpened: 0n, movedIn: 0n, movedOut: 0n, migrations: 0 },
+  ...{ recovered: 0n, stateLost: 0n, replicas: 0, unprotected: 0, replicationLag: 0 },
   ...more,
 });
 const said = (more: Partial<CountersSnapshot>): CountersSnapshot => ({

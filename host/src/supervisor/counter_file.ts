@@ -10,7 +10,7 @@ const MAGIC = "NFCOUNT1";
 const VERSION = 1;
 const HEADER_BYTES = 64;
 const WORDS = 128;
-const WORD = { dropped: 6, droppedByNfs: 70, stamped: 71, outputs: 72, flowsOpen: 73, link: 80, droppedByNf: 96 } as const;
+const WORD = { dropped: 6, droppedByNfs: 70, stamped: 71, outputs: 72, flowsOpen: 73, link: 80, droppedByNf: 96, recovered: 112 } as const;
 const REASONS = 64;
 const NFS = 16;
 
@@ -40,6 +40,12 @@ export interface MemberCounters {
   movedIn: bigint;
   movedOut: bigint;
   migrations: number;
+  recovered: bigint;
+  stateLost: bigint;
+  /** Of a runtime; some milliseconds late. */
+  replicas: number;
+  unprotected: number;
+  replicationLag: number;
 }
 
 /** Undefined while there is no such file. Throws NfError (host.socket) when it is something else. */
@@ -83,6 +89,11 @@ export function parseCounterFile(bytes: Buffer, path: string): MemberCounters {
     movedIn: word(WORD.flowsOpen + 2),
     movedOut: word(WORD.flowsOpen + 3),
     migrations: Number(word(WORD.flowsOpen + 4)),
+    recovered: word(WORD.recovered),
+    stateLost: word(WORD.recovered + 1),
+    replicas: Number(word(WORD.recovered + 2)),
+    unprotected: Number(word(WORD.recovered + 3)),
+    replicationLag: Number(word(WORD.recovered + 4)),
   };
 }
 

@@ -110,6 +110,11 @@ export class Membership {
     return vswitch?.isReady === true && runtime?.isReady === true && !runtime.isFenced && runtime.vswitch !== vswitch.incarnation;
   }
 
+  /** The vswitch takes what comes of this life. */
+  isKnownToVswitch({ member, incarnation }: Life): boolean {
+    return this.#vswitch.life?.up.get(member) === incarnation;
+  }
+
   /** The vswitch and all runtimes work, and know each other. */
   get isWhole(): boolean {
     return this.#isUp(this.#vswitch) && this.runtimes.every((member) => this.#isUp(this.#runtimes.get(member)!));

@@ -10,7 +10,7 @@ import type { Life } from "./membership_events.ts";
 import type { RunFolder } from "./run_folder.ts";
 
 /** Why the vswitch has fenced a runtime, by its word for it. */
-const LOST: Readonly<Record<string, string>> = { silence: "it is silent", report: "it does not tell the new vswitch of its flows" };
+const LOST: Readonly<Record<string, string>> = { death: "it is dead", silence: "it is silent", report: "it does not tell the new vswitch of its flows" };
 export const whyLost = (why: string): string => LOST[why] ?? "its link is gone";
 
 /** A life as its file and its last words tell. */

@@ -223,12 +223,12 @@ export class ProcessDataplane implements Dataplane {
       nfMovesFailed: status?.nfMovesFailed ?? 0n,
       arrivalsRefused: status?.arrivalsRefused ?? 0n,
       missed: status?.missed ?? 0n,
-      replicas: status?.replicas ?? 0,
-      unprotected: status?.unprotected ?? 0,
-      replicationLag: status?.replicationLag ?? 0,
+      replicas: file?.replicas ?? 0,
+      unprotected: file?.unprotected ?? 0,
+      replicationLag: file?.replicationLag ?? 0,
       relayed: status?.relayed ?? 0n,
-      recovered: status?.recovered ?? 0n,
-      stateLost: status?.stateLost ?? 0n,
+      recovered: file?.recovered ?? 0n,
+      stateLost: file?.stateLost ?? 0n,
       refusedMessages: status?.refusedMessages ?? 0n,
       process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped, agent, isReachable, refusedFrames: refusedOf(link) },
     };
@@ -263,6 +263,18 @@ export class ProcessDataplane implements Dataplane {
         }
       }
       await supervisor.remove(runtime);
+    });
+  }
+
+  /** Resolves when the vswitch has turned away from it. */
+  declareDead(runtime: number): Promise<void> {
+    return this.#alone(async () => {
+      const supervisor = this.#supervisor;
+      const incarnation = supervisor.of(runtime)?.incarnation;
+      if (supervisor.of(runtime) === undefined || runtime === VSWITCH) throw this.#unknown(runtime);
+      if (incarnation === undefined) throw nativeError("runtime.busy", `runtime ${runtime} is dead already, and is being started again`);
+      this.#say(`runtime ${runtime} is declared dead`);
+      await supervisor.declareDead({ member: runtime, incarnation });
     });
   }
 

@@ -110,11 +110,8 @@ export class Supervisor {
     if (length !== options.runtimes)
       options.say(`host '${folder.name}' has ${length} runtimes, not ${options.runtimes}: 'nfactor runtimes add' and 'remove' change that`);
     // What does not come back at once is tried again, and is no reason to leave the others alone.
-    await within(
-      ADOPT_MS,
-      made.until(() => made.isWhole),
-      "",
-    ).catch(() => undefined);
+    const isWhole = made.until(() => made.isWhole);
+    await within(ADOPT_MS, isWhole, "").catch(() => undefined);
     made.#look();
     return made;
   }
@@ -201,6 +198,12 @@ export class Supervisor {
   async remove(member: number): Promise<void> {
     this.#dispatch({ type: "remove", member });
     await this.until(() => this.#membership.of(member) === undefined);
+  }
+
+  /** It is killed, as if it hung, and started again. Resolves when the vswitch has turned away from it. */
+  declareDead(life: Life): Promise<void> {
+    this.#dispatch({ type: "hung", ...life });
+    return this.until(() => !this.#membership.isKnownToVswitch(life));
   }
 
   /** New flows are placed there, or not: from now on, and in all of its lives. */
@@ -290,10 +293,7 @@ export class Supervisor {
     }
   }
 
-  #nowMs(): number {
-    return performance.now();
-  }
-
+  readonly #nowMs = (): number => performance.now();
   #presentOf(member: number): Present | undefined {
     const incarnation = this.#membership.of(member)?.incarnation;
     return incarnation === undefined ? undefined : this.#present.get(lifeName({ member, incarnation }));
