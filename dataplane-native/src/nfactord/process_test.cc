@@ -103,8 +103,10 @@ TEST_F(Processes, AKillIsSeenAtOnceAndTheBooksBalance) {
   tenant_->StartRuntime(2);
   Rounds(50);
   ASSERT_TRUE(AllBack());
+  tenant_->runtime(1).Signal(SIGSTOP);
+  Rounds(2);  // Under way to it when it dies.
   tenant_->runtime(1).Signal(SIGKILL);
-  Rounds(20);  // Into its death.
+  Rounds(20);
   const Json lost = {{"event", "member_lost"}, {"member", 1}, {"why", "death"}};
   ASSERT_TRUE(tenant_->vswitch().WaitForEvent(lost));
   ASSERT_EQ(tenant_->runtime(1).WaitForEnd(), -1);
