@@ -81,6 +81,22 @@ void ReplicationSource::StartCopy(uint32_t index, const MemberRef& peer) {
   bucket.cursor = bucket.first;
 }
 
+// Buckets whose output waits come first, and one is brought to its end before the next has its turn: output leaves when
+// all of its bucket is at another place.
+void ReplicationSource::CopyBuckets(uint64_t now_ns) {
+  uint32_t budget = config_.copies_per_turn;
+  const uint32_t first = next_copied_;
+  next_copied_ = (first + 1) % kBuckets;
+  for (const bool that_wait : {true, false}) {
+    for (uint32_t i = 0; i < kBuckets && budget > 0; ++i) {
+      const uint32_t bucket = (first + i) % kBuckets;
+      if (!buckets_[bucket].copying || waiting_[bucket] != that_wait) continue;
+      CopySome(bucket, &budget, now_ns);
+      if (budget == 0) next_copied_ = bucket;
+    }
+  }
+}
+
 void ReplicationSource::CopySome(uint32_t index, uint32_t* budget, uint64_t now_ns) {
   Bucket& bucket = buckets_[index];
   const int s = bucket.home ^ 1;

@@ -161,12 +161,7 @@ void ReplicationSource::Flush(uint64_t now_ns) {
       flow.dirty = false;
   }
   dirty_.swap(still_dirty_);
-  uint32_t budget = config_.copies_per_turn;
-  for (uint32_t i = 0; i < kBuckets && budget > 0; ++i) {
-    const uint32_t bucket = (next_copied_ + i) % kBuckets;
-    if (buckets_[bucket].copying) CopySome(bucket, &budget, now_ns);
-  }
-  next_copied_ = (next_copied_ + 1) % kBuckets;
+  CopyBuckets(now_ns);
   if (waiting_.none()) return;
   for (uint32_t bucket = 0; bucket < kBuckets; ++bucket) {
     if (!waiting_[bucket]) continue;

@@ -251,6 +251,7 @@ class ReplicationSource {
   void Reconsider(uint32_t bucket, uint64_t now_ns);
   void ReconsiderAll(uint64_t now_ns);
   void StartCopy(uint32_t bucket, const MemberRef& peer);
+  void CopyBuckets(uint64_t now_ns);
   void CopySome(uint32_t bucket, uint32_t* budget, uint64_t now_ns);
   void StartTelling(uint32_t bucket, const MemberRef& target, uint64_t now_ns);
   void SayTarget(uint32_t bucket, uint64_t now_ns);

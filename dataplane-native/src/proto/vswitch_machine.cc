@@ -8,7 +8,7 @@
 namespace nf::proto {
 namespace {
 
-constexpr uint32_t kSweepAhead = 8;
+constexpr uint32_t kSweepAhead = 16;
 
 }  // namespace
 
@@ -56,6 +56,7 @@ uint32_t VswitchMachine::Open(const FlowKey& key, uint16_t runtime, uint64_t now
   const uint32_t index = free_;
   RouteEntry& e = entries_[index];
   free_ = e.next_free;
+  top_ = std::max(top_, index + 1);
   ++used_;
   ++counters_.opened;
   e = {.key = key,
@@ -250,16 +251,17 @@ void VswitchMachine::SendSourceLost(const RouteEntry& e, const MigrationId& id) 
   host_->SendMarker(e.owner.id, marker);
 }
 
-void VswitchMachine::Sweep(uint32_t index, uint64_t now_ns) {
+// Whether there was something to do.
+bool VswitchMachine::Sweep(uint32_t index, uint64_t now_ns) {
   RouteEntry& e = entries_[index];
-  if (!e.used) return;
+  if (!e.used) return false;
   if (e.draining && !Alive(e.previous)) CloseDrain(index);
   if (!Alive(e.owner)) {
     if (MayReturn(e))
       ReturnToPrevious(index, now_ns);
     else if (!Recover(index))
       Remove(index, e.ever_opened);
-    return;
+    return true;
   }
   if (e.recovering) SendPromote(index);
   if (e.returned && !e.confirmed) KeepLife(e.lost_owner);
@@ -270,6 +272,33 @@ void VswitchMachine::Sweep(uint32_t index, uint64_t now_ns) {
     ++counters_.probes;
     host_->SendMarker(e.owner.id, MakeMarker(MarkerType::kProbe, {index, e.epoch, 0}, e.next_sequence - 1));
   }
+  return e.recovering;
+}
+
+// From the last entry that was looked at on; those that were never used are passed over.
+void VswitchMachine::SweepSome(uint32_t looks_max, uint64_t now_ns) {
+  const uint32_t top = std::max(top_, 1u);
+  looks_max = std::min(looks_max, top);
+  uint32_t found = 0;
+  for (uint32_t looks = 0; looks < looks_max && found < config_.sweep_entries; ++looks) {
+    if (++sweep_at_ >= top) {
+      const uint32_t passed = sweep_at_ <= entries_.size() ? static_cast<uint32_t>(entries_.size()) - sweep_at_ : 0;
+      sweep_urgent_ -= std::min(sweep_urgent_, passed);
+      Swept(looked_ + passed);
+      looked_ = 0;
+      sweep_at_ = 0;
+    }
+    ++looked_;
+    const uint32_t ahead = sweep_at_ + kSweepAhead;
+    if (ahead < top_) {
+      __builtin_prefetch(&entries_[ahead].owner);
+      __builtin_prefetch(&entries_[ahead].used);
+    }
+    found += Sweep(sweep_at_, now_ns) ? 1 : 0;
+    sweep_urgent_ -= std::min(sweep_urgent_, 1u);
+  }
+  if (looked_ > 0) Swept(looked_);
+  looked_ = 0;
 }
 
 void VswitchMachine::Turn(uint64_t now_ns) {
@@ -283,18 +312,14 @@ void VswitchMachine::Turn(uint64_t now_ns) {
     CloseDrain(index);
   }
   // All of them twice in the time after which a silent flow is asked about; as fast as may be after a death.
-  sweep_due_ += 2 * entries_.size() * std::min(now_ns - turned_ns_, config_.probe_ns);
+  sweep_due_ += uint64_t{2} * std::max(top_, 1u) * std::min(now_ns - turned_ns_, config_.probe_ns);
   turned_ns_ = now_ns;
-  const uint64_t due = std::max<uint64_t>(sweep_due_ / config_.probe_ns, sweep_urgent_);
-  const auto count = static_cast<uint32_t>(std::min<uint64_t>(due, config_.sweep_entries));
+  const uint64_t due = sweep_due_ / config_.probe_ns;
   sweep_due_ = due > config_.sweep_entries ? 0 : sweep_due_ % config_.probe_ns;
-  sweep_urgent_ -= std::min(sweep_urgent_, count);
-  for (uint32_t i = 0; i < count; ++i) {
-    __builtin_prefetch(&entries_[sweep_at_ + kSweepAhead < entries_.size() ? sweep_at_ + kSweepAhead : 0].used);
-    sweep_at_ = sweep_at_ + 1 < entries_.size() ? sweep_at_ + 1 : 0;
-    Sweep(sweep_at_, now_ns);
-  }
-  if (count > 0) Swept(count);
+  if (sweep_urgent_ != 0)
+    SweepSome(std::min(sweep_urgent_, config_.urgent_looks), now_ns);
+  else
+    SweepSome(static_cast<uint32_t>(std::min<uint64_t>(due, config_.sweep_entries)), now_ns);
 }
 
 }  // namespace nf::proto

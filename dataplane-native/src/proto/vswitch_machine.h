@@ -26,7 +26,8 @@ struct VswitchConfig {
   uint32_t entries = 1024;
   uint16_t members = 16;         // With V itself.
   uint32_t held_packets = 1024;  // Output that waits for an old owner's, all flows together.
-  uint32_t sweep_entries = 64;   // Looked at in a turn, at most.
+  uint32_t sweep_entries = 64;   // Looked at in a turn, at most; after a death: found in need of something.
+  uint32_t urgent_looks = 1024;  // After a death: looked at in a turn, at most.
   uint8_t term = 1;
   uint32_t first_sequence = 0;
   // Nothing leaves before a replica has what it came from. So of a state that nobody tells another V of nothing was
@@ -240,7 +241,8 @@ class VswitchMachine {
   void OnNote(uint16_t peer, MessageType type, const Note& note, uint64_t now_ns);
   void OnClose(uint16_t runtime, const Marker& marker);
   void OnGone(uint16_t runtime, const Marker& marker, uint64_t now_ns);
-  void Sweep(uint32_t index, uint64_t now_ns);
+  bool Sweep(uint32_t index, uint64_t now_ns);
+  void SweepSome(uint32_t looks_max, uint64_t now_ns);
 
   // vswitch_rebuild.cc
   void OnReport(uint16_t peer, const ReportRecord& report, std::span<const uint8_t> told);
@@ -285,7 +287,9 @@ class VswitchMachine {
   HeldPackets held_;
   uint32_t free_ = kNone;
   uint32_t used_ = 0;
+  uint32_t top_ = 0;  // No entry from here on has ever been used.
   uint32_t sweep_at_ = 0;
+  uint32_t looked_ = 0;  // Entries, which lives have not been told of yet.
   uint64_t sweep_due_ = 0;  // Entries times ns.
   uint32_t sweep_urgent_ = 0;
   uint64_t turned_ns_ = 0;

@@ -15,6 +15,7 @@ void VswitchMachine::BeginRebuild(RebuildHost* host, uint32_t told_bytes) {
   claims_.assign(entries_.size(), {});
   told_bytes_ = told_bytes;
   told_.assign(entries_.size() * 3 * told_bytes, 0);
+  top_ = static_cast<uint32_t>(entries_.size());
   to_tell_.assign(members_.size(), false);
   for (uint16_t id = 1; id < members_.size(); ++id) to_tell_[id] = alive(id);
 }

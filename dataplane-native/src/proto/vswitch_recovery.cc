@@ -146,7 +146,7 @@ void VswitchMachine::SendPromote(uint32_t index) {
 // It is still needed when the sweep comes to this entry again.
 void VswitchMachine::KeepLife(const MemberRef& ref) {
   Life* life = FindLife(ref);
-  if (life != nullptr && life->dead) life->unswept = static_cast<uint32_t>(entries_.size()) + config_.sweep_entries;
+  if (life != nullptr && life->dead) life->unswept = static_cast<uint32_t>(entries_.size()) + looked_;
 }
 
 // When all entries have been looked at since its death, none is the dead one's any more, and its replicas may go.
