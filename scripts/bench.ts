@@ -22,6 +22,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   vswitch: "What does a packet cost that goes through a vswitch and its gate, next to a runtime that has the ports itself?",
   processes: "What does it cost a packet that vswitch and runtime are processes of their own?",
   replicate: "What does it cost that another runtime has a flow's state before what the flow causes leaves?",
+  recover: "How long do flows wait when the process of their runtime is killed, next to two Linux routers with keepalived and conntrackd?",
   scale: "How many packets a second do several runtimes behind a vswitch carry together, on one lcore and on two?",
   migrate: "How fast do flows move between runtimes, and what do their packets notice, next to a controller in the middle?",
   messages: "What do reliable messages cost, and how much of a lossy link do they use?",
@@ -39,7 +40,7 @@ ${Object.entries(BENCHES)
 
   --json         print one list of measurements instead of a table
   --quick        less of everything, to see that it works
-  --full         more cases, of benchmarks that have some that take long (migrate)
+  --full         more cases, of benchmarks that have some that take long (migrate, recover)
   --case <text>  only cases whose name contains the text
   --write        put the measurements into docs/performance.md`;
 

@@ -30,6 +30,8 @@ export const DEBIAN_PACKAGES = [
   { name: "iputils-ping", for: "test", probe: "ping" },
   { name: "nftables", for: "test", probe: "nft" },
   { name: "conntrack", for: "test", probe: "conntrack" },
+  { name: "conntrackd", for: "bench", probe: "conntrackd" },
+  { name: "keepalived", for: "bench", probe: "keepalived" },
   { name: "procps", for: "live", probe: "sysctl" },
   { name: "iproute2", for: "live", probe: "ip" },
   { name: "ethtool", for: "live", probe: "ethtool" },
