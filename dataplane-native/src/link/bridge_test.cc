@@ -204,6 +204,23 @@ TEST(Bridge, ABrokenLinkFencesAtOnce) {
   EXPECT_GE(members.runtime(2).runtime->flows_open(), 20u);
 }
 
+TEST(Bridge, WhatWaitsForALostRuntimeGoesToAnother) {
+  constexpr int kRounds = 100;  // More than a ring holds.
+  Members members(2);
+  ASSERT_TRUE(members.RoundTrip(20));
+  members.runtime(1).vswitch_port->set_carrier(Port::Carrier::kWaiting);
+  for (int i = 1; i <= kRounds; ++i) {
+    for (uint16_t flow = 0; flow < 20; ++flow) members.Send(flow, static_cast<uint32_t>(i));
+    members.Turn();
+    members.Collect();
+  }
+  EXPECT_GT(members.sent() - members.received(), RuntimeLink::kRingPackets);
+  members.runtime(1).vswitch_port->set_carrier(Port::Carrier::kLost);
+  EXPECT_TRUE(members.Until([&] { return members.received() == members.sent(); }))
+      << members.received() << " of " << members.sent();
+  EXPECT_EQ(members.runtime(2).runtime->flows_open(), 20u);
+}
+
 TEST(SilenceDetector, TellsTheDeadFromTheLate) {
   constexpr uint64_t kMs = 1'000'000;
   SilenceDetector silence(100 * kMs);

@@ -61,7 +61,7 @@ void VswitchBridge::Fence(Remote& remote) {
   codec_.SetPeer(remote.member, 0);
   board_.Take(remote.member);
   if (remote.is_member) {
-    Command command{.kind = Command::Kind::kMember, .member = remote.member, .incarnation = 0};
+    Command command{.kind = Command::Kind::kMember, .member = remote.member, .incarnation = 0, .owns_ring = true};
     vswitch_.Execute(command);
     remote.is_member = false;
     // What waits for its replicas waits no longer than it must.

@@ -55,6 +55,7 @@ struct Command {
   uint32_t incarnation = 0;
   class MailBox* mail = nullptr;
   struct RuntimeLink* link = nullptr;
+  bool owns_ring = false;  // What lies in the ring to one that leaves is the vswitch's again: nobody else takes it.
 
   // kMove, kMoveThese, kDrain. The operation outlives its end; null afterwards when it was not begun.
   Operation* operation = nullptr;

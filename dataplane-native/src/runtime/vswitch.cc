@@ -156,8 +156,9 @@ void Vswitch::Serve(Command& command) {
   machine_.MemberDown(command.member);
   while (rte_ring_sc_dequeue(runtime.link->up, reinterpret_cast<void**>(&mbuf)) == 0)
     TakeOutput(command.member, mbuf, mono);
-  DropAll(runtime);
   std::erase(present_, command.member);
+  if (!inputs_.is_capture) Reroute(runtime, command.owns_ring, mono);
+  DropAll(runtime);
   runtime.link = nullptr;
   runtime.queue.reset();
 }

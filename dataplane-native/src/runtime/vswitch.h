@@ -105,6 +105,8 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
   };
   struct EntryInfo {
     uint64_t number = 0;  // Of the flow, from 1.
+    // What waited for the owner of one epoch was stamped again in the other.
+    uint32_t rerouted_from = 0, rerouted_to = 0;
     bool in_conflict = false;
     bool taught = false;  // Told of by another one's runtime: an answer has come by the alias.
   };
@@ -145,6 +147,8 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
   bool IsLiving(const FragmentFlow& flow) const {
     return machine_.entry(flow.flow).used && info_[flow.flow].number == flow.flow_number;
   }
+  void Reroute(Runtime& lost, bool with_ring, uint64_t mono_ns);
+  void RouteAgain(rte_mbuf* mbuf, uint64_t mono_ns);
   void MeasureRoom();
   void FlushStaged(Runtime& runtime);
   uint16_t Place();
@@ -176,7 +180,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
   bool may_edit_ = false;   // An NF may change by what a flow is answered.
   uint64_t began_ns_ = 0;   // After another one.
   uint64_t rested_ns_ = 0;  // Before that no value may be leased.
-  uint64_t unsent_ = 0;     // Stamped, and dropped here since their runtime went away.
+  uint64_t unsent_ = 0;     // Stamped for runtimes that went away before they had taken it.
   Placing placing_;
   std::array<Runtime, kMembersMax> runtimes_;  // By member id.
   std::vector<uint16_t> present_;              // Ids in use.

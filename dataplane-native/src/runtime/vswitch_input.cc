@@ -219,6 +219,37 @@ void Vswitch::ProcessNonIp(rte_mbuf* mbuf, PacketMeta* meta) {
   PutOut(mbuf);
 }
 
+// What waits for a runtime that is no more was never taken: it goes where its flow goes now, in the same order.
+// `with_ring`: also what lies in its ring.
+void Vswitch::Reroute(Runtime& lost, bool with_ring, uint64_t mono_ns) {
+  MeasureRoom();
+  rte_mbuf* mbuf;
+  while (with_ring && rte_ring_sc_dequeue(lost.link->down, reinterpret_cast<void**>(&mbuf)) == 0)
+    RouteAgain(mbuf, mono_ns);
+  while ((mbuf = lost.queue->TakeBack()) != nullptr) RouteAgain(mbuf, mono_ns);
+  for (uint32_t i = 0; i < lost.staged_count; ++i) RouteAgain(lost.staged[i], mono_ns);
+  lost.staged_count = 0;
+  for (uint16_t id : present_) FlushStaged(runtimes_[id]);
+}
+
+void Vswitch::RouteAgain(rte_mbuf* mbuf, uint64_t mono_ns) {
+  const Transit& transit = Transit::Of(mbuf);
+  if (transit.is_marker != 0) return rte_pktmbuf_free(mbuf);
+  ++unsent_;
+  const proto::Stamp stamp = transit.header.stamp;
+  const proto::RouteEntry& e = machine_.entry(stamp.entry);
+  EntryInfo& info = info_[stamp.entry];
+  // If the flow went elsewhere before, later packets of it are there already, and this one would come behind them.
+  const bool is_last = e.epoch == stamp.epoch || (info.rerouted_from == stamp.epoch && info.rerouted_to == e.epoch);
+  if (!e.used || !is_last) {
+    counters_.Drop(mbuf, DropReason::kStalePacket);
+    return;
+  }
+  Route(mbuf, MetaOf(mbuf), stamp.entry, transit.header.flags & (proto::kDirection | proto::kByAlias), mono_ns);
+  info.rerouted_from = stamp.epoch;
+  info.rerouted_to = e.epoch;
+}
+
 // A stamp taken is a packet sent: room first.
 void Vswitch::Route(rte_mbuf* mbuf, PacketMeta* meta, uint32_t entry, uint8_t flags, uint64_t mono_ns) {
   if (const proto::RouteEntry& e = machine_.entry(entry); machine_.Alive(e.owner)) [[likely]] {
