@@ -210,6 +210,7 @@ MemberProcess::Outcome MemberProcess::DoCommon(const std::string& word, const Js
                                 {"members", Members()}}));
   }
   if (word == "stop") {
+    is_leaving_ = request.value("leaves", false);
     RequestStop(request.at("drain").get<bool>());
     return Job([this] { return Stopped(); });
   }

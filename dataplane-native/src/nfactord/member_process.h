@@ -75,6 +75,7 @@ class MemberProcess {
   std::unique_ptr<Lcore> lcore_;
   std::unique_ptr<ControlServer> server_;
   bool is_running_ = false;
+  bool is_leaving_ = false;  // The others go on.
 
  private:
   struct Waiting {

@@ -302,6 +302,7 @@ RunReport RuntimeProcess::Finish() {
   runtime_->events().Abandon();
   // Whoever was sent a state is taken to have it.
   runtime_->LetGo([](uint32_t) { return true; });
+  if (is_leaving_) runtime_->LeaveToReplicas();
   runtime_->End();
   Watch();
   return {.counters = Counters(), .error = {}};

@@ -413,7 +413,7 @@ export class Membership {
     if (!runtime.isHeard) return undefined;
     const gone = [...runtime.knows].find(([other, incarnation]) => this.#isGone({ member: other, incarnation }));
     if (gone) return { do: "member_down", member: gone[0], incarnation: gone[1] };
-    if (isRemoved) return runtime.stopAsked || this.#isKnown(member) ? undefined : { do: "stop", drain: true };
+    if (isRemoved) return runtime.stopAsked || this.#isKnown(member) ? undefined : { do: "stop", drain: true, leaves: true };
     const vswitch = this.#vswitch.life;
     const link = vswitch?.links.get(member);
     if (vswitch?.isReady && !vswitch.isFenced && link?.isOpen && link.incarnation === life!.incarnation && runtime.vswitch !== vswitch.incarnation)
@@ -429,7 +429,7 @@ export class Membership {
       const { life, member } = place;
       if (!life || life.isFenced) return;
       if (drain && life.isReady) {
-        if (!life.stopAsked) this.#tell(place, { do: "stop", drain: true });
+        if (!life.stopAsked) this.#tell(place, { do: "stop", drain: true, leaves: false });
       } else {
         this.#fence({ member, incarnation: life.incarnation });
       }

@@ -17,7 +17,8 @@ export type Command =
   | { do: "member_up"; member: number; incarnation: number }
   | { do: "member_down"; member: number; incarnation: number }
   | { do: "exclude"; member: number; on: boolean }
-  | { do: "stop"; drain: boolean };
+  /** `leaves`: its flows may go on in others, so that they do not end with it. */
+  | { do: "stop"; drain: boolean; leaves: boolean };
 
 export type MembershipEvent =
   /** Its first sign of life. */
