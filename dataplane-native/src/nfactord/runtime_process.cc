@@ -12,6 +12,7 @@
 #include "packet/packet_meta.h"
 #include "runtime/inputs.h"
 #include "runtime/perform.h"
+#include "runtime/ring_queue.h"
 #include "runtime/snapshot.h"
 #include "runtime/switched_runtime.h"
 #include "wasm/engine.h"
@@ -23,6 +24,10 @@ constexpr uint32_t kFlowsMax = 4096;           // In an answer,
 constexpr size_t kAnswerBytesMax = 900 << 10;  // which is one line.
 constexpr size_t kFlowBytes = 640;             // Of text, without its states.
 constexpr size_t kEventsMax = 512;             // In a look.
+// A process has a pool of packets for itself. What waits for a replica may leave all at once, and has to find room in
+// the queue to the vswitch, besides what a poll causes meanwhile.
+constexpr uint32_t kHeldOutputs = RingQueue::kPacketsMax - 4 * abi::kBurstPackets;
+static_assert(2 * kHeldOutputs < kPoolPacketsOfTenant);
 
 class RuntimeProcess final : public MemberProcess {
  public:
@@ -98,7 +103,8 @@ Expected<void> RuntimeProcess::Build() {
                                           .native = {},
                                           // Another life of this runtime may have left flows with others.
                                           .flows_before = uint64_t{incarnation & 0xffff} << 32,
-                                          .counters = &file_->layout().packets});
+                                          .counters = &file_->layout().packets,
+                                          .held_outputs = kHeldOutputs});
   if (!runtime) return std::unexpected(runtime.error());
   runtime_ = std::move(*runtime);
   auto bridge = link::RuntimeBridge::Create(
