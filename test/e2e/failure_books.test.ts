@@ -39,6 +39,7 @@ describe.skipIf(!isRoot)("numbered packets and the books", () => {
     await stopFor((await lab.members.of(2)).pid!, STOPPED_MS);
     await lab.members.until("runtime 2 is replaced", (all) => all[2]!.pid !== undefined && all[2]!.pid !== before[2]!.pid);
     expect(lab.host.messages).toContain("runtime 2 is turned away from: it is silent");
+    expect(lab.host.messages).toContain(`runtime 2 (pid ${before[2]!.pid}) has died: SIGKILL; it is started again`);
     await lab.members.protected();
     await stopFor((await lab.members.of(0)).pid!, STOPPED_MS);
     const after = await lab.members.protected();
@@ -56,6 +57,8 @@ describe.skipIf(!isRoot)("numbered packets and the books", () => {
       `${lost} of ${sent} packets were not answered, ${overflowed} of them for want of room in a socket; silence ${silenceMs} ms\n${booksOf(result)}`,
     );
     expect({ reordered, repeated }).toEqual({ reordered: 0, repeated: 0 });
+    // What waited for the runtimes went to others.
+    expect(Object.keys(dropped)).not.toContain("shutdown");
     expect(lost - overflowed).toBe(sum(dropped) + missed + lost_in_failure);
   }, 150_000);
 

@@ -51,7 +51,11 @@ export class MemberClient {
     this.#socket = socket;
     this.#options = options;
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
-    socket.on("error", (cause) => (this.#cause ??= new NfError("host.socket", `the connection to ${options.who} failed: ${cause.message}`, { cause })));
+    socket.on("error", (cause: NodeJS.ErrnoException) => {
+      // A process that dies with something unread in its socket resets it: that is its end, and the reason for it is known elsewhere.
+      if (cause.code === "ECONNRESET" || cause.code === "EPIPE") return;
+      this.#cause ??= new NfError("host.socket", `the connection to ${options.who} failed: ${cause.message}`, { cause });
+    });
     socket.on("close", () => this.#end());
   }
 
