@@ -30,7 +30,7 @@ export const GOALS: readonly Goal[] = [
   { name: "recover", cases: /^nfactor, 100k/, metric: "promoted", atMost: 10 },
   { name: "recover", cases: /^nfactor/, metric: "changed", of: "max", atMost: 0 },
   { name: "replicate", cases: /hold$/, metric: "packet", of: "ratio", atMost: 1.1 },
-  { name: "replicate", cases: /hold$/, metric: "updates", of: "ratio", atMost: 1.5 },
+  { name: "replicate", cases: /hold$/, metric: "wire", of: "ratio", atMost: 1.5 },
   { name: "swap", cases: /./, metric: "pause", atMost: 1000 },
   { name: "swap", cases: /./, metric: "packets_dropped", of: "max", atMost: 0 },
 ];

@@ -65,6 +65,10 @@ void Rings::Collect() {
     for (;;) {
       const uint32_t count = port->RxBurst(packets.data(), packets.size());
       if (count == 0) break;
+      if (latencies_ != nullptr) {
+        const auto cycles = static_cast<double>(rte_rdtsc() - offered_tsc_);
+        latencies_->insert(latencies_->end(), count, cycles * 1e9 / static_cast<double>(rte_get_tsc_hz()));
+      }
       spare_.insert(spare_.end(), packets.begin(), packets.begin() + count);
     }
   }

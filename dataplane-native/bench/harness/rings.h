@@ -58,10 +58,45 @@ class Rings {
     return static_cast<double>(cycles) * 1e9 / static_cast<double>(rte_get_tsc_hz()) / static_cast<double>(packets);
   }
 
+  // The same, but the rings never run empty: what has left is replaced, so that the last of a batch waits for nobody.
+  template <typename Turn>
+  double RunFull(uint64_t packets, Turn&& turn) {
+    uint64_t cycles = 0, offered = 0;
+    for (uint64_t left = 0; left < packets;) {
+      if (offered - left <= kBatch && offered < packets) {
+        Collect();
+        const auto count = static_cast<uint32_t>(std::min<uint64_t>(packets - offered, kBatch));
+        Offer(count);
+        offered += count;
+      }
+      const uint64_t begin = rte_rdtsc();
+      left += turn();
+      cycles += rte_rdtsc() - begin;
+    }
+    Collect();
+    return static_cast<double>(cycles) * 1e9 / static_cast<double>(rte_get_tsc_hz()) / static_cast<double>(packets);
+  }
+  // `burst` packets at a time on empty rings: for each the ns until it is out again.
+  template <typename Turn>
+  std::vector<double> Latencies(uint64_t packets, uint32_t burst, Turn&& turn) {
+    std::vector<double> latencies;
+    latencies.reserve(packets);
+    latencies_ = &latencies;
+    while (latencies.size() + burst <= packets) {
+      Offer(burst);
+      offered_tsc_ = rte_rdtsc();
+      for (const size_t end = latencies.size() + burst; latencies.size() < end; Collect()) turn();
+    }
+    latencies_ = nullptr;
+    return latencies;
+  }
+
  private:
   TrafficSource source_;
   rte_mempool* pool_;
   std::array<std::unique_ptr<FabricPort>, 2> inner_, outer_;
+  std::vector<double>* latencies_ = nullptr;  // When set: of what is collected.
+  uint64_t offered_tsc_ = 0;
   std::vector<rte_mbuf*> spare_;  // The packets that are not on their way: the last one back goes first.
 };
 

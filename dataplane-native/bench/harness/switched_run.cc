@@ -88,6 +88,14 @@ uint64_t SwitchedRun::runtime_cycles() const {
   return cycles;
 }
 
+uint64_t SwitchedRun::frame_bytes() const {
+  uint64_t bytes = 0;
+  for (const Member& from : members_)
+    for (const Member& to : members_)
+      if (&from != &to) bytes += from.mail->bytes_sent(to.runtime->id());
+  return bytes;
+}
+
 void SwitchedRun::SetAccepting(uint16_t runtime, bool on) {
   Command command{.kind = Command::Kind::kExclude, .member = runtime, .incarnation = on ? 1u : 0u};
   vswitch_->Execute(command);

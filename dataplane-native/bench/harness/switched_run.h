@@ -46,6 +46,9 @@ class SwitchedRun {
   // Of all rounds so far.
   uint64_t vswitch_cycles() const { return vswitch_share_.cycles; }
   uint64_t runtime_cycles() const;
+  uint64_t runtime_cycles(uint16_t id) const { return members_[id - 1u].share.cycles; }
+  // What runtimes have sent each other so far, with all headers.
+  uint64_t frame_bytes() const;
 
   // Whether the vswitch places new flows there.
   void SetAccepting(uint16_t runtime, bool on);

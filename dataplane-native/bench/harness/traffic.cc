@@ -1,5 +1,6 @@
 #include "harness/traffic.h"
 
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -12,11 +13,15 @@ namespace {
 
 constexpr uint8_t kFin = 0x01, kSyn = 0x02, kPsh = 0x08, kAck = 0x10;
 constexpr uint32_t kFrameBytes = 60;
-constexpr uint32_t kBodyBytes = 6;
+constexpr uint32_t kTcpHeaders = 54, kLongestBody = 1500 - kTcpHeaders;
 constexpr char kRequest[] = "POST / HTTP/1.1\r\nHost: bench\r\nContent-Length: 999999999999\r\n\r\n";
 constexpr char kResponse[] = "HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n";
 constexpr uint32_t kRequestBytes = sizeof kRequest - 1, kResponseBytes = sizeof kResponse - 1;
-constexpr char kBody[] = "body body body body";
+constexpr auto kBody = [] {
+  std::array<char, kLongestBody> body{};
+  for (size_t i = 0; i < body.size(); ++i) body[i] = "body "[i % 5];
+  return body;
+}();
 constexpr uint32_t kTcpSteps = 5, kUdpSteps = 2;
 
 uint64_t Mix(uint64_t x) {
@@ -73,6 +78,7 @@ TrafficSource::TrafficSource(const Traffic& traffic)
     }
   }
   NF_CHECK(std::has_single_bit(traffic.flows), "flows of a benchmark are a power of 2");
+  NF_CHECK(traffic.frame_bytes >= kFrameBytes && traffic.frame_bytes <= kTcpHeaders + kLongestBody, "frame's bytes");
 }
 
 // Odd multiplications, sums and shifted exclusive ors of a number of so many bits: each is a permutation.
@@ -93,7 +99,7 @@ TrafficSource::Packet TrafficSource::Opening(uint64_t number) const {
   const auto flow = static_cast<uint32_t>(number) & (traffic_.flows - 1);
   const uint32_t client = InitialSeq(flow, 0), server = InitialSeq(flow, 1);
   Packet packet{.flow = flow, .side = 0, .tcp_flags = kAck, .seq = client + 1, .ack = server + 1};
-  packet.payload = kBody;
+  packet.payload = kBody.data();
   const auto step = static_cast<uint32_t>(number >> flow_bits_);
   if (traffic_.protocol != 6) {
     packet.side = static_cast<uint8_t>(step);
@@ -134,8 +140,10 @@ TrafficSource::Packet TrafficSource::Opening(uint64_t number) const {
 }
 
 TrafficSource::Packet TrafficSource::Steady(uint64_t number) const {
-  const uint64_t round = number >> flow_bits_;
-  const uint32_t flow = FlowOf(round, static_cast<uint32_t>(number) & (traffic_.flows - 1));
+  const uint64_t visit = number / traffic_.in_a_row, visits = visit >> flow_bits_;
+  const uint32_t flow = FlowOf(visits, static_cast<uint32_t>(visit) & (traffic_.flows - 1));
+  const uint64_t round = visits * traffic_.in_a_row + number % traffic_.in_a_row;
+  const uint32_t body_bytes = traffic_.frame_bytes - kTcpHeaders;
   // Sides take turns, and neighbouring flows are on different sides.
   const auto side = static_cast<uint8_t>(traffic_.replies ? (round + flow) & 1 : 0);
   const auto half = static_cast<uint32_t>(round / 2), half_up = static_cast<uint32_t>((round + 1) / 2);
@@ -144,8 +152,8 @@ TrafficSource::Packet TrafficSource::Steady(uint64_t number) const {
     sent[0] = static_cast<uint32_t>(round);
     sent[1] = 0;
   }
-  const uint32_t next[2] = {InitialSeq(flow, 0) + 1 + kRequestBytes + sent[0] * kBodyBytes,
-                            InitialSeq(flow, 1) + 1 + kResponseBytes + sent[1] * kBodyBytes};
+  const uint32_t next[2] = {InitialSeq(flow, 0) + 1 + kRequestBytes + sent[0] * body_bytes,
+                            InitialSeq(flow, 1) + 1 + kResponseBytes + sent[1] * body_bytes};
   return {.flow = flow,
           .side = side,
           .tcp_flags = kAck,
@@ -153,8 +161,8 @@ TrafficSource::Packet TrafficSource::Steady(uint64_t number) const {
           .ack = next[side ^ 1],
           .scales = false,
           .odd = traffic_.odd_every != 0 && number % traffic_.odd_every == traffic_.odd_every - 1,
-          .payload = kBody,
-          .payload_bytes = traffic_.protocol == 6 ? kBodyBytes : kDatagramBytes};
+          .payload = kBody.data(),
+          .payload_bytes = traffic_.protocol == 6 ? body_bytes : kDatagramBytes};
 }
 
 void TrafficSource::Write(const Packet& packet, rte_mbuf* mbuf) const {
@@ -228,7 +236,7 @@ void TrafficSource::Write(const Packet& packet, rte_mbuf* mbuf) const {
 
 void TrafficSource::WriteDatagram(uint32_t flow, uint8_t side, rte_mbuf* mbuf) const {
   static_assert(kDatagramOffset + kDatagramBytes == kFrameBytes);
-  Write({.flow = flow, .side = side, .payload = kBody, .payload_bytes = kDatagramBytes}, mbuf);
+  Write({.flow = flow, .side = side, .payload = kBody.data(), .payload_bytes = kDatagramBytes}, mbuf);
 }
 
 uint8_t TrafficSource::Next(rte_mbuf* mbuf) {

@@ -1,9 +1,9 @@
 // The packets of a benchmark, computed one by one: what they say follows from a flow's number, its direction and how
 // many went before, so that a million flows need no memory here and two runs see the same packets.
 //
-// Frames have 60 bytes, 64 on the wire with the checksum that a card adds. TCP connections have whole handshakes with
-// window scaling; each side then sends one HTTP message with a body that does not end in the time of a benchmark, six
-// bytes a packet, and acknowledges what the other sent. Checksums of IPv4 and L4 are right.
+// Frames have 60 bytes unless said, 64 on the wire with the checksum that a card adds. TCP connections have whole
+// handshakes with window scaling; each side then sends one HTTP message with a body that does not end in the time of a
+// benchmark, six bytes a packet, and acknowledges what the other sent. Checksums of IPv4 and L4 are right.
 //
 // Flow n's client has the address 10.0.0.1 + n / 8, its server one of 198.18.0.0/16, or of 198.19.0.0/16 if the flow is
 // to be blocked (configs.h).
@@ -26,8 +26,10 @@ struct Traffic {
   uint32_t flows = 1024;  // A power of 2.
   Order order = Order::kRandom;
   uint64_t seed = 1;
-  uint8_t protocol = 6;  // Or 17.
-  bool replies = true;   // Every second packet of a flow comes from the server; else none does.
+  uint8_t protocol = 6;       // Or 17.
+  bool replies = true;        // Every second packet of a flow comes from the server; else none does.
+  uint32_t in_a_row = 1;      // So many packets of a flow follow each other; a power of 2.
+  uint32_t frame_bytes = 60;  // Without the card's checksum, of TCP packets with a body; at most 1500.
   // The server answers the outside address and port that nat44 gives (with Nat44Config, flows opened in their order).
   bool translated = false;
   // Clients use the services of BalancedServices(), and the backend that load_balancer chooses answers.

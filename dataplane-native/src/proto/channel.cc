@@ -184,6 +184,7 @@ void Channel::Transmit(uint32_t sequence, uint64_t now_ns, FrameSink* sink) {
   frame.sendings = static_cast<uint16_t>(std::min(frame.sendings + 1, 0xffff));
   frame.due = false;
   ++counters_.frames_sent;
+  counters_.bytes_sent += sizeof(FrameHeader) + frame.bytes;
   ack_owed_ = false;
   sink->SendFrame(peer_, {bytes, sizeof(FrameHeader) + frame.bytes});
 }
@@ -211,6 +212,7 @@ void Channel::Poll(uint64_t now_ns, FrameSink* sink) {
   ack_owed_ = false;
   uint8_t frame[sizeof(FrameHeader)];
   FillHeader(frame, next_, 0);
+  counters_.bytes_sent += sizeof frame;
   sink->SendFrame(peer_, frame);
 }
 

@@ -35,6 +35,7 @@ struct ChannelCounters {
   uint64_t messages_received = 0;
   uint64_t pushed_back = 0;  // Messages that found all frames in use.
   uint64_t frames_sent = 0;
+  uint64_t bytes_sent = 0;  // In frames of any kind.
   uint64_t frames_repeated = 0;
   uint64_t frames_received = 0;    // Good ones, also those without data.
   uint64_t frames_repetitive = 0;  // Had come before.

@@ -50,6 +50,8 @@ class MemberMail final : public proto::MessageSink, private proto::FrameSink, pr
   uint32_t Take(uint64_t now_ns, MailHandler* handler);
   // Ends the turn: what was said leaves.
   void Send(uint64_t now_ns);
+  // In frames, with their headers.
+  uint64_t bytes_sent(uint16_t peer) const { return endpoint_.counters(peer).bytes_sent; }
   bool is_idle() const { return !is_dirty_ && endpoint_.idle(); }
 
   // ---- Any lcore.
