@@ -85,5 +85,41 @@ TEST_F(SpecJsonTest, MistakesAreNamed) {
   EXPECT_FALSE(ReadRunSpec("/nowhere").has_value());
 }
 
+TEST_F(SpecJsonTest, ReplicationOfARuntime) {
+  const auto read = [this](const std::string& replication) {
+    std::ofstream(folder_ / "runtime.json")
+        << R"({"chain": [], "tenant": 1, "member": 2, "incarnation": 3, "term": 1, "control": "c", "counters": "d",
+          "key": ")" +
+               std::string(64, 'a') + R"(", "vswitch": {"incarnation": 1, "link": {"vhost": "v"}})" + replication + "}";
+    return ReadMemberSpec((folder_ / "runtime.json").string(), MemberKind::kRuntime);
+  };
+  const auto replication_of = [&read](const std::string& replication) {
+    auto spec = read(replication);
+    EXPECT_TRUE(spec.has_value()) << spec.error().message;
+    return spec.has_value() ? spec->run.runtime.switching->replication : ReplicationSpec{.replicas = 99};
+  };
+  EXPECT_EQ(replication_of("").replicas, 0);
+  EXPECT_EQ(replication_of(R"(, "replication": {"replicas": 0})").replicas, 0);
+  EXPECT_EQ(replication_of(R"(, "replication": {"replicas": 1})").replicas, 1);
+  EXPECT_EQ(replication_of(R"(, "replication": {"replicas": 1})").unprotected, proto::Unprotected::kStrict);
+  EXPECT_EQ(replication_of(R"(, "replication": {"replicas": 1, "unprotected": "available"})").unprotected,
+            proto::Unprotected::kAvailable);
+  EXPECT_EQ(replication_of(R"(, "replication": {"replicas": 1})").mode, proto::ReplicationMode::kHold);
+  EXPECT_EQ(replication_of(R"(, "replication": {"replicas": 1, "mode": "relay"})").mode,
+            proto::ReplicationMode::kRelay);
+  const std::pair<const char*, const char*> mistakes[] = {
+      {R"(, "replication": {})", "replicas"},
+      {R"(, "replication": {"replicas": 2})", "replicas is 2; allowed are 0 to 1"},
+      {R"(, "replication": {"replicas": 1, "unprotected": "never"})", "strict"},
+      {R"(, "replication": {"replicas": 1, "mode": "both"})", "relay"},
+  };
+  for (const auto& [text, says] : mistakes) {
+    const auto spec = read(text);
+    ASSERT_FALSE(spec.has_value()) << text;
+    EXPECT_EQ(spec.error().code, ErrorCode::kRuntimeSpec);
+    EXPECT_NE(spec.error().message.find(says), std::string::npos) << spec.error().message;
+  }
+}
+
 }  // namespace
 }  // namespace nf
