@@ -9,6 +9,13 @@ Endpoint::Endpoint(uint16_t own, uint16_t members, const ChannelConfig& config)
       batch_bytes_(config.frame_bytes - uint32_t{sizeof(FrameHeader) + sizeof(PieceHeader)}),
       own_(own) {
   for (uint16_t id = 0; id < members; ++id) peers_.push_back(std::make_unique<Peer>(own, id, config));
+  live_.reserve(members);
+}
+
+void Endpoint::FindLive() {
+  live_.clear();
+  for (auto& peer : peers_)
+    if (peer->channel.peer_incarnation() != 0) live_.push_back(peer.get());
 }
 
 void Endpoint::SetOwnIncarnation(uint32_t incarnation) {
@@ -23,6 +30,7 @@ void Endpoint::SetPeer(uint16_t peer, uint32_t incarnation) {
   if (peer >= peers_.size() || peer == own_ || incarnation_of(peer) == incarnation) return;
   peers_[peer]->header = {};
   peers_[peer]->channel.Reset(own_incarnation_, incarnation);
+  FindLive();
 }
 
 bool Endpoint::Flush(Peer* peer) {
@@ -57,8 +65,8 @@ void Endpoint::Receive(uint16_t peer, std::span<const uint8_t> frame, uint64_t n
 }
 
 void Endpoint::Poll(uint64_t now_ns, FrameSink* sink) {
-  for (auto& peer : peers_) {
-    static_cast<void>(Flush(peer.get()));  // What finds no room stays gathered.
+  for (Peer* peer : live_) {
+    static_cast<void>(Flush(peer));  // What finds no room stays gathered.
     peer->channel.Poll(now_ns, sink);
   }
 }

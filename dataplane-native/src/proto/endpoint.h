@@ -57,12 +57,14 @@ class Endpoint final : public MessageSink {
     MessageHeader header{};
   };
   bool Flush(Peer* peer);
+  void FindLive();
 
   uint32_t max_message_bytes_;
   uint32_t batch_bytes_;  // A message is not made longer than a frame by gathering.
   uint16_t own_;
   uint32_t own_incarnation_ = 0;
   std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<Peer*> live_;  // Those with an incarnation.
 };
 
 }  // namespace nf::proto

@@ -3,6 +3,13 @@
 #include "proto/protection.h"
 
 namespace nf::proto {
+namespace {
+
+constexpr size_t kFetched = 32;  // Replicas that are fetched at a time: what memory is asked for at once is bounded.
+
+uint32_t EntryOf(const DeltaRecord& record) { return record.flow % kReplicatedEntriesMax; }
+
+}  // namespace
 
 ReplicaTable::ReplicaTable(uint32_t replicas, uint32_t entries, uint16_t members, uint64_t layout,
                            MessageSink* messages, ReplicationHost* host)
@@ -10,9 +17,11 @@ ReplicaTable::ReplicaTable(uint32_t replicas, uint32_t entries, uint16_t members
       messages_(messages),
       host_(host),
       replicas_(replicas),
+      keys_(replicas),
       of_entry_(entries, kNone),
       refused_(entries),
       lives_(size_t{2} * members) {
+  owed_.reserve(lives_.size());
   for (uint32_t i = replicas; i-- > 0;) {
     replicas_[i].after = free_;
     free_ = i;
@@ -38,7 +47,7 @@ uint32_t ReplicaTable::LifeOf(const MemberRef& owner) {
   }
   const uint32_t index = lives < 2 ? free : older;
   if (lives_[index].ref.incarnation != 0) Forget(lives_[index].ref);
-  lives_[index] = {.ref = owner, .born = ++births_};
+  lives_[index] = {.ref = owner, .born = ++births_, .is_owed = lives_[index].is_owed};
   lives_[index].first.fill(kNone);
   return index;
 }
@@ -110,6 +119,7 @@ void ReplicaTable::OnFull(const MemberRef& owner, const FullRecord& record, std:
     return;
   }
   ++life.received;
+  Owe(index);
   if (life.broken) return;
   uint32_t place = of_entry_[record.entry];
   // Of a later owner: what this one had is in it.
@@ -122,23 +132,45 @@ void ReplicaTable::OnFull(const MemberRef& owner, const FullRecord& record, std:
   Link(place, index, BucketOf(record.key));
   r.epoch = record.epoch;
   r.number = record.number;
-  r.key = record.key;
+  keys_[place] = record.key;
   ++counters_.fulls;
   if (host_->StoreFull(place, record.key, bytes)) return;
   Free(place);
   Refuse(&life, record.entry, record.epoch, Refusal::kLayout);
 }
 
-void ReplicaTable::OnDelta(const MemberRef& owner, const DeltaRecord& record, std::span<const uint8_t> bytes) {
-  const uint32_t index = LifeOf(owner);
-  if (index == kNone) return;
+// Where replicas are, then these, then what changes in them is fetched for many at a time.
+void ReplicaTable::OnDeltas(const MemberRef& owner, Message* message) {
+  const uint32_t life = LifeOf(owner);
+  if (life == kNone) return;
+  std::array<Message::Tailed<DeltaRecord>, kFetched> some;
+  for (size_t count = kFetched; count == kFetched;) {
+    for (count = 0; count < kFetched; ++count) {
+      const auto next = message->Next<DeltaRecord>();
+      if (!next) break;
+      some[count] = *next;
+      if (const uint32_t entry = EntryOf(next->record); entry < of_entry_.size()) __builtin_prefetch(&of_entry_[entry]);
+    }
+    for (const auto& [record, bytes] : std::span(some).first(count)) {
+      const uint32_t entry = EntryOf(record);
+      const uint32_t place = entry < of_entry_.size() ? of_entry_[entry] : kNone;
+      if (place == kNone) continue;
+      __builtin_prefetch(&replicas_[place], 1);
+      host_->PrefetchReplica(place, bytes);
+    }
+    for (const auto& [record, bytes] : std::span(some).first(count)) OnDelta(life, record, bytes);
+  }
+}
+
+void ReplicaTable::OnDelta(uint32_t index, const DeltaRecord& record, std::span<const uint8_t> bytes) {
   Life& life = lives_[index];
-  const uint32_t entry = record.flow % kReplicatedEntriesMax;
+  const uint32_t entry = EntryOf(record);
   if (life.sealed || entry >= of_entry_.size()) {
     ++counters_.sealed;
     return;
   }
   ++life.received;
+  Owe(index);
   if (life.broken) return;
   const uint32_t place = of_entry_[entry];
   const auto refuse = [&] { Refuse(&life, entry, record.flow / kReplicatedEntriesMax, Refusal::kBusy); };
@@ -166,6 +198,7 @@ bool ReplicaTable::OnRelay(const MemberRef& owner, const RelayRecord& record, ui
     return false;
   }
   ++life.received;
+  Owe(index);
   const bool of_this_vswitch = record.vswitch == vswitch || !InForce(Protection::kRelayOnce);
   const uint32_t entry = record.header.stamp.entry;
   const bool was_refused = record.is_free == 0 && entry < refused_.size() && refused_[entry].born == life.born &&
@@ -203,27 +236,35 @@ void ReplicaTable::AskAboutDead(const std::vector<uint32_t>& members) {
 }
 
 void ReplicaTable::Answer() {
-  for (Life& life : lives_) {
-    if (life.ref.incarnation == 0 || life.sealed) continue;
-    uint32_t told = 0;
-    while (told < life.owed_count) {
-      const Owed& owed = life.owed[told];
-      const Note note{{owed.entry, owed.epoch, owed.position}, static_cast<uint32_t>(owed.reason)};
-      if (!messages_->Say(life.ref.id, MessageType::kUnstored, note)) break;
-      ++told;
-    }
-    if (told > 0) {
-      for (uint32_t i = told; i < life.owed_count; ++i) life.owed[i - told] = life.owed[i];
-      life.owed_count -= told;
-    }
-    // A refusal that could not be told holds back what came from it on.
-    if (life.owed_count > 0) continue;
-    if (life.broken && !life.told_broken)
-      life.told_broken = messages_->Say(life.ref.id, MessageType::kUnstored,
-                                        Note{{kNone, 0, 0}, static_cast<uint32_t>(Refusal::kLayout)});
-    if (life.broken != life.told_broken || life.received == life.said) continue;
-    if (messages_->Say(life.ref.id, MessageType::kStored, Note{{}, life.received})) life.said = life.received;
+  std::erase_if(owed_, [this](uint16_t index) {
+    Life& life = lives_[index];
+    life.is_owed = life.ref.incarnation != 0 && !life.sealed && !Tell(&life);
+    return !life.is_owed;
+  });
+}
+
+// False: not all of it yet.
+bool ReplicaTable::Tell(Life* life) {
+  uint32_t told = 0;
+  while (told < life->owed_count) {
+    const Owed& owed = life->owed[told];
+    const Note note{{owed.entry, owed.epoch, owed.position}, static_cast<uint32_t>(owed.reason)};
+    if (!messages_->Say(life->ref.id, MessageType::kUnstored, note)) break;
+    ++told;
   }
+  if (told > 0) {
+    for (uint32_t i = told; i < life->owed_count; ++i) life->owed[i - told] = life->owed[i];
+    life->owed_count -= told;
+  }
+  // A refusal that could not be told holds back what came from it on.
+  if (life->owed_count > 0) return false;
+  if (life->broken && !life->told_broken)
+    life->told_broken = messages_->Say(life->ref.id, MessageType::kUnstored,
+                                       Note{{kNone, 0, 0}, static_cast<uint32_t>(Refusal::kLayout)});
+  if (life->broken != life->told_broken) return false;
+  if (life->received != life->said && messages_->Say(life->ref.id, MessageType::kStored, Note{{}, life->received}))
+    life->said = life->received;
+  return life->received == life->said;
 }
 
 }  // namespace nf::proto

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "base/huge_vector.h"
 #include "proto/endpoint.h"
 #include "proto/messages.h"
 #include "proto/replication.h"
@@ -31,31 +32,18 @@ class ReplicaTable {
   ReplicaTable(uint32_t replicas, uint32_t entries, uint16_t members, uint64_t layout, MessageSink* messages,
                ReplicationHost* host);
 
-  struct Replica {
+  struct alignas(32) Replica {
     uint32_t entry = kNone;
     uint32_t epoch = 0;
     uint32_t number = 0;
     uint16_t life = 0;
     uint8_t bucket = 0;
     uint32_t before = kNone, after = kNone;  // Of the same life and bucket; the next free one.
-    FlowKey key{};
   };
 
   // From the owner in this life.
   void OnFull(const MemberRef& owner, const FullRecord& record, std::span<const uint8_t> bytes);
-  void OnDelta(const MemberRef& owner, const DeltaRecord& record, std::span<const uint8_t> bytes);
-  // What OnDelta will look at: where the replica is, then the replica.
-  void PrefetchPlace(const DeltaRecord& record) const {
-    if (const uint32_t entry = record.flow % kReplicatedEntriesMax; entry < of_entry_.size())
-      __builtin_prefetch(&of_entry_[entry]);
-  }
-  void PrefetchReplica(const DeltaRecord& record) const {
-    const uint32_t entry = record.flow % kReplicatedEntriesMax;
-    const uint32_t place = entry < of_entry_.size() ? of_entry_[entry] : kNone;
-    if (place == kNone) return;
-    __builtin_prefetch(&replicas_[place], 1);
-    host_->PrefetchReplica(place);
-  }
+  void OnDeltas(const MemberRef& owner, Message* message);
   // Whether what goes with this is to be sent to V, whose life is `vswitch`.
   bool OnRelay(const MemberRef& owner, const RelayRecord& record, uint32_t vswitch);
   void OnReplicaOver(const MemberRef& owner, uint32_t entry, uint32_t epoch);
@@ -66,6 +54,7 @@ class ReplicaTable {
   // The replica of an entry, no older than `epoch`, and older than `before`; or kNone.
   uint32_t Find(uint32_t entry, uint32_t epoch, uint32_t before) const;
   const Replica& at(uint32_t place) const { return replicas_[place]; }
+  const FlowKey& key(uint32_t place) const { return keys_[place]; }
   const MemberRef& owner(uint32_t place) const { return lives_[replicas_[place].life].ref; }
   void Free(uint32_t place);
   // Tells owners how far their updates have come.
@@ -89,6 +78,7 @@ class ReplicaTable {
     bool sealed = false;
     bool broken = false;  // More refusals at once than there is room to tell: nothing more is stored.
     bool told_broken = false;
+    bool is_owed = false;  // Among owed_.
     uint32_t received = 0;
     uint32_t said = 0;
     uint32_t replicas = 0;
@@ -103,6 +93,14 @@ class ReplicaTable {
   };
   uint32_t FindLife(const MemberRef& owner) const;
   uint32_t LifeOf(const MemberRef& owner);
+  void OnDelta(uint32_t life, const DeltaRecord& record, std::span<const uint8_t> bytes);
+  // It is to be told how far its updates have come.
+  void Owe(uint32_t life) {
+    if (lives_[life].is_owed) return;
+    lives_[life].is_owed = true;
+    owed_.push_back(static_cast<uint16_t>(life));
+  }
+  bool Tell(Life* life);
   uint32_t NewReplica(uint32_t entry);
   void Link(uint32_t place, uint32_t life, uint8_t bucket);
   void Unlink(uint32_t place);
@@ -111,10 +109,12 @@ class ReplicaTable {
   uint64_t layout_;
   MessageSink* messages_;
   ReplicationHost* host_;
-  std::vector<Replica> replicas_;
+  HugeVector<Replica> replicas_;
+  HugeVector<FlowKey> keys_;  // Of these; apart, since updates need none.
   std::vector<uint32_t> of_entry_;
   std::vector<Refused> refused_;  // By entry.
   std::vector<Life> lives_;
+  std::vector<uint16_t> owed_;
   uint32_t free_ = kNone;
   uint32_t used_ = 0;
   uint32_t births_ = 0;

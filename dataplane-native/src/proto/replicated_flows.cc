@@ -112,11 +112,7 @@ void RuntimeMachine::OnUpdates(uint16_t peer, Message* message) {
   } else if (message->type() == MessageType::kFull) {
     while (const auto full = message->Next<FullRecord>()) replicas_->OnFull(owner, full->record, full->bytes);
   } else {
-    for (Message ahead = *message; const auto delta = ahead.Next<DeltaRecord>();)
-      replicas_->PrefetchPlace(delta->record);
-    for (Message ahead = *message; const auto delta = ahead.Next<DeltaRecord>();)
-      replicas_->PrefetchReplica(delta->record);
-    while (const auto delta = message->Next<DeltaRecord>()) replicas_->OnDelta(owner, delta->record, delta->bytes);
+    replicas_->OnDeltas(owner, message);
   }
 }
 
@@ -156,7 +152,7 @@ void RuntimeMachine::OnPromote(const Marker& marker) {
   const uint32_t place = replicas_->Find(entry, marker.id.epoch, marker.new_epoch);
   if (place == kNone) return Marked(MarkerType::kGone, {entry, marker.new_epoch, 0}, marker.sequence);
   replicas_->Seal(place);
-  const FlowKey key = replicas_->at(place).key;
+  const FlowKey key = replicas_->key(place);
   const uint32_t index = NewActor(entry, key);
   if (index == kNone) return;  // V will say it again.
   Actor& a = actors_[index];

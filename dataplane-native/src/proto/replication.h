@@ -49,7 +49,7 @@ class ReplicationHost {
   virtual uint32_t WriteDelta(uint32_t actor, std::span<uint8_t> out) = 0;
   // All of the flow's state, as WriteState does.
   virtual uint32_t WriteFull(uint32_t actor, std::span<uint8_t> out) = 0;
-  // What was written is on its way: the next delta begins there.
+  // What was written last, and still lies where it was written, is on its way: the next delta begins there.
   virtual void Sent(uint32_t actor) = 0;
   // Held output may leave, or never will.
   virtual void ReleaseOutput(PacketRef packet, const PacketHeader& header) = 0;
@@ -73,8 +73,8 @@ class ReplicationHost {
   virtual void FreeReplica(uint32_t place) = 0;
   // Output of another runtime's flow, whose state is here: to V, with this header. What finds no room is counted.
   virtual void RelayOutput(const PacketHeader& header, std::span<const uint8_t> bytes) = 0;
-  // It is about to change.
-  virtual void PrefetchReplica(uint32_t) {}
+  // It is about to become what this says, which may be nothing that StoreDelta takes.
+  virtual void PrefetchReplica(uint32_t, std::span<const uint8_t>) {}
 
  protected:
   ~ReplicationHost() = default;

@@ -5,6 +5,11 @@
 #include "proto/replication_source.h"
 
 namespace nf::proto {
+namespace {
+
+constexpr uint64_t kLooksPerRetry = 8;  // It is looked so often at what isn't as it should be.
+
+}  // namespace
 
 // What output of a bucket waits for. Blocked: V has yet to say that it knows where the replicas are.
 ReplicationSource::Gate ReplicationSource::GateOf(const Bucket& bucket) const {
@@ -76,7 +81,7 @@ void ReplicationSource::StartCopy(uint32_t index, const MemberRef& peer) {
   SayOver(peer.id);
   if (peers_[peer.id].over[index]) return;  // What it had of the bucket must go first.
   bucket.slots[bucket.home ^ 1] = {.peer = peer, .round = ++rounds_, .missing = bucket.flows};
-  bucket.copying = true;
+  bucket.copying = copies_ = true;
   bucket.sent = false;
   bucket.cursor = bucket.first;
 }
@@ -87,12 +92,16 @@ void ReplicationSource::CopyBuckets(uint64_t now_ns) {
   uint32_t budget = config_.copies_per_turn;
   const uint32_t first = next_copied_;
   next_copied_ = (first + 1) % kBuckets;
+  copies_ = false;
   for (const bool that_wait : {true, false}) {
-    for (uint32_t i = 0; i < kBuckets && budget > 0; ++i) {
+    for (uint32_t i = 0; i < kBuckets; ++i) {
       const uint32_t bucket = (first + i) % kBuckets;
       if (!buckets_[bucket].copying || waiting_[bucket] != that_wait) continue;
-      CopySome(bucket, &budget, now_ns);
-      if (budget == 0) next_copied_ = bucket;
+      if (budget > 0) {
+        CopySome(bucket, &budget, now_ns);
+        if (budget == 0) next_copied_ = bucket;
+      }
+      copies_ = copies_ || buckets_[bucket].copying;
     }
   }
 }
@@ -241,6 +250,7 @@ void ReplicationSource::MemberChanged(uint16_t id, uint64_t now_ns) {
 }
 
 void ReplicationSource::Turn(uint64_t now_ns) {
+  if (now_ns - turned_ns_ < retry_ns_ / kLooksPerRetry) return;
   if (unprotected() != 0) counters_.unprotected_ns += now_ns - turned_ns_;
   turned_ns_ = now_ns;
   bool changed = now_ns - reconsidered_ns_ >= retry_ns_;

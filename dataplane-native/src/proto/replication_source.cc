@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "proto/protection.h"
+#include "proto/word_delta.h"
 
 namespace nf::proto {
 namespace {
@@ -27,7 +28,7 @@ ReplicationSource::ReplicationSource(uint16_t own, const ReplicationConfig& conf
       flows_(actors->size()),
       peers_(members->size()),
       pool_(config.held_outputs),
-      scratch_(state_bytes),
+      scratch_(state_bytes + kDeltaSlack),
       relayed_(config.mode == ReplicationMode::kRelay ? config.relayed_bytes : 0) {
   NF_CHECK(members->size() <= kRing, "ids are below the ring's size");
   dirty_.reserve(actors->size());
@@ -118,6 +119,26 @@ void ReplicationSource::SentTo(Flow* flow, Bucket* bucket, int s, uint32_t numbe
 bool ReplicationSource::WriteFlow(uint32_t actor, uint64_t now_ns) {
   Flow& flow = flows_[actor];
   Bucket& bucket = buckets_[flow.bucket];
+  const int s = bucket.home;
+  const Slot& home = bucket.slots[s];
+  // There is mostly one place, and it has the flow.
+  const bool is_settled = bucket.slots[s ^ 1].peer.incarnation == 0 && Alive(home.peer) && IsCurrent(flow, home, s) &&
+                          !peers_[home.peer.id].unfit;
+  if (!is_settled) [[unlikely]]
+    return WriteBoth(actor, now_ns);
+  const uint32_t bytes = host_->WriteDelta(actor, scratch_);
+  if (bytes == 0) return true;
+  if (bytes > 0xffff) [[unlikely]]
+    return WriteBoth(actor, now_ns);
+  if (!SayDelta(actor, home.peer, flow.number + 1, bytes)) return false;
+  host_->Sent(actor);
+  SentTo(&flow, &bucket, s, ++flow.number, now_ns);
+  return true;
+}
+
+bool ReplicationSource::WriteBoth(uint32_t actor, uint64_t now_ns) {
+  Flow& flow = flows_[actor];
+  Bucket& bucket = buckets_[flow.bucket];
   bool delta[2] = {}, full[2] = {}, sent[2] = {};
   for (int s = 0; s < 2; ++s) {
     const Slot& slot = bucket.slots[s];
@@ -161,13 +182,13 @@ void ReplicationSource::Flush(uint64_t now_ns) {
       flow.dirty = false;
   }
   dirty_.swap(still_dirty_);
-  CopyBuckets(now_ns);
-  if (waiting_.none()) return;
-  for (uint32_t bucket = 0; bucket < kBuckets; ++bucket) {
-    if (!waiting_[bucket]) continue;
-    relays() ? GiveAll(bucket, now_ns) : Tag(bucket);
-    Release(bucket);
-  }
+  if (copies_) [[unlikely]]
+    CopyBuckets(now_ns);
+  waiting_.ForEach([this, now_ns](uint32_t bucket) {
+    const Gate gate = GateOf(buckets_[bucket]);
+    relays() ? GiveAll(bucket, now_ns) : Tag(bucket, gate);
+    Release(bucket, gate);
+  });
 }
 
 bool ReplicationSource::Hold(uint8_t bucket, const HeldOutput& held) {
@@ -210,9 +231,8 @@ bool ReplicationSource::TagOne(HeldOutput* held, const Bucket& bucket, Gate gate
   return true;
 }
 
-void ReplicationSource::Tag(uint32_t index) {
+void ReplicationSource::Tag(uint32_t index, Gate gate) {
   Bucket& bucket = buckets_[index];
-  const Gate gate = GateOf(bucket);
   while (bucket.untagged != kNone && gate != Gate::kBlocked) {
     HeldOutput& held = pool_[bucket.untagged];
     if (!TagOne(&held, bucket, gate)) return;
@@ -251,10 +271,9 @@ void ReplicationSource::LeaveOrDrop(HeldOutput* held, bool is_protected) {
   outlet_->Leave(*held);
 }
 
-void ReplicationSource::Release(uint32_t index) {
+void ReplicationSource::Release(uint32_t index, Gate gate) {
   if (relays() && InForce(Protection::kOutputCommit)) return ReleaseRelayed(index);
   Bucket& bucket = buckets_[index];
-  const Gate gate = GateOf(bucket);
   const bool committed = !InForce(Protection::kOutputCommit);
   while (bucket.head != kNone) {
     if (!committed && (bucket.head == bucket.untagged || !MayLeave(pool_[bucket.head], bucket, gate))) return;
@@ -293,9 +312,7 @@ void ReplicationSource::OnStored(uint16_t id, uint32_t position, uint64_t now_ns
   peer.stored = position;
   peer.progress_ns = now_ns;
   peer.silent = false;
-  if (waiting_.none()) return;
-  for (uint32_t bucket = 0; bucket < kBuckets; ++bucket)
-    if (waiting_[bucket]) Release(bucket);
+  waiting_.ForEach([this](uint32_t bucket) { Release(bucket, GateOf(buckets_[bucket])); });
 }
 
 void ReplicationSource::OnUnstored(uint16_t id, uint32_t actor, uint32_t position, Refusal reason, uint64_t now_ns) {

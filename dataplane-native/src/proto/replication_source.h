@@ -15,18 +15,39 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <bitset>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "base/huge_vector.h"
 #include "proto/actor.h"
 #include "proto/endpoint.h"
 #include "proto/messages.h"
 #include "proto/replication.h"
 
 namespace nf::proto {
+
+// Buckets of which something is to be done.
+class BucketSet {
+ public:
+  void set(uint32_t bucket) { words_[bucket / 64] |= uint64_t{1} << bucket % 64; }
+  void reset(uint32_t bucket) { words_[bucket / 64] &= ~(uint64_t{1} << bucket % 64); }
+  void reset() { words_ = {}; }
+  bool operator[](uint32_t bucket) const { return (words_[bucket / 64] >> bucket % 64 & 1) != 0; }
+  // Each once; those that are added meanwhile, perhaps.
+  template <typename Do>
+  void ForEach(Do&& what) const {
+    for (uint32_t i = 0; i < words_.size(); ++i)
+      for (uint64_t left = words_[i]; left != 0; left &= left - 1)
+        what(64 * i + static_cast<uint32_t>(std::countr_zero(left)));
+  }
+
+ private:
+  std::array<uint64_t, (kBuckets + 63) / 64> words_{};
+};
 
 // What waits until its flow is safe: output, or a word that must not overtake it.
 struct HeldOutput {
@@ -158,7 +179,7 @@ class ReplicationSource {
     uint32_t position = 0;  // In the stream.
     uint32_t refused = 0;   // The slot's round in which there was no room.
   };
-  struct Flow {
+  struct alignas(64) Flow {
     Copy copies[2];
     uint32_t number = 0;
     uint32_t before = kNone, after = kNone;  // Of the same bucket.
@@ -214,12 +235,13 @@ class ReplicationSource {
     return flow.copies[s].round == slot.round || flow.copies[s].refused == slot.round;
   }
   bool WriteFlow(uint32_t actor, uint64_t now_ns);
+  bool WriteBoth(uint32_t actor, uint64_t now_ns);
   bool SayFull(uint32_t actor, const MemberRef& peer, uint32_t number);
   bool SayDelta(uint32_t actor, const MemberRef& peer, uint32_t number, uint32_t bytes);
   void SentTo(Flow* flow, Bucket* bucket, int s, uint32_t number, uint64_t now_ns);
-  void Tag(uint32_t bucket);
+  void Tag(uint32_t bucket, Gate gate);
   bool TagOne(HeldOutput* held, const Bucket& bucket, Gate gate);
-  void Release(uint32_t bucket);
+  void Release(uint32_t bucket, Gate gate);
   bool MayLeave(const HeldOutput& held, const Bucket& bucket, Gate gate) const;
   void Pop(Bucket* bucket, HeldOutput* held);
   void LeaveOrDrop(HeldOutput* held, bool is_protected);
@@ -271,7 +293,7 @@ class ReplicationSource {
   ReplicationHost* host_;
   Outlet* outlet_;
   std::bitset<kRing> is_place_;
-  std::vector<Flow> flows_;  // By actor.
+  HugeVector<Flow> flows_;  // By actor.
   std::vector<uint32_t> dirty_;
   std::vector<uint32_t> still_dirty_;
   std::array<Bucket, kBuckets> buckets_;
@@ -283,7 +305,8 @@ class ReplicationSource {
   uint32_t free_ = kNone;
   uint32_t held_ = 0;
   uint32_t rounds_ = 0;
-  std::bitset<kBuckets> waiting_;  // With held output.
+  BucketSet waiting_;    // With held output.
+  bool copies_ = false;  // Some bucket may be copying.
   uint32_t next_copied_ = 0;
   uint64_t reconsidered_ns_ = 0;
   uint64_t turned_ns_ = 0;

@@ -77,7 +77,7 @@ void RuntimeMachine::Report() {
                               .flags = 0,
                               .bytes = 0,
                               .other = replicas_->owner(place),
-                              .key = replica.key};
+                              .key = replicas_->key(place)};
     if (!SayReport(report, replication_->WriteReplicaReport(place, report_bytes_))) return;
   }
   report_ended_ = Tell(kVswitch, MessageType::kReported, {});

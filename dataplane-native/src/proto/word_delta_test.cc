@@ -11,12 +11,14 @@ namespace {
 constexpr uint32_t kSeed = 1;
 
 TEST(WordDelta, WhatOnePacketChangesIsShort) {
-  std::vector<uint8_t> before(200, 1), after = before, delta(64);
+  std::vector<uint8_t> before(200, 1), after = before, delta(64 + kDeltaSlack);
   EXPECT_EQ(WriteWordDelta(before, after, delta), 0u);
   after[17] = 9;
-  EXPECT_EQ(WriteWordDelta(before, after, delta), sizeof(DeltaRun) + 8);
+  EXPECT_EQ(WriteWordDelta(before, after, delta), sizeof(DeltaChunk) + kDeltaWord);
+  after[40] = 9;
+  EXPECT_EQ(WriteWordDelta(before, after, delta), sizeof(DeltaChunk) + 2 * kDeltaWord);
   after[199] = 9;
-  EXPECT_EQ(WriteWordDelta(before, after, delta), 2 * (sizeof(DeltaRun) + 8));
+  EXPECT_EQ(WriteWordDelta(before, after, delta), 2 * sizeof(DeltaChunk) + 3 * kDeltaWord);
 }
 
 TEST(WordDelta, AppliedItMakesOneImageTheOther) {

@@ -1,38 +1,43 @@
 #include "runtime/flow_image.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
+#include <optional>
 #include <string_view>
+
+#include "proto/word_delta.h"
 
 namespace nf {
 namespace {
 
 // Followed by: the alias, if there is one; a lease for each NF that leases; a deadline for each set timer; a slot for
-// each NF that has opened the flow and keeps a state. All by position in the chain.
+// each NF that has opened the flow and keeps a state, up to whole words. All by position in the chain.
 struct ImageHeader {
   uint32_t bytes;  // Of the image, this header included.
   uint8_t has_flow;
   uint8_t has_alias;
   uint16_t zero;
 };
-static_assert(sizeof(ImageHeader) == 8);
+static_assert(sizeof(ImageHeader) == kFlowImageActor);
+constexpr size_t kPadTo = 8;
 
+size_t PaddingBehind(size_t slot_bytes) { return (kPadTo - slot_bytes % kPadTo) % kPadTo; }
+
+// Takes an image's parts and puts one behind the other.
 class Writer {
  public:
   explicit Writer(std::span<uint8_t> out) : out_(out) {}
-  template <typename T>
-  void Put(const T& value) {
-    Put({reinterpret_cast<const uint8_t*>(&value), sizeof value});
-  }
-  void Put(std::span<const uint8_t> bytes) {
-    if (bytes.size() > out_.size() - at_) {
+  void Put(const void* bytes, size_t count) {
+    if (count > out_.size() - at_) {
       is_full_ = true;
       return;
     }
-    if (!bytes.empty()) std::memcpy(out_.data() + at_, bytes.data(), bytes.size());
-    at_ += bytes.size();
+    std::memcpy(out_.data() + at_, bytes, count);
+    at_ += count;
   }
+  void PutActor(const FlowActor& actor) { Put(&actor, sizeof actor); }
   uint32_t size() const { return is_full_ ? 0 : static_cast<uint32_t>(at_); }
 
  private:
@@ -40,6 +45,84 @@ class Writer {
   size_t at_ = 0;
   bool is_full_ = false;
 };
+
+// Takes them and writes down what is not as in an earlier image.
+class Comparer {
+ public:
+  // `before` lies at `offset` of the image.
+  Comparer(std::span<const uint8_t> before, size_t offset, std::span<uint8_t> out)
+      : before_(before), offset_(offset), delta_(out) {}
+  void Put(const void* bytes, size_t count) {
+    if (count > before_.size() - at_) {
+      is_longer_ = true;
+      return;
+    }
+    // Where a short part was just written, reading it as a long one would wait for the store.
+    if (count > sizeof(uint64_t) || std::memcmp(before_.data() + at_, bytes, count) != 0)
+      delta_.Compare(offset_ + at_, before_.data() + at_, static_cast<const uint8_t*>(bytes), count);
+    at_ += count;
+  }
+  // The first half stays as it is while the flow is the same.
+  void PutActor(const FlowActor& actor) {
+    uint64_t number = 0;
+    if (before_.size() - at_ >= sizeof actor)
+      std::memcpy(&number, before_.data() + at_ + offsetof(FlowActor, number), sizeof number);
+    if (number != actor.number) return Put(&actor, sizeof actor);
+    at_ += kHalf;
+    Put(&actor.last_seen_ns, kHalf);
+  }
+  // Nothing: the image is of another length.
+  std::optional<size_t> bytes() const {
+    return is_longer_ || at_ != before_.size() ? std::nullopt : std::optional(delta_.bytes());
+  }
+
+ private:
+  static constexpr size_t kHalf = offsetof(FlowActor, last_seen_ns);
+  static_assert(2 * kHalf == sizeof(FlowActor));
+  std::span<const uint8_t> before_;
+  size_t offset_;
+  proto::DeltaWriter delta_;
+  size_t at_ = 0;
+  bool is_longer_ = false;
+};
+
+// What lies behind the header.
+template <typename Sink>
+void PutParts(const Chain& chain, const Flows& flows, uint32_t flow, const FlowKey* alias, Sink* sink) {
+  const FlowActor& actor = flows.actor(flow);
+  sink->PutActor(actor);
+  if (alias != nullptr) sink->Put(alias, sizeof *alias);
+  for (uint32_t i = 0; i < chain.size(); ++i) {
+    if (!chain.nf(i).has_lease()) continue;
+    const uint32_t lease = flows.lease(i, flow);
+    sink->Put(&lease, sizeof lease);
+  }
+  for (uint32_t timers = actor.timers; timers != 0; timers &= timers - 1) {
+    const uint64_t deadline = flows.timer_deadline(static_cast<uint32_t>(std::countr_zero(timers)), flow);
+    sink->Put(&deadline, sizeof deadline);
+  }
+  for (uint32_t opened = actor.opened; opened != 0; opened &= opened - 1) {
+    const auto slot = chain.nf(static_cast<uint32_t>(std::countr_zero(opened))).states().slot(flow);
+    if (slot.empty()) continue;
+    const size_t padding = PaddingBehind(slot.size()),
+                 whole = padding == 0 ? slot.size() : slot.size() / kPadTo * kPadTo;
+    sink->Put(slot.data(), whole);
+    if (padding == 0) continue;
+    uint8_t last[kPadTo] = {};
+    std::memcpy(last, slot.data() + whole, slot.size() - whole);
+    sink->Put(last, kPadTo);
+  }
+}
+
+const FlowKey* AliasOf(const Flows& flows, uint32_t flow) {
+  const FlowActor& actor = flows.actor(flow);
+  return actor.number != 0 && actor.out_tuple == OutTuple::kReverseOfAlias ? flows.table().AliasOf(flow) : nullptr;
+}
+
+// Words of an image that may be anything: what counts, times, and what only NFs know. Any other says how to read it.
+constexpr size_t kCountedBegin = kFlowImageActor + offsetof(FlowActor, last_seen_ns),
+                 kCountedEnd = kFlowImageActor + offsetof(FlowActor, number),
+                 kBehindActor = kFlowImageActor + sizeof(FlowActor);
 
 class Reader {
  public:
@@ -110,7 +193,8 @@ bool Read(const Chain& chain, std::span<const uint8_t> image, ReadImage* read) {
     const uint32_t bytes = chain.nf(i).states().state_bytes();
     if ((actor.opened >> i & 1) == 0 || bytes == 0) continue;
     read->slots[i] = reader.Take(bytes);
-    if (read->slots[i].empty()) return false;
+    const size_t padding = PaddingBehind(bytes);
+    if (read->slots[i].empty() || (padding != 0 && reader.Take(padding).empty())) return false;
   }
   return reader.left() == 0;
 }
@@ -124,7 +208,7 @@ uint64_t Mix(uint64_t digest, std::string_view text) {
 
 uint32_t FlowImageBytesMax(std::span<const NfSpec> chain) {
   uint32_t bytes = sizeof(ImageHeader) + sizeof(FlowActor) + sizeof(FlowKey);
-  for (const NfSpec& nf : chain) bytes += uint32_t{sizeof(uint32_t) + sizeof(uint64_t)} + nf.state_bytes;
+  for (const NfSpec& nf : chain) bytes += uint32_t{sizeof(uint32_t) + sizeof(uint64_t)} + nf.state_bytes + kPadTo;
   return bytes;
 }
 
@@ -139,28 +223,52 @@ proto::Digests FlowImageDigests(std::span<const NfSpec> chain) {
 }
 
 uint32_t WriteFlowImage(const Chain& chain, const Flows& flows, uint32_t flow, std::span<uint8_t> out) {
-  const FlowActor& actor = flows.actor(flow);
-  const FlowKey* alias = actor.number != 0 ? flows.table().AliasOf(flow) : nullptr;
+  const bool has_flow = flows.actor(flow).number != 0;
+  const FlowKey* alias = AliasOf(flows, flow);
   Writer writer(out);
-  ImageHeader header{.bytes = 0, .has_flow = actor.number != 0, .has_alias = alias != nullptr, .zero = 0};
-  writer.Put(header);
-  if (actor.number != 0) {
-    writer.Put(actor);
-    if (alias != nullptr) writer.Put(*alias);
-    for (uint32_t i = 0; i < chain.size(); ++i) {
-      if (chain.nf(i).has_lease()) writer.Put(flows.lease(i, flow));
-    }
-    for (uint32_t i = 0; i < chain.size(); ++i) {
-      if ((actor.timers >> i & 1) != 0) writer.Put(flows.timer_deadline(i, flow));
-    }
-    for (uint32_t i = 0; i < chain.size(); ++i) {
-      const StateStore& states = chain.nf(i).states();
-      if ((actor.opened >> i & 1) != 0 && states.state_bytes() != 0) writer.Put(states.slot(flow));
-    }
-  }
+  ImageHeader header{.bytes = 0, .has_flow = has_flow, .has_alias = alias != nullptr, .zero = 0};
+  writer.Put(&header, sizeof header);
+  if (has_flow) PutParts(chain, flows, flow, alias, &writer);
   header.bytes = writer.size();
   if (header.bytes != 0) std::memcpy(out.data(), &header, sizeof header);
   return header.bytes;
+}
+
+size_t WriteFlowDelta(const Chain& chain, const Flows& flows, uint32_t flow, std::span<const uint8_t> before,
+                      std::span<uint8_t> out) {
+  const bool has_flow = flows.actor(flow).number != 0;
+  const FlowKey* alias = AliasOf(flows, flow);
+  ImageHeader header{};
+  if (before.size() >= sizeof header) std::memcpy(&header, before.data(), sizeof header);
+  // Another kind of image is no change of this one; its length will show in the end.
+  if (header.has_flow != has_flow || header.has_alias != (alias != nullptr)) return out.size() + 1;
+  Comparer comparer(before.subspan(std::min(before.size(), sizeof header)), sizeof header, out);
+  if (has_flow) PutParts(chain, flows, flow, alias, &comparer);
+  const auto bytes = comparer.bytes();
+  return bytes && *bytes < before.size() ? *bytes : out.size() + 1;
+}
+
+bool ApplyFlowDelta(const Chain& chain, std::span<const uint8_t> delta, std::span<uint8_t> image,
+                    std::span<uint8_t> scratch) {
+  if (image.size() < kBehindActor) return false;  // What has ended doesn't change.
+  const size_t any_from = kBehindActor + (image[offsetof(ImageHeader, has_alias)] != 0 ? sizeof(FlowKey) : 0);
+  bool is_free = true;
+  const auto see = [&](const proto::DeltaChunk& chunk) {
+    const size_t first = chunk.at + proto::kDeltaWord * static_cast<size_t>(std::countr_zero(chunk.words));
+    const size_t end = chunk.at + proto::kDeltaWord * static_cast<size_t>(std::bit_width(chunk.words));
+    is_free = is_free && (first >= any_from || (first >= kCountedBegin && end <= kCountedEnd));
+  };
+  if (!proto::IsWordDelta(delta, image.size(), see)) return false;
+  if (is_free) [[likely]] {
+    proto::ApplyCheckedDelta(delta, image);
+    return true;
+  }
+  const auto after = scratch.first(image.size());
+  std::ranges::copy(image, after.begin());
+  proto::ApplyCheckedDelta(delta, after);
+  if (!IsFlowImage(chain, after)) return false;
+  std::ranges::copy(after, image.begin());
+  return true;
 }
 
 bool IsFlowImage(const Chain& chain, std::span<const uint8_t> image) {

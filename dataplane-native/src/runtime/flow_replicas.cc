@@ -27,18 +27,24 @@ void FlowReplicas::Connect(Chain* chain, Flows* flows, Uplink* uplink) {
 }
 
 uint32_t FlowReplicas::WriteDelta(uint32_t actor, std::span<uint8_t> out) {
-  written_ = WriteFlowImage(*chain_, *flows_, actor, scratch_);
-  const size_t bytes = proto::WriteWordDelta(sent_.image(actor), std::span(scratch_).first(written_), out);
-  return bytes > out.size() ? proto::kNoDelta : static_cast<uint32_t>(bytes);
+  const size_t bytes = WriteFlowDelta(*chain_, *flows_, actor, sent_.image(actor), out);
+  if (bytes > out.size()) return proto::kNoDelta;
+  delta_ = out.first(bytes);
+  return static_cast<uint32_t>(bytes);
 }
 
 uint32_t FlowReplicas::WriteFull(uint32_t actor, std::span<uint8_t> out) {
   written_ = WriteFlowImage(*chain_, *flows_, actor, scratch_);
+  delta_ = {};
   std::copy_n(scratch_.begin(), written_, out.begin());
   return written_;
 }
 
-void FlowReplicas::Sent(uint32_t actor) { sent_.Put(actor, std::span(scratch_).first(written_)); }
+void FlowReplicas::Sent(uint32_t actor) {
+  if (!delta_.empty()) [[likely]]
+    return proto::ApplyCheckedDelta(delta_, sent_.bytes(actor));
+  sent_.Put(actor, std::span(scratch_).first(written_));
+}
 
 void FlowReplicas::ReleaseOutput(proto::PacketRef packet, const proto::PacketHeader& header) {
   uplink_->Release(reinterpret_cast<rte_mbuf*>(packet), header);
@@ -68,10 +74,16 @@ bool FlowReplicas::StoreFull(uint32_t place, const FlowKey&, std::span<const uin
 }
 
 bool FlowReplicas::StoreDelta(uint32_t place, std::span<const uint8_t> bytes) {
-  const auto before = replicas_.image(place);
-  const auto after = std::span(scratch_).first(before.size());
-  std::ranges::copy(before, after.begin());
-  return proto::ApplyWordDelta(bytes, after) && IsFlowImage(*chain_, after) && replicas_.Put(place, after);
+  return ApplyFlowDelta(*chain_, bytes, replicas_.bytes(place), scratch_);
+}
+
+// Where the delta will write; it has not been checked.
+void FlowReplicas::PrefetchReplica(uint32_t place, std::span<const uint8_t> delta) {
+  replicas_.PrefetchSize(place);
+  proto::IsWordDelta(delta, SIZE_MAX / 2, [&](const proto::DeltaChunk& chunk) {
+    replicas_.PrefetchAt(place, chunk.at);
+    replicas_.PrefetchAt(place, chunk.at + proto::kDeltaChunkBytes - 1);
+  });
 }
 
 // Another version of an NF may have come since the image was stored.

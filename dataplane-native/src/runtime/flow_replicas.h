@@ -41,7 +41,7 @@ class FlowReplicas final : public proto::ReplicationHost {
   void OutputRelayed(proto::PacketRef packet, const proto::PacketHeader& header) override;
   void RelayOutput(const proto::PacketHeader& header, std::span<const uint8_t> bytes) override;
   uint32_t WriteReplicaReport(uint32_t place, std::span<uint8_t> out) override;
-  void PrefetchReplica(uint32_t place) override { replicas_.Prefetch(place); }
+  void PrefetchReplica(uint32_t place, std::span<const uint8_t> delta) override;
   // What will be compared with what the flow becomes in this poll.
   void PrefetchSent(uint32_t actor) const { sent_.Prefetch(actor); }
 
@@ -60,7 +60,8 @@ class FlowReplicas final : public proto::ReplicationHost {
   FlowImages sent_;      // By actor.
   FlowImages replicas_;  // By place.
   std::vector<uint8_t> scratch_;
-  uint32_t written_ = 0;  // Bytes of the last image in it.
+  std::span<const uint8_t> delta_;  // What was written last; if empty, all of the flow, which is in `scratch_`.
+  uint32_t written_ = 0;            // Bytes of it.
   bool is_ending_ = false;
   Counter not_taken_;
 };

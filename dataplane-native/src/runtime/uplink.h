@@ -1,6 +1,8 @@
 // A runtime's way to its vswitch, as the port of its chain: stamps what leaves.
 #pragma once
 
+#include <array>
+
 #include "chain/packet_counters.h"
 #include "flow/flows.h"
 #include "port/port.h"
@@ -48,7 +50,8 @@ class Uplink final : public Port {
     counters_.held.Set(counters_.held.value() - 1);
     counters_.sent.Add();
     counters_.sent_bytes.Add(MetaOf(mbuf)->wire_length);
-    if (queue_.Put(&mbuf, 1) == 0) DropUnsent(mbuf, abi::DropReason::kPortFull);
+    released_[released_count_++] = mbuf;
+    if (released_count_ == released_.size()) PutReleased();
   }
   void DropHeld(rte_mbuf* mbuf, abi::DropReason reason) {
     counters_.held.Set(counters_.held.value() - 1);
@@ -66,6 +69,7 @@ class Uplink final : public Port {
   void Relay(const proto::PacketHeader& header, std::span<const uint8_t> bytes) {
     counters_.received.Add();
     relayed_.Add();
+    PutReleased();
     rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
     if (mbuf == nullptr || !RelayedFrame::Read(bytes, mbuf)) [[unlikely]] {
       rte_pktmbuf_free(mbuf);
@@ -82,12 +86,20 @@ class Uplink final : public Port {
   // Any thread: packets received from other runtimes.
   uint64_t relayed() const { return relayed_.value(); }
 
-  void SendMarker(const proto::Marker& marker) { queue_.PutMarker(marker); }
-  bool Flush() { return queue_.Flush(); }
-  bool is_empty() const { return queue_.is_empty(); }
+  // Behind what was released before.
+  void SendMarker(const proto::Marker& marker) {
+    PutReleased();
+    queue_.PutMarker(marker);
+  }
+  bool Flush() {
+    PutReleased();
+    return queue_.Flush();
+  }
+  bool is_empty() const { return released_count_ == 0 && queue_.is_empty(); }
   bool TakeWrote() { return queue_.TakeWrote(); }
   // The end: what still waits drops.
   void DropBacklog() {
+    PutReleased();
     while (rte_mbuf* mbuf = queue_.TakeBack()) {
       if (Transit::Of(mbuf).is_marker != 0)
         rte_pktmbuf_free(mbuf);
@@ -97,6 +109,12 @@ class Uplink final : public Port {
   }
 
  private:
+  void PutReleased() {
+    if (released_count_ == 0) return;
+    for (uint32_t i = queue_.Put(released_.data(), released_count_); i < released_count_; ++i)
+      DropUnsent(released_[i], abi::DropReason::kPortFull);
+    released_count_ = 0;
+  }
   // The caller counts it as sent.
   void Unsend(rte_mbuf* mbuf) {
     counters_.sent.Set(counters_.sent.value() - 1);
@@ -141,6 +159,8 @@ class Uplink final : public Port {
   rte_mempool* pool_;
   PacketCounters& counters_;
   bool teaches_;
+  std::array<rte_mbuf*, abi::kBurstPackets> released_;  // They go into the queue together.
+  uint32_t released_count_ = 0;
   bool holds_;  // Until replicas have what it comes from.
   Counter relayed_;
 };
