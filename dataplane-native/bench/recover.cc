@@ -150,7 +150,8 @@ void Measure(Engine& engine, uint32_t flows, VethTraffic* traffic, Recovery* res
     Must(now < killed + kPatienceNs || killed == 0,
          ("no recovery: " + std::to_string(Sum(tenant, {2, 3}, &Layout::recovered)) + " flows recovered, " +
           std::to_string(Sum(tenant, {2, 3}, &Layout::replicas)) + " replicas, " +
-          std::to_string(Sum(tenant, {2, 3}, &Layout::unprotected)) + " unprotected, fenced " + std::to_string(fenced != 0))
+          std::to_string(Sum(tenant, {2, 3}, &Layout::unprotected)) + " unprotected, fenced " +
+          std::to_string(fenced != 0))
              .c_str());
     tick = std::max(tick + kTickNs, now);
     std::this_thread::sleep_for(std::chrono::nanoseconds(tick - now));

@@ -289,7 +289,7 @@ class VswitchMachine {
   uint32_t used_ = 0;
   uint32_t top_ = 0;  // No entry from here on has ever been used.
   uint32_t sweep_at_ = 0;
-  uint32_t looked_ = 0;  // Entries, which lives have not been told of yet.
+  uint32_t looked_ = 0;     // Entries, which lives have not been told of yet.
   uint64_t sweep_due_ = 0;  // Entries times ns.
   uint32_t sweep_urgent_ = 0;
   uint64_t turned_ns_ = 0;
