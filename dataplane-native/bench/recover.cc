@@ -158,7 +158,8 @@ void Measure(Engine& engine, uint32_t flows, VethTraffic* traffic, Recovery* res
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   traffic->Receive();
-  const uint64_t missing = (traffic->sent() - sent_before) - (traffic->received() - received_before);
+  // What was sent before and has come since counts against what is missing.
+  const auto missing = static_cast<int64_t>((traffic->sent() - sent_before) - (traffic->received() - received_before));
   SendEach(traffic, 0, all, &after);
   uint64_t changed = 0;
   for (uint32_t flow = 0; flow < all; ++flow) changed += after[flow] != before[flow] ? 1 : 0;
@@ -172,7 +173,7 @@ void Measure(Engine& engine, uint32_t flows, VethTraffic* traffic, Recovery* res
   result->others.push_back(static_cast<double>(others.longest_ns) / 1e6);
   result->promoted.push_back(Ms(killed, promoted));
   result->protected_.push_back(Ms(killed, is_protected));
-  result->lost.push_back(static_cast<double>(missing));
+  result->lost.push_back(std::max(0.0, static_cast<double>(missing)));
   result->changed.push_back(static_cast<double>(changed + states_lost));
 }
 
@@ -231,13 +232,13 @@ void MeasureRouters(const RouterPair::Options& options, uint32_t flows, Recovery
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   traffic.Receive();
-  const uint64_t missing = (traffic.sent() - sent_before) - (traffic.received() - received_before);
+  const auto missing = static_cast<int64_t>((traffic.sent() - sent_before) - (traffic.received() - received_before));
   SendEach(&traffic, 0, flows, &after);
   uint64_t changed = 0;
   for (uint32_t flow = 0; flow < flows; ++flow) changed += after[flow] != before[flow] ? 1 : 0;
   result->first_packet.push_back(Ms(killed, first));
   result->silence.push_back(static_cast<double>(silence.longest_ns) / 1e6);
-  result->lost.push_back(static_cast<double>(missing));
+  result->lost.push_back(std::max(0.0, static_cast<double>(missing)));
   result->changed.push_back(static_cast<double>(changed));
 }
 

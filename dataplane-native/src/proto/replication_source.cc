@@ -9,6 +9,7 @@ namespace nf::proto {
 namespace {
 
 constexpr uint32_t kOversMax = 4096;
+constexpr size_t kManyDirty = 64;  // More than a poll of packets changes.
 
 }  // namespace
 
@@ -85,12 +86,15 @@ void ReplicationSource::Freed(uint32_t actor) {
 }
 
 bool ReplicationSource::SayFull(uint32_t actor, const MemberRef& peer, uint32_t number) {
+  if (peers_[peer.id].congested) return false;
   const Actor& a = (*actors_)[actor];
   const uint32_t bytes = host_->WriteFull(actor, scratch_);
   const FullRecord record{a.entry, a.epoch, number, bytes, layout_, a.key};
   if (!messages_->Say(peer.id, MessageType::kFull, {reinterpret_cast<const uint8_t*>(&record), sizeof record},
-                      std::span(scratch_).first(bytes)))
+                      std::span(scratch_).first(bytes))) {
+    peers_[peer.id].congested = true;
     return false;
+  }
   ++counters_.copies;
   counters_.update_bytes += sizeof record + bytes;
   return true;
@@ -100,8 +104,10 @@ bool ReplicationSource::SayDelta(uint32_t actor, const MemberRef& peer, uint32_t
   const Actor& a = (*actors_)[actor];
   const DeltaRecord record{DeltaFlow(a.entry, a.epoch), static_cast<uint16_t>(number), static_cast<uint16_t>(bytes)};
   if (!messages_->Say(peer.id, MessageType::kDelta, {reinterpret_cast<const uint8_t*>(&record), sizeof record},
-                      std::span(scratch_).first(bytes)))
+                      std::span(scratch_).first(bytes))) {
+    peers_[peer.id].congested = true;
     return false;
+  }
   counters_.update_bytes += sizeof record + bytes;
   return true;
 }
@@ -126,6 +132,7 @@ bool ReplicationSource::WriteFlow(uint32_t actor, uint64_t now_ns) {
                           !peers_[home.peer.id].unfit;
   if (!is_settled) [[unlikely]]
     return WriteBoth(actor, now_ns);
+  if (peers_[home.peer.id].congested) return false;
   const uint32_t bytes = host_->WriteDelta(actor, scratch_);
   if (bytes == 0) return true;
   if (bytes > 0xffff) [[unlikely]]
@@ -139,11 +146,15 @@ bool ReplicationSource::WriteFlow(uint32_t actor, uint64_t now_ns) {
 bool ReplicationSource::WriteBoth(uint32_t actor, uint64_t now_ns) {
   Flow& flow = flows_[actor];
   Bucket& bucket = buckets_[flow.bucket];
-  bool delta[2] = {}, full[2] = {}, sent[2] = {};
+  bool delta[2] = {}, full[2] = {}, sent[2] = {}, all = true;
   for (int s = 0; s < 2; ++s) {
     const Slot& slot = bucket.slots[s];
     if (!Alive(slot.peer) || peers_[slot.peer.id].unfit) continue;
     if (flow.copies[s].refused == slot.round && now_ns < peers_[slot.peer.id].refused_until_ns) continue;
+    if (peers_[slot.peer.id].congested) {
+      all = false;
+      continue;
+    }
     (IsCurrent(flow, slot, s) ? delta : full)[s] = true;
   }
   uint32_t number = flow.number + 1;
@@ -164,7 +175,6 @@ bool ReplicationSource::WriteBoth(uint32_t actor, uint64_t now_ns) {
     flow.number = number;
     host_->Sent(actor);
   }
-  bool all = true;
   for (int s = 0; s < 2; ++s) {
     if (sent[s]) SentTo(&flow, &bucket, s, number, now_ns);
     all = all && (sent[s] || !(delta[s] || full[s]));
@@ -172,11 +182,26 @@ bool ReplicationSource::WriteBoth(uint32_t actor, uint64_t now_ns) {
   return all;
 }
 
+// After a death there are more flows to tell of than fit into a turn: first those whose output waits for it.
+void ReplicationSource::WriteAwaited(uint64_t now_ns) {
+  waiting_.ForEach([this, now_ns](uint32_t bucket) {
+    for (uint32_t held = buckets_[bucket].head; held != kNone; held = pool_[held].next) {
+      if (pool_[held].handle == kNoHandle) continue;
+      const uint32_t actor = HandleIndex(pool_[held].handle);
+      Flow& flow = flows_[actor];
+      if (flow.used && flow.dirty && WriteFlow(actor, now_ns)) flow.dirty = false;
+    }
+  });
+}
+
 void ReplicationSource::Flush(uint64_t now_ns) {
+  for (Peer& peer : peers_) peer.congested = false;
+  if (dirty_.size() > kManyDirty) [[unlikely]]
+    WriteAwaited(now_ns);
   still_dirty_.clear();
   for (const uint32_t actor : dirty_) {
     Flow& flow = flows_[actor];
-    if (flow.used && !WriteFlow(actor, now_ns))
+    if (flow.used && flow.dirty && !WriteFlow(actor, now_ns))
       still_dirty_.push_back(actor);
     else
       flow.dirty = false;

@@ -219,6 +219,7 @@ class ReplicationSource {
     uint64_t progress_ns = 0;
     bool unfit = false;             // Its flows are laid out otherwise.
     bool silent = false;            // It has stored nothing for long.
+    bool congested = false;         // Its channel takes no more in this turn; nothing is composed for it in vain.
     uint64_t refused_until_ns = 0;  // It has no room.
     std::bitset<kBuckets> over;     // Buckets of which it needs nothing any more, and doesn't know.
     std::vector<Over> overs;        // Flows likewise; a ring.
@@ -234,6 +235,7 @@ class ReplicationSource {
   bool Based(const Flow& flow, const Slot& slot, int s) const {
     return flow.copies[s].round == slot.round || flow.copies[s].refused == slot.round;
   }
+  void WriteAwaited(uint64_t now_ns);
   bool WriteFlow(uint32_t actor, uint64_t now_ns);
   bool WriteBoth(uint32_t actor, uint64_t now_ns);
   bool SayFull(uint32_t actor, const MemberRef& peer, uint32_t number);
