@@ -278,6 +278,15 @@ describe("replicas", () => {
     expect(decisions.every((one) => one.kind !== "protect" || one.homes.includes("a") || one.runtime === "a")).toBe(true);
   });
 
+  test("are spread: no runtime keeps those of many more owners than another", () => {
+    const world = new Written(4, { replicas: 1, min: 16, max: 16, homes: 2 });
+    for (let i = 0; i < 16; i++) world.add(`r${i}`, { host: `h${1 + (i % 4)}`, homes: [] });
+    const homes = world.run(2).decisions.flatMap((one) => (one.kind === "protect" ? one.homes : []));
+    const counts = [...world.runtimes.keys()].map((id) => homes.filter((home) => home === id).length);
+    expect(homes).toHaveLength(32);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(3);
+  });
+
   test("stay with a runtime that is silent, or on its way back", () => {
     const world = new Written(2, { replicas: 1, min: 3 })
       .add("a", { homes: ["b", "c"] })

@@ -51,7 +51,9 @@ export function protect(group: Group): void {
     .filter(({ one, homes }) => !sameHomes(one.view.homes, homes))
     // Who has nobody left comes first.
     .sort((a, b) => a.valid - b.valid || (a.one.id < b.one.id ? -1 : 1));
-  for (const { one, homes, valid, apart } of needy) {
+  for (const { one } of needy) {
+    // Anew for each: what those before it have chosen counts, or all would choose the same ones.
+    const { homes, valid, apart } = wantedHomes(group, one.id, one.host, one.view.homes, usable, keeps);
     const common = {
       rule: "replicas" as const,
       subject: one.id,
