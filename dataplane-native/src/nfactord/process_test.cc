@@ -268,8 +268,8 @@ TEST_F(Processes, AnotherVswitchHasTheFlowsOfTheOneThatWasKilled) {
   ASSERT_TRUE(AllBack());
   const auto flows_of = [](test::TestMember& runtime) {
     std::vector<std::string> ids;
-    for (const Json& flow : runtime.Ask("flows", {{"limit", 1000}})["ok"]["flows"])
-      ids.push_back(flow["flowId"].get<std::string>());
+    const Json answer = runtime.Ask("flows", {{"limit", 1000}});
+    for (const Json& flow : answer["ok"]["flows"]) ids.push_back(flow["flowId"].get<std::string>());
     std::ranges::sort(ids);
     return ids;
   };
