@@ -10,7 +10,7 @@ import { buildNf } from "@nfactor/sdk/build";
 import { readCapture } from "@nfactor/sdk/capture";
 import { encodeConfig } from "@nfactor/sdk/config";
 import { NfError } from "@nfactor/sdk/errors";
-import { defaultConfig, runtimesSchema } from "../../host/src/config/host_config.ts";
+import { defaultConfig, memoryOf, runtimesSchema } from "../../host/src/config/host_config.ts";
 import { startAddon } from "../../host/src/dataplane/addon.ts";
 import { AddonDataplane } from "../../host/src/dataplane/addon_dataplane.ts";
 import type { CountersSnapshot, FaultEvent, NativeEvent, NfSpec, RunReport, RuntimeStatus } from "../../host/src/dataplane/native_types.ts";
@@ -71,7 +71,7 @@ export async function runNative(chain: readonly PreparedNf[], packets: readonly 
     const [input, output] = [join(folder, "in.pcap"), join(folder, "out.pcap")];
     writeFileSync(input, classicPcap(packets.map(({ timestampNs, bytes }) => ({ timestampNs, data: bytes, wireLength: bytes.length }))));
     const settings = defaultConfig();
-    const { addon } = startAddon({ hugepages: settings.memory.hugepages, memoryMb: settings.memory.megabytes });
+    const { addon } = startAddon({ hugepages: settings.memory.hugepages, memoryMb: memoryOf(settings, true) });
     const specs: NfSpec[] = [];
     for (const nf of chain) specs.push(nfSpec(nf, await compileNf(nf.core, nf.digest)));
     const said: string[] = [];

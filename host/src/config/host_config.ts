@@ -115,6 +115,12 @@ export const runtimesSchema = z
 
 export const LACKS_REPLICA = "replicas are in other runtimes: there must be two at least";
 
+/** MiB for packets and tables. Replicas in one process hold back what each of 15 runtimes may cause, all out of one pool. */
+export function memoryOf({ memory, runtimes }: Pick<HostConfig, "memory" | "runtimes">, isCapture = false): number {
+  const inOne = runtimes?.replication?.replicas === 1 && (isCapture || !runtimes.processes);
+  return memory.megabytes ?? (inOne ? 512 : 256);
+}
+
 export function lacksReplica({ count, replication }: { count: number; replication?: { replicas: number } | undefined }): boolean {
   return count < 2 && replication?.replicas === 1;
 }
@@ -172,8 +178,8 @@ export const hostConfigSchema = z
           .int()
           .min(64)
           .max(1 << 20)
-          .default(256)
-          .describe("Memory for packets and tables, MiB."),
+          .optional()
+          .describe("Memory for packets and tables, MiB (default 256; 512 with replicas in one process)."),
       })
       .prefault({}),
     chain: z.array(entrySchema).min(1).max(LIMITS.chain_nfs_max).describe("The NFs, from the client side to the server side."),

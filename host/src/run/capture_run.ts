@@ -1,5 +1,5 @@
 /** A capture through the chain on the native dataplane: file in, file out, and everything counted. */
-import type { HostConfig } from "../config/host_config.ts";
+import { type HostConfig, memoryOf } from "../config/host_config.ts";
 import type { EntryPlan } from "../config/plan.ts";
 import { startAddon } from "../dataplane/addon.ts";
 import { AddonDataplane } from "../dataplane/addon_dataplane.ts";
@@ -59,7 +59,7 @@ export async function runCapture(options: CaptureRunOptions): Promise<RunSummary
       events.know(nf.digest, nf.source);
       specs.push(nfSpec(nf, await compileNf(nf.core, nf.digest)));
     }
-    const { addon } = startAddon({ hugepages: settings.memory.hugepages, memoryMb: settings.memory.megabytes });
+    const { addon } = startAddon({ hugepages: settings.memory.hugepages, memoryMb: memoryOf(settings, true) });
     const input: RuntimeInput = { kind: "capture", in: options.in, ...(out ? { out: out.temporary } : {}), clientCidrs: settings.clients };
     const spec = runtimeSpec(settings, input, specs, EVENT_RING_FLOWS);
     run = await NativeRun.create(AddonDataplane.create(addon, spec), "capture", options.plans, events);

@@ -2,7 +2,7 @@
  * A live host: a chain between two interfaces, a view of it, and a control socket for the commands that reach it. It runs until a signal
  * asks it to stop; then what is in flight leaves first.
  */
-import type { HostConfig } from "../config/host_config.ts";
+import { type HostConfig, memoryOf } from "../config/host_config.ts";
 import type { EntryPlan } from "../config/plan.ts";
 import { LiveChain } from "../control/live_chain.ts";
 import { LiveRuntimes } from "../control/live_runtimes.ts";
@@ -64,7 +64,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
   const events = new RunEvents(chain, new FlowList({ which: "last", flows: options.flows }), say);
   // Whoever is in a hurry leaves no processes behind either.
   const release = onStopSignals(stop, () => folder && endProcesses(folder));
-  const eal = { hugepages: settings.memory.hugepages, memoryMb: settings.memory.megabytes };
+  const eal = { hugepages: settings.memory.hugepages, memoryMb: memoryOf(settings) };
   const agents = (settings.runtimes?.agents ?? []).map(({ key_file, ...agent }) => ({ ...agent, key: readKey(key_file) }));
   let processes: ProcessDataplane | undefined;
   const make = async (spec: RuntimeSpec): Promise<Dataplane> => {

@@ -45,7 +45,7 @@ export function runCommand(): Command {
         "some of the runtimes are on another machine: <address>:<port>,key=<file>,iface=<this machine's, towards it>,runtimes=<n, 1 by default>; may be repeated",
       ).argParser(collect),
     )
-    .option("--memory <MiB>", "memory for packets and tables (default 256; of each process)")
+    .option("--memory <MiB>", "memory for packets and tables (default 256; 512 with replicas in one process; of each process)")
     .option("--no-hugepages", "use ordinary memory even where there are hugepages")
     .option("-q, --quiet", "no progress and no live view, only messages")
     .addHelpText(
