@@ -7,22 +7,18 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { RunResult } from "../../host/src/result/run_result.ts";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import { isAlive, startOf } from "../../host/src/supervisor/process_id.ts";
 import { LiveHost, newVersion, nfactor } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "./numbered_flows.ts";
 import { BalancedLab, balancedChain, before as backends } from "./testing/balanced_lab.ts";
+import { Members, balance, isWhole, pidOf, sum } from "./testing/members.ts";
 import { keepsItsPromises, tableOf } from "./testing/promises.ts";
 
 const CHAIN = "flow_monitor,firewall,http_parser";
 /** Of a hundred flows, so many have been opened in each of two runtimes at least: round robin, with some of the test's own. */
 const SOME_FLOWS = 40;
-
-const sum = (counts: Record<string, number>): number => Object.values(counts).reduce((a, b) => a + b, 0);
-const balance = ({ received, sent, held, dropped, emitted = 0, lost_in_failure = 0 }: RunResult["packets"]): number =>
-  received + emitted - sent - held - sum(dropped) - lost_in_failure;
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log("skipped: tests of process mode need root for network namespaces");
@@ -36,26 +32,8 @@ describe.skipIf(!isRoot)("in processes", () => {
 
   const start = (name: string, runtimes: number, ...more: string[]): Promise<LiveHost> =>
     LiveHost.start(lab, name, ["--chain", CHAIN, "--runtimes", String(runtimes), "--processes", ...more]);
-  const statusOf = async (host: LiveHost): Promise<RuntimeJson[]> => {
-    const client = await host.connect();
-    try {
-      return (await client.call("runtimes", {})).runtimes;
-    } finally {
-      client.close();
-    }
-  };
-  /** What the runtimes say once it is as wanted; fails when it does not become so. */
-  const until = async (host: LiveHost, what: string, isSo: (all: readonly RuntimeJson[]) => boolean): Promise<RuntimeJson[]> => {
-    let all: RuntimeJson[] = [];
-    for (let i = 0; i < 300; i++) {
-      all = await statusOf(host);
-      if (isSo(all)) return all;
-      await new Promise((done) => setTimeout(done, 100));
-    }
-    throw new Error(`${what}: it did not come to that\n${JSON.stringify(all, null, 1)}\n${host.messages}`);
-  };
-  const isWhole = (all: readonly RuntimeJson[]): boolean => all.every(({ state, pid }) => state !== "down" && pid !== undefined);
-  const pidOf = (all: readonly RuntimeJson[], runtime: number): number => all.find((one) => one.runtime === runtime)!.pid!;
+  const statusOf = (host: LiveHost): Promise<RuntimeJson[]> => new Members(host).all();
+  const until = (host: LiveHost, what: string, isSo: (all: readonly RuntimeJson[]) => boolean): Promise<RuntimeJson[]> => new Members(host).until(what, isSo);
   const runFolder = (host: LiveHost): string => join(lab.folder, `nfactor-${process.getuid!()}`, `${host.name}.run`);
 
   /** A download whose end waits for `release`: what is not taken from the pipe holds curl and then the server back. */

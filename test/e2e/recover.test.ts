@@ -1,17 +1,13 @@
 /** `nfactor recover`: runtimes of a live host are declared dead by hand, in processes and in one. Needs root, as CI has. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { RunResult } from "../../host/src/result/run_result.ts";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import type { Result } from "../../host/src/rpc/protocol.ts";
 import { LiveHost } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "./numbered_flows.ts";
+import { Members, balance } from "./testing/members.ts";
 
 const FLOWS = 60;
-
-const sum = (counts: Record<string, number>): number => Object.values(counts).reduce((a, b) => a + b, 0);
-const balance = ({ received, sent, held, dropped, emitted = 0, lost_in_failure = 0 }: RunResult["packets"]): number =>
-  received + emitted - sent - held - sum(dropped) - lost_in_failure;
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log("skipped: tests of recover need root for network namespaces");
@@ -25,23 +21,6 @@ describe.skipIf(!isRoot)("recover", () => {
 
   const start = (name: string, ...more: string[]): Promise<LiveHost> =>
     LiveHost.start(lab, name, ["--chain", "flow_monitor,firewall", "--runtimes", "3", ...more]);
-  const statusOf = async (host: LiveHost): Promise<RuntimeJson[]> => {
-    const client = await host.connect();
-    try {
-      return (await client.call("runtimes", {})).runtimes;
-    } finally {
-      client.close();
-    }
-  };
-  const until = async (host: LiveHost, isSo: (all: readonly RuntimeJson[]) => boolean): Promise<RuntimeJson[]> => {
-    let all: RuntimeJson[] = [];
-    for (let i = 0; i < 300; i++) {
-      all = await statusOf(host);
-      if (isSo(all)) return all;
-      await new Promise((done) => setTimeout(done, 100));
-    }
-    throw new Error(`it did not come to that\n${JSON.stringify(all, null, 1)}\n${host.messages}`);
-  };
   const isProtected = (all: readonly RuntimeJson[]): boolean =>
     all.slice(1).reduce((flows, one) => flows + one.replicas, 0) >= FLOWS && all.every(({ state, unprotected }) => state !== "down" && unprotected === 0);
 
@@ -51,7 +30,7 @@ describe.skipIf(!isRoot)("recover", () => {
   ])("in %s its flows go on from their replicas under traffic", async (name, how) => {
     const host = await start("recover", "--replicas", "1", ...how);
     const traffic = await NumberedFlows.start(lab, { flows: FLOWS, everyMs: 20 });
-    const before = await until(host, isProtected);
+    const before = await new Members(host).until("every flow has a replica", isProtected);
     const would = await host.json<Result<"recover">>("recover", "2", "--dry-run");
     expect(would).toMatchObject({ runtime: 2, dry_run: true, lost: 0, restarts: how.length > 0 });
     expect(would.recovered).toBeGreaterThanOrEqual(FLOWS / 3 - 2);
@@ -60,7 +39,7 @@ describe.skipIf(!isRoot)("recover", () => {
     expect(done).toMatchObject({ runtime: 2, dry_run: false, recovered: done.flows, lost: 0, restarts: how.length > 0 });
     expect(done.flows).toBeGreaterThanOrEqual(FLOWS / 3 - 2);
     console.log(`${name}: ${done.recovered} flows recovered in ${(done.duration_ns / 1e6).toFixed(1)} ms`);
-    const after = await until(host, isProtected);
+    const after = await new Members(host).until("every flow has a replica", isProtected);
     if (how.length > 0) expect(after.find(({ runtime }) => runtime === 2)!.pid).not.toBe(before.find(({ runtime }) => runtime === 2)!.pid);
     else expect(after.map(({ runtime }) => runtime)).toEqual([0, 1, 3]);
     expect(after[0]!.state_lost).toBe(0);
@@ -74,7 +53,7 @@ describe.skipIf(!isRoot)("recover", () => {
   test("without replicas states are lost, which is said before and is exit code 3; what cannot be is refused", async () => {
     const host = await start("lose", "--processes");
     const traffic = await NumberedFlows.start(lab, { flows: FLOWS, everyMs: 20 });
-    const all = await until(host, (now) => now[0]!.flows >= FLOWS);
+    const all = await new Members(host).until("all flows are open", (now) => now[0]!.flows >= FLOWS);
     const { flows } = all.find(({ runtime }) => runtime === 3)!;
     expect(await host.json("recover", "3", "--dry-run")).toMatchObject({ flows, recovered: 0, lost: flows });
     const { code, stdout } = await host.run("recover", "3", "--yes", "--json");

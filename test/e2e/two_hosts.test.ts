@@ -6,21 +6,17 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { RunResult } from "../../host/src/result/run_result.ts";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import { startOf } from "../../host/src/supervisor/process_id.ts";
 import { HeldDownload } from "../../scripts/lib/held_download.ts";
 import { LiveHost, NFACTOR, newVersion } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "./numbered_flows.ts";
-import { AT_LINK, TwoHosts, controlFrames, forgedHeartbeat, isProtected, isWhole, pause, pidOf, statusOf, tsharkFields } from "./testing/two_hosts.ts";
+import { Members, balance, isWhole, pause, pidOf, sum } from "./testing/members.ts";
+import { AT_LINK, TwoHosts, controlFrames, forgedHeartbeat, isProtected, tsharkFields } from "./testing/two_hosts.ts";
 
 const FILE_BYTES = 40_000_000;
 const HOLD_AT = 10_000_000;
-
-const sum = (counts: Record<string, number>): number => Object.values(counts).reduce((a, b) => a + b, 0);
-const balance = ({ received, sent, held, dropped, emitted = 0, lost_in_failure = 0 }: RunResult["packets"]): number =>
-  received + emitted - sent - held - sum(dropped) - lost_in_failure;
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log("skipped: tests of two hosts need root for network namespaces");
@@ -35,6 +31,7 @@ describe.skipIf(!isRoot)("on two hosts", () => {
   });
   afterEach(() => lab.close());
 
+  const statusOf = (host: LiveHost): Promise<RuntimeJson[]> => new Members(host).all();
   /** What the runtimes say once it is as wanted; fails when it does not become so. */
   const until = async (host: LiveHost, what: string, isSo: (all: readonly RuntimeJson[]) => boolean): Promise<RuntimeJson[]> => {
     let all: RuntimeJson[] = [];

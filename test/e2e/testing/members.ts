@@ -18,7 +18,8 @@ export const balance = ({ received, sent, held, dropped, emitted = 0, lost_in_fa
   received + emitted - sent - held - sum(dropped) - lost_in_failure;
 
 type All = readonly RuntimeJson[];
-export const isWhole = (all: All): boolean => all.every(({ state, pid }) => state !== "down" && pid !== undefined);
+export const isWhole = (all: All): boolean => all.every(({ state, pid, unreachable }) => state !== "down" && pid !== undefined && !unreachable);
+export const pidOf = (all: All, runtime: number): number => all.find((one) => one.runtime === runtime)!.pid!;
 export const isProtected = (all: All): boolean =>
   isWhole(all) && all.every(({ unprotected, replication_lag }) => unprotected === 0 && replication_lag < LAG_MAX);
 

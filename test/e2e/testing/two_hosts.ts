@@ -11,6 +11,7 @@ import { emptyPcap, pcapRecord, readCapture, writeCapture } from "@nfactor/sdk/c
 import type { RuntimeJson } from "../../../host/src/result/runtimes_result.ts";
 import { LiveHost, NFACTOR } from "../../../scripts/lib/live_host.ts";
 import type { NetworkLab } from "../../../scripts/lib/network_lab.ts";
+import { isWhole, pause } from "./members.ts";
 
 const PORT = 7700;
 const MTU = 1700;
@@ -19,7 +20,6 @@ const HEADER_BYTES = ETHERNET_BYTES + 16;
 const TAG_BYTES = 16;
 export const AT_LINK = { source: 6, type: 12, version: 14, kind: 15, member: 16, incarnation: 18, counter: 22 } as const;
 export const CONTROL = 0x88b5;
-export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 export class TwoHosts {
   readonly lab: NetworkLab;
@@ -133,16 +133,4 @@ export function tsharkFields(capture: string, filter: string, names: readonly st
     .map((line) => line.split("\t"));
 }
 
-export const statusOf = async (host: LiveHost): Promise<RuntimeJson[]> => {
-  const client = await host.connect();
-  try {
-    return (await client.call("runtimes", {})).runtimes;
-  } finally {
-    client.close();
-  }
-};
-
-export const isWhole = (all: readonly RuntimeJson[]): boolean =>
-  all.every(({ state, pid, unreachable }) => state !== "down" && pid !== undefined && !unreachable);
 export const isProtected = (all: readonly RuntimeJson[]): boolean => isWhole(all) && all.every(({ unprotected }) => unprotected === 0);
-export const pidOf = (all: readonly RuntimeJson[], runtime: number): number => all.find((one) => one.runtime === runtime)!.pid!;
