@@ -85,31 +85,31 @@ void ReplicationSource::Freed(uint32_t actor) {
   flow.used = false;
 }
 
-bool ReplicationSource::SayFull(uint32_t actor, const MemberRef& peer, uint32_t number) {
-  if (peers_[peer.id].congested) return false;
-  const Actor& a = (*actors_)[actor];
-  const uint32_t bytes = host_->WriteFull(actor, scratch_);
-  const FullRecord record{a.entry, a.epoch, number, bytes, layout_, a.key};
-  if (!messages_->Say(peer.id, MessageType::kFull, {reinterpret_cast<const uint8_t*>(&record), sizeof record},
+// What is behind the record lies in scratch_.
+template <typename Record>
+bool ReplicationSource::SayUpdate(const MemberRef& peer, MessageType type, const Record& record, uint32_t bytes) {
+  if (!messages_->Say(peer.id, type, {reinterpret_cast<const uint8_t*>(&record), sizeof record},
                       std::span(scratch_).first(bytes))) {
     peers_[peer.id].congested = true;
     return false;
   }
-  ++counters_.copies;
   counters_.update_bytes += sizeof record + bytes;
+  return true;
+}
+
+bool ReplicationSource::SayFull(uint32_t actor, const MemberRef& peer, uint32_t number) {
+  const Actor& a = (*actors_)[actor];
+  const uint32_t bytes = host_->WriteFull(actor, scratch_);
+  const FullRecord record{a.entry, a.epoch, number, bytes, layout_, a.key};
+  if (!SayUpdate(peer, MessageType::kFull, record, bytes)) return false;
+  ++counters_.copies;
   return true;
 }
 
 bool ReplicationSource::SayDelta(uint32_t actor, const MemberRef& peer, uint32_t number, uint32_t bytes) {
   const Actor& a = (*actors_)[actor];
   const DeltaRecord record{DeltaFlow(a.entry, a.epoch), static_cast<uint16_t>(number), static_cast<uint16_t>(bytes)};
-  if (!messages_->Say(peer.id, MessageType::kDelta, {reinterpret_cast<const uint8_t*>(&record), sizeof record},
-                      std::span(scratch_).first(bytes))) {
-    peers_[peer.id].congested = true;
-    return false;
-  }
-  counters_.update_bytes += sizeof record + bytes;
-  return true;
+  return SayUpdate(peer, MessageType::kDelta, record, bytes);
 }
 
 void ReplicationSource::SentTo(Flow* flow, Bucket* bucket, int s, uint32_t number, uint64_t now_ns) {

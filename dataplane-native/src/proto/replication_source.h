@@ -238,6 +238,8 @@ class ReplicationSource {
   void WriteAwaited(uint64_t now_ns);
   bool WriteFlow(uint32_t actor, uint64_t now_ns);
   bool WriteBoth(uint32_t actor, uint64_t now_ns);
+  template <typename Record>
+  bool SayUpdate(const MemberRef& peer, MessageType type, const Record& record, uint32_t bytes);
   bool SayFull(uint32_t actor, const MemberRef& peer, uint32_t number);
   bool SayDelta(uint32_t actor, const MemberRef& peer, uint32_t number, uint32_t bytes);
   void SentTo(Flow* flow, Bucket* bucket, int s, uint32_t number, uint64_t now_ns);
