@@ -42,38 +42,58 @@ enum class ErrorCode : uint16_t {
   kPackComponent = 33,  // The core module does not fit the NF world.
   kPortMissing = 34,  // The network interface does not exist.
   kPortStart = 35,  // The port could not be opened or started.
-  kRuntimeBusy = 36,  // The runtime is doing something that excludes this.
-  kRuntimeDirect = 37,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeEnded = 38,  // The run has ended, or ended meanwhile.
-  kRuntimeLast = 39,  // A host keeps one runtime at least.
-  kRuntimeLimit = 40,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 41,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 42,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 43,  // The addon has no dataplane of this id.
-  kRuntimeSame = 44,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 45,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 46,  // The host has no runtime of this number.
-  kStateTooLarge = 47,  // The state store of an NF would exceed what the ABI has room for.
-  kStoreClosed = 48,  // The store was closed.
-  kStoreCompacted = 49,  // The revision is no longer kept: read everything again.
-  kStoreDamaged = 50,  // The store's file is damaged, or part of it is missing; nothing was changed.
-  kStoreExists = 51,  // There is an object of this name already.
-  kStoreFormat = 52,  // The file is no store, or one of a version that this NFActor does not know.
-  kStoreFull = 53,  // The store, or its disk, has no room; nothing was written.
-  kStoreFuture = 54,  // The revision has not been made yet.
-  kStoreIo = 55,  // The store's file cannot be made, read or written.
-  kStoreLease = 56,  // There is no such lease: its time ran out, or it was ended.
-  kStoreLimit = 57,  // A bound of the store would be exceeded.
-  kStoreLocked = 58,  // The store's file is in use.
-  kStoreName = 59,  // A name, key or prefix is malformed or too long.
-  kStoreNotFound = 60,  // There is no object of this name.
-  kStoreObject = 61,  // An object does not fit the schema of its kind.
-  kStoreStale = 62,  // The object was changed meanwhile: the version given is not the one it has.
-  kSwapEntry = 63,  // The chain has no such entry.
-  kSwapExports = 64,  // The new version lacks something that the running one provides.
-  kSwapLayout = 65,  // The new version's state layout differs from the running one's.
-  kSwapRights = 66,  // The new version wants other rights than were granted to the entry.
-  kUsage = 67,  // The command line is not understood.
+  kRpcBusy = 36,  // The other side has as much to do as it takes at once; nothing was done.
+  kRpcCancelled = 37,  // The request was called off by whoever made it.
+  kRpcCertificate = 38,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
+  kRpcClosed = 39,  // The connection between controller and host is closed; what was asked for last may have been done.
+  kRpcDeadline = 40,  // The request was not done within its time; part of it may have been.
+  kRpcFrame = 41,  // A message between controller and host is too long, too deep, or no MessagePack.
+  kRpcIdempotency = 42,  // An idempotency key is missing, or was used for another request.
+  kRpcJoin = 43,  // The join token is malformed, unknown, expired or used.
+  kRpcListen = 44,  // The controller cannot listen there.
+  kRpcLost = 45,  // The other side has not been heard of for too long.
+  kRpcMethod = 46,  // The other side serves no such method, or not to this caller.
+  kRpcOutcome = 47,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
+  kRpcParams = 48,  // A request's parameters do not fit its method.
+  kRpcProtocol = 49,  // The other side does not keep to the protocol between controller and host.
+  kRpcReplaced = 50,  // A newer connection of the same host has taken this one's place.
+  kRpcResult = 51,  // An answer does not fit its method.
+  kRpcSlow = 52,  // A stream's reader did not take what came in time.
+  kRpcUnreachable = 53,  // Nobody answers at the controller's address.
+  kRpcUntrusted = 54,  // Whoever answers at the controller's address is not the controller that is trusted.
+  kRpcVersion = 55,  // Controller and host have no version of their protocol in common.
+  kRuntimeBusy = 56,  // The runtime is doing something that excludes this.
+  kRuntimeDirect = 57,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeEnded = 58,  // The run has ended, or ended meanwhile.
+  kRuntimeLast = 59,  // A host keeps one runtime at least.
+  kRuntimeLimit = 60,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 61,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 62,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 63,  // The addon has no dataplane of this id.
+  kRuntimeSame = 64,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 65,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 66,  // The host has no runtime of this number.
+  kStateTooLarge = 67,  // The state store of an NF would exceed what the ABI has room for.
+  kStoreClosed = 68,  // The store was closed.
+  kStoreCompacted = 69,  // The revision is no longer kept: read everything again.
+  kStoreDamaged = 70,  // The store's file is damaged, or part of it is missing; nothing was changed.
+  kStoreExists = 71,  // There is an object of this name already.
+  kStoreFormat = 72,  // The file is no store, or one of a version that this NFActor does not know.
+  kStoreFull = 73,  // The store, or its disk, has no room; nothing was written.
+  kStoreFuture = 74,  // The revision has not been made yet.
+  kStoreIo = 75,  // The store's file cannot be made, read or written.
+  kStoreLease = 76,  // There is no such lease: its time ran out, or it was ended.
+  kStoreLimit = 77,  // A bound of the store would be exceeded.
+  kStoreLocked = 78,  // The store's file is in use.
+  kStoreName = 79,  // A name, key or prefix is malformed or too long.
+  kStoreNotFound = 80,  // There is no object of this name.
+  kStoreObject = 81,  // An object does not fit the schema of its kind.
+  kStoreStale = 82,  // The object was changed meanwhile: the version given is not the one it has.
+  kSwapEntry = 83,  // The chain has no such entry.
+  kSwapExports = 84,  // The new version lacks something that the running one provides.
+  kSwapLayout = 85,  // The new version's state layout differs from the running one's.
+  kSwapRights = 86,  // The new version wants other rights than were granted to the entry.
+  kUsage = 87,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -151,6 +171,46 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "port.missing";
     case ErrorCode::kPortStart:
       return "port.start";
+    case ErrorCode::kRpcBusy:
+      return "rpc.busy";
+    case ErrorCode::kRpcCancelled:
+      return "rpc.cancelled";
+    case ErrorCode::kRpcCertificate:
+      return "rpc.certificate";
+    case ErrorCode::kRpcClosed:
+      return "rpc.closed";
+    case ErrorCode::kRpcDeadline:
+      return "rpc.deadline";
+    case ErrorCode::kRpcFrame:
+      return "rpc.frame";
+    case ErrorCode::kRpcIdempotency:
+      return "rpc.idempotency";
+    case ErrorCode::kRpcJoin:
+      return "rpc.join";
+    case ErrorCode::kRpcListen:
+      return "rpc.listen";
+    case ErrorCode::kRpcLost:
+      return "rpc.lost";
+    case ErrorCode::kRpcMethod:
+      return "rpc.method";
+    case ErrorCode::kRpcOutcome:
+      return "rpc.outcome";
+    case ErrorCode::kRpcParams:
+      return "rpc.params";
+    case ErrorCode::kRpcProtocol:
+      return "rpc.protocol";
+    case ErrorCode::kRpcReplaced:
+      return "rpc.replaced";
+    case ErrorCode::kRpcResult:
+      return "rpc.result";
+    case ErrorCode::kRpcSlow:
+      return "rpc.slow";
+    case ErrorCode::kRpcUnreachable:
+      return "rpc.unreachable";
+    case ErrorCode::kRpcUntrusted:
+      return "rpc.untrusted";
+    case ErrorCode::kRpcVersion:
+      return "rpc.version";
     case ErrorCode::kRuntimeBusy:
       return "runtime.busy";
     case ErrorCode::kRuntimeDirect:
