@@ -211,6 +211,22 @@ void RemoveByForceUnderTraffic(uint16_t lcores) {
 TEST(TenantTest, TheBooksBalanceWhenRuntimesGoByForceOnOneLcore) { RemoveByForceUnderTraffic(1); }
 TEST(TenantTest, TheBooksBalanceWhenRuntimesGoByForceOnTwoLcores) { RemoveByForceUnderTraffic(2); }
 
+// The lcore may lose its core between its look at the ports and what it makes of that.
+TEST(TenantTest, AGracefulStopTakesWhatCameAfterTheLastLookAtThePorts) {
+  TenantWires wires(2);
+  wires.AddNf({.name = "a"});
+  Tenant& tenant = wires.Make();
+  wires.WhenFoundEmpty(1, [&] {
+    for (uint8_t side : {0, 1}) ASSERT_TRUE(wires.Send(UdpFrame(1000, Payload({{}}), side == 1), side));
+    tenant.RequestStop(true);
+  });
+  ASSERT_TRUE(tenant.Start().has_value());
+  const RunReport report = tenant.Wait();
+  EXPECT_FALSE(report.error);
+  EXPECT_EQ(report.counters.received, 2u);
+  EXPECT_EQ(report.counters.sent, 2u);
+}
+
 TEST(TenantTest, PacketsThatThePortsLostAreCountedAtTheVswitch) {
   TenantWires wires(2);
   wires.Start();

@@ -41,6 +41,8 @@ class TenantWires {
   std::deque<std::string> Receive(uint8_t side) { return ports_[side].Take(); }
   void Miss(uint64_t packets, uint8_t side) { ports_[side].Miss(packets); }
 
+  void WhenFoundEmpty(uint8_t side, std::function<void()> happens) { ports_[side].WhenFoundEmpty(std::move(happens)); }
+
   RuntimeStatus status(uint16_t runtime) const {
     for (const RuntimeStatus& status : tenant_->Runtimes()) {
       if (status.runtime == runtime) return status;

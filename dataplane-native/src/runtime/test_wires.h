@@ -25,7 +25,7 @@ class WirePort : public Port {
   WirePort(uint8_t side, uint32_t room) : side_(side), room_(room) {}
 
   uint32_t RxBurst(rte_mbuf** packets, uint32_t count) override {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     uint32_t taken = 0;
     for (; taken < count && !in_.empty(); ++taken, in_.pop_front()) {
       const std::string& frame = in_.front();
@@ -38,7 +38,11 @@ class WirePort : public Port {
       meta->arrival = arrival_++;
       packets[taken] = mbuf;
     }
-    return taken;
+    if (taken != 0 || !found_empty_) return taken;
+    const auto found_empty = std::exchange(found_empty_, {});
+    lock.unlock();
+    found_empty();
+    return 0;
   }
   uint32_t TxBurst(rte_mbuf** packets, uint32_t count) override {
     std::lock_guard lock(mutex_);
@@ -63,6 +67,11 @@ class WirePort : public Port {
     return std::exchange(out_, {});
   }
   void Miss(uint64_t packets) { missed_ += packets; }
+  // Once, when the lcore has looked and found nothing, and before it goes on.
+  void WhenFoundEmpty(std::function<void()> happens) {
+    std::lock_guard lock(mutex_);
+    found_empty_ = std::move(happens);
+  }
 
  private:
   const uint8_t side_;
@@ -70,6 +79,7 @@ class WirePort : public Port {
   uint64_t arrival_ = 0;
   std::mutex mutex_;
   std::deque<std::string> in_, out_;
+  std::function<void()> found_empty_;
   std::atomic<uint64_t> missed_ = 0;
 };
 

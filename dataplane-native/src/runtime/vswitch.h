@@ -54,7 +54,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
   uint32_t Turn() override;
   bool has_work() const override;
   // Live: takes what the ports hold by now, and then no more.
-  void Drain() override { is_draining_.store(true, std::memory_order_relaxed); }
+  void Drain() override { is_draining_.store(true, std::memory_order_release); }
   void End() override;
   std::span<const int> wait_fds() const override { return wait_fds_; }
   // A runtime that was to tell and never had a link here is gone.

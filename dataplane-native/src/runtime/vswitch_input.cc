@@ -26,6 +26,8 @@ uint32_t Vswitch::TakeInputs(uint64_t mono_ns) {
 }
 
 uint32_t Vswitch::TakeLive(uint64_t mono_ns) {
+  // What came before the drain was asked for is in the ports by now; what a look before that did not find may be, too.
+  const bool is_draining = is_draining_.load(std::memory_order_acquire);
   const uint64_t now = ClockNs();
   const uint32_t taken =
       TakeFromPorts(inputs_, now, [this, mono_ns](rte_mbuf** packets, uint32_t count, uint64_t now_ns) {
@@ -35,7 +37,7 @@ uint32_t Vswitch::TakeLive(uint64_t mono_ns) {
     expired_tick_ = now >> abi::kExpiryTickShift;
     Process(nullptr, 0, now, mono_ns);
   }
-  if (is_draining_ && (taken == 0 || ++drain_turns_ > kDrainTurnsMax)) is_closed_ = true;
+  if (is_draining && (taken == 0 || ++drain_turns_ > kDrainTurnsMax)) is_closed_ = true;
   return taken;
 }
 
