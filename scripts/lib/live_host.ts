@@ -94,6 +94,10 @@ export class LiveHost {
   get messages(): string {
     return this.#stderr;
   }
+  /** When it has ended, by whatever. */
+  get exitCode(): Promise<number> {
+    return this.#ended;
+  }
 
   flows(...match: string[]): Promise<Result<"flows">> {
     return nfactorJson(["flows", ...match, "--host", this.name], { env: this.#env });

@@ -15,11 +15,11 @@ import { ADOPT_MS, DISK_AGAIN_MS, EXIT_MS, POLL_MS, START_MS, STOP_MS, TELL_MS }
 import { MemberTimeout } from "./member_client.ts";
 import { type MemberHandle, type MemberHandleOptions, whoIs } from "./member_handle.ts";
 import type { Answer, Asked, MemberEvent } from "./member_messages.ts";
+import { endProcesses, killMembers } from "./leftovers.ts";
 import { findMembers } from "./member_process.ts";
 import { Membership } from "./membership.ts";
 import { type Command, type Effect, type Found, type Life, type MembershipEvent, TERM_MAX, VSWITCH } from "./membership_events.ts";
 import { type Account, Present, whyLost } from "./present.ts";
-import { kill } from "./process_id.ts";
 import { type RunFolder, lifeName } from "./run_folder.ts";
 import { Starter } from "./starter.ts";
 import { type TenantState, newSecrets, newState, packState, readState } from "./state_file.ts";
@@ -79,7 +79,7 @@ export class Supervisor {
     const kept = readState(options.folder);
     const running = findMembers(options.folder.path);
     if (kept && running.length > 0) return Supervisor.#adopt(options, kept, running);
-    for (const { id } of running) kill(id, "SIGKILL");
+    killMembers(options.folder.path);
     options.folder.clear();
     const membership = Membership.create(Array.from({ length: options.runtimes }, (_, i) => i + 1));
     const made = new Supervisor(options, newState(newSecrets(), describe(options.spec), membership.durable()), membership);
@@ -272,8 +272,7 @@ export class Supervisor {
       process?.abandon();
     }
     this.#agents.close();
-    for (const { id } of findMembers(this.folder.path)) kill(id, "SIGKILL");
-    this.folder.remove();
+    endProcesses(this.folder);
   }
 
   /** Nothing is begun any more. */
