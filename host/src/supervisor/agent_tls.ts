@@ -50,7 +50,11 @@ export function listenTls(
     prepare(socket);
     onConnection(socket);
   });
-  server.on("tlsClientError", (error, socket) => onRefused(socket.remoteAddress ?? "somebody", whyNot(error)));
+  server.on("tlsClientError", (error, socket) => {
+    // Node leaves it open, also after a handshake that took too long.
+    onRefused(socket.remoteAddress ?? "somebody", whyNot(error));
+    socket.destroy();
+  });
   return new Promise((done, fail) => {
     server.once("error", (cause) => fail(new NfError("host.socket", `nobody can listen on ${host} port ${port}: ${cause.message}`, { cause })));
     server.listen(port, host, () => done(server));
