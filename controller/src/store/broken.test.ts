@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Backend } from "./local/backend.ts";
 import { LocalStore } from "./local/local_store.ts";
 import { MemoryBackend } from "./local/memory_backend.ts";
-import { ManualClock } from "./testing/manual_clock.ts";
+import { ManualClock } from "@nfactor/host/manual_clock";
 import { contents, put } from "./testing/stores.ts";
 
 const refusal = (code: string) => expect.objectContaining({ name: "NfError", code });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openMemoryStore, openSqliteStore } from "./index.ts";
-import { ManualClock } from "./testing/manual_clock.ts";
+import { ManualClock } from "@nfactor/host/manual_clock";
 import { PlainStore, takePlain } from "./testing/plain_store.ts";
 import { Steps, take } from "./testing/steps.ts";
 import { freshFolder } from "./testing/folder.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { openMemoryStore, openSqliteStore } from "./index.ts";
 import { storeConformance } from "./testing/conformance.ts";
-import { ManualClock } from "./testing/manual_clock.ts";
+import { ManualClock } from "@nfactor/host/manual_clock";
 import { freshFolder } from "./testing/folder.ts";
 import { afterEach } from "vitest";
 import type { Store } from "./store.ts";

@@ -2,8 +2,8 @@
 import { type Socket, connect } from "node:net";
 import { NfError } from "@nfactor/sdk/errors";
 import { FrameReader, packFrame } from "./frame.ts";
+import { answers } from "./private_socket.ts";
 import { METHODS, type Method, PROTOCOL_VERSION, type Params, type Result, errorFromJson, responseSchema } from "./protocol.ts";
-import { answers } from "./server.ts";
 import { checkName, existingSockets } from "./socket_path.ts";
 
 /** A swap admits and compiles, which may take this long on a busy machine. */

@@ -99,6 +99,7 @@ export const migrateResult = z.strictObject({ from: runtime, to: runtime, ...ope
 
 export const drainParams = z.strictObject({ runtime, to: z.array(runtime).max(16), dry_run: z.boolean() });
 export const drainResult = z.strictObject({ runtime, to: z.array(runtime).describe("Where the flows go, in turn."), ...operationFields });
+export const undrainParams = z.strictObject({ runtime });
 export const undrainResult = z.strictObject({ runtime, was_draining: z.boolean() });
 
 export const recoverParams = z.strictObject({ runtime, dry_run: z.boolean() });
@@ -122,7 +123,7 @@ export const METHODS = {
   remove_runtime: { params: removeRuntimeParams, result: removeRuntimeResult, alone: true },
   migrate: { params: migrateParams, result: migrateResult, alone: false },
   drain: { params: drainParams, result: drainResult, alone: false },
-  undrain: { params: z.strictObject({ runtime }), result: undrainResult, alone: false },
+  undrain: { params: undrainParams, result: undrainResult, alone: false },
   recover: { params: recoverParams, result: recoverResult, alone: true },
 } as const;
 export type Method = keyof typeof METHODS;

@@ -3,10 +3,11 @@
  * since moving all flows of a runtime may take long and somebody wants to watch. Only what changes the chain or the set of runtimes is done one after
  * the other (`alone` in protocol.ts). Runs on Node's main thread; never waited for by an lcore.
  */
-import { existsSync, rmSync } from "node:fs";
-import { type Server, type Socket, connect, createServer } from "node:net";
+import { rmSync } from "node:fs";
+import { type Server, type Socket, createServer } from "node:net";
 import { NfError } from "@nfactor/sdk/errors";
 import { FrameReader, packFrame } from "./frame.ts";
+import { listenPrivately } from "./private_socket.ts";
 import { METHODS, type Method, PROTOCOL_VERSION, type Params, type Result, errorJson, requestSchema } from "./protocol.ts";
 
 export type Handlers = { [M in Method]: (params: Params<M>) => Promise<Result<M>> };
@@ -34,22 +35,8 @@ export class ControlServer {
 
   /** Listens at `path`. A socket that nobody listens on any more is replaced; throws NfError (host.socket) when another host is there. */
   static async listen(path: string, handlers: Handlers): Promise<ControlServer> {
-    if (existsSync(path)) {
-      if (await answers(path)) throw new NfError("host.socket", `another host listens on ${path}`, { fix: "Give this one another name with --name." });
-      rmSync(path, { force: true });
-    }
     const server = new ControlServer(path, handlers);
-    try {
-      await new Promise<void>((done, fail) => {
-        server.#server.once("error", fail);
-        // The socket must never exist with wider permissions, not even for a moment. `listen` binds before it returns.
-        const mask = process.umask(0o177);
-        server.#server.listen(path, done);
-        process.umask(mask);
-      });
-    } catch (cause) {
-      throw new NfError("host.socket", `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-    }
+    await listenPrivately(server.#server, path, { code: "host.socket", who: "host", fix: "Give this one another name with --name." });
     server.#server.unref();
     return server;
   }
@@ -143,16 +130,4 @@ function refuse(socket: Socket): void {
     fix: "Try again when one of them has ended.",
   });
   socket.end(packFrame({ v: PROTOCOL_VERSION, id: 0, error: errorJson(error) }));
-}
-
-/** Whether somebody listens on the socket. */
-export function answers(path: string): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      done(true);
-    });
-    socket.once("error", () => done(false));
-  });
 }

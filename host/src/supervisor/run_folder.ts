@@ -6,12 +6,9 @@
  */
 import { createHash } from "node:crypto";
 import {
-  closeSync,
   existsSync,
-  fsyncSync,
   linkSync,
   mkdirSync,
-  openSync,
   readFileSync,
   readdirSync,
   realpathSync,
@@ -19,10 +16,10 @@ import {
   rmSync,
   statSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
+import { writeDurably } from "../durable_file.ts";
 import { checkFolder, prepareFolder, requireSocketPath } from "../rpc/socket_path.ts";
 import type { Life } from "./membership_events.ts";
 import { type ProcessId, isAlive, startOf } from "./process_id.ts";
@@ -149,22 +146,7 @@ export class RunFolder {
 
   /** On disk, whole, when this returns. */
   writeState(text: string): void {
-    const path = join(this.path, STATE);
-    const temporary = `${path}.new`;
-    const file = openSync(temporary, "w", 0o600);
-    try {
-      writeSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-    const folder = openSync(this.path, "r");
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
+    writeDurably(join(this.path, STATE), text);
   }
 
   /** All but the lock. */

@@ -3,7 +3,7 @@
  * their whole time again, so that those who hold them, and could not reach the store, are not taken for gone.
  */
 import { NfError } from "@nfactor/sdk/errors";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "@nfactor/host/clock";
 import { shown } from "../names.ts";
 import type { LeaseId } from "../store.ts";
 import type { KeptLease } from "./backend.ts";

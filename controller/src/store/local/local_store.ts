@@ -5,7 +5,7 @@
  * Leases whose time is over end before anything else happens: no call sees a key of one.
  */
 import { NfError } from "@nfactor/sdk/errors";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "@nfactor/host/clock";
 import { DEFAULT_LIMITS, type StoreLimits, requireLimit, requireTxn } from "../limits.ts";
 import { type KeyRange, keyAfter, rangeOfKey, rangeOfPrefix, requireKey, requirePrefix, shown } from "../names.ts";
 import type {

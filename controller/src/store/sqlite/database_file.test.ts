@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { openMemoryStore, openSqliteStore } from "../index.ts";
 import { LocalStore } from "../local/local_store.ts";
 import { freshFolder } from "../testing/folder.ts";
-import { ManualClock } from "../testing/manual_clock.ts";
+import { ManualClock } from "@nfactor/host/manual_clock";
 import { Random, Steps, take } from "../testing/steps.ts";
 import { bytes, contents, del, everything, put } from "../testing/stores.ts";
 import { sqliteAddon } from "./addon.ts";

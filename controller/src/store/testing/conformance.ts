@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { StoreLimits } from "../limits.ts";
 import { type Store, isAbsent, isPresent, isUnchanged } from "../store.ts";
-import type { ManualClock } from "./manual_clock.ts";
+import type { ManualClock } from "@nfactor/host/manual_clock";
 import { bytes, contents, del, history, inShort, put, text } from "./stores.ts";
 
 export interface Opened {

@@ -4,7 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { openSqliteStore } from "../index.ts";
-import { ManualClock } from "./manual_clock.ts";
+import { ManualClock } from "@nfactor/host/manual_clock";
 import { Steps, take } from "./steps.ts";
 
 const MOST_STEPS = 3000;

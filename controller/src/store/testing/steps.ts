@@ -4,7 +4,7 @@
  */
 import { NfError } from "@nfactor/sdk/errors";
 import type { Compare, Op, Store, Txn } from "../store.ts";
-import type { ManualClock } from "./manual_clock.ts";
+import type { ManualClock } from "@nfactor/host/manual_clock";
 import { bytes, inShort } from "./stores.ts";
 
 /** xorshift32. */

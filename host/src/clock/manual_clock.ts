@@ -1,5 +1,5 @@
 /** A clock that stands until it is told: timers are called in order of their time, as advance() passes it. */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "./clock.ts";
 
 interface Timer {
   readonly at: number;

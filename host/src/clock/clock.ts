@@ -1,4 +1,4 @@
-/** The time of leases: milliseconds that only go forward, whatever is done to the machine's date. Tests bring their own. */
+/** The time of leases, deadlines and heartbeats: milliseconds that only go forward, whatever is done to the machine's date. Tests bring their own. */
 export interface Clock {
   nowMs(): number;
   /** Calls once, unless the returned function is called before. Does not keep the process alive. */
