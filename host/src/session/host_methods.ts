@@ -59,7 +59,7 @@ export const HOST_METHODS = {
 
 /** Served to whoever has a certificate, or is on the same machine. */
 export const CONTROLLER_METHODS = {
-  /** For as long as `ttl_seconds` the host counts as there. `authorities` is the digest of those that it should trust: another one than its own means `renew`. */
+  /** For `ttl_seconds` the host counts as there. `authorities` is the digest of those that it should trust: another one than its own means `renew`. */
   keep_alive: read(nothing, z.strictObject({ ttl_seconds: z.int().min(1), authorities: digestSchema })),
   /** Another certificate, for a key of its own. */
   renew: change(z.strictObject({ request: pem }), z.strictObject({ certificate: pem, authorities })),

@@ -62,8 +62,8 @@ export interface Peer {
 export interface Request {
   readonly peer: Peer;
   /**
-   * Aborted when the answer is of no use any more: the deadline has passed, the caller has called it off or is gone. The reason is the NfError to throw. What is
-   * done under a key goes on without its caller until its deadline.
+   * Aborted when the answer is of no use any more: the deadline has passed, the caller has called it off or is gone. The reason is the NfError to throw.
+   * What is done under a key goes on without its caller until its deadline.
    */
   readonly signal: AbortSignal;
   readonly key: string | undefined;

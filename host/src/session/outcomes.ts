@@ -5,7 +5,8 @@
  * goes on when its caller is gone, until the latest deadline of those who have asked for it. Another body under the key is refused. Bounded by entries for each
  * peer, bytes and time; when there is no room, a request is refused before anything is done, since forgetting an outcome early would break the promise.
  *
- * Work that ended because it was aborted, or with `rpc.busy`, has no outcome: who asks again begins it again. So handlers either finish, or leave what can be begun again.
+ * Work that ended because it was aborted, or with `rpc.busy`, has no outcome: who asks again begins it again. So handlers either finish, or leave what can be
+ * begun again.
  */
 import { createHash } from "node:crypto";
 import { NfError } from "@nfactor/sdk/errors";

@@ -5,18 +5,7 @@
  * Whoever holds the lock is the supervisor. It names a process by its id and the time of its start, so that one that was killed does not hold it.
  */
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
 import { writeDurably } from "../durable_file.ts";
