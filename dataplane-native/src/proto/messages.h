@@ -51,7 +51,7 @@ enum class MessageType : uint8_t {
   kReported,  // Runtime to V: that was all.
   kServing,   // V to runtime: I have heard everybody.
   // Where replicas relay output:
-  kRelay,      // O to R, RelayRecord and bytes: when you have the state, send this. Counted as an update.
+  kRelay,      // O to R, RelayRecord and bytes: if you have stored the flow's last update, send this. Counted.
   kPathEnded,  // V to O, entry = bucket, epoch = number of the end: nothing more of it comes on the way it went.
 };
 inline constexpr MessageType kLastMessageType = MessageType::kPathEnded;
@@ -140,13 +140,12 @@ inline uint32_t DeltaFlow(uint32_t entry, uint32_t epoch) { return entry | epoch
 // Followed by `bytes` bytes: a frame as the owner's host wrote it, or a Marker.
 struct RelayRecord {
   PacketHeader header;
-  uint32_t update;   // By its number in the stream: the one that the replica must have stored.
   uint32_t vswitch;  // The life of V that this is for.
   uint16_t bytes;
   uint8_t is_marker;
-  uint8_t is_free;  // Needs no update: the flow is safe elsewhere, over, or has no replica.
+  uint8_t is_free;  // The flow is safe, over, or has no replica. Else its last update must have been stored.
 };
-static_assert(sizeof(RelayRecord) == 32 && std::has_unique_object_representations_v<RelayRecord>);
+static_assert(sizeof(RelayRecord) == 28 && std::has_unique_object_representations_v<RelayRecord>);
 
 enum class FlowRole : uint8_t {
   kOwner = 1,

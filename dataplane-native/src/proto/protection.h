@@ -59,7 +59,8 @@ namespace nf::proto {
   X(kRelayWords, "relay_words")                              \
   X(kRelayCopy, "relay_copy")                                \
   X(kRelayOnce, "relay_once")                                \
-  X(kPathEnd, "path_end")
+  X(kPathEnd, "path_end")                                    \
+  X(kGivenUpHome, "given_up_home")
 
 enum class Protection : uint8_t {
 #define X(enumerator, name) enumerator,

@@ -1,5 +1,6 @@
 #include "proto/replica_table.h"
 
+#include "base/check.h"
 #include "proto/protection.h"
 
 namespace nf::proto {
@@ -21,6 +22,7 @@ ReplicaTable::ReplicaTable(uint32_t replicas, uint32_t entries, uint16_t members
       of_entry_(entries, kNone),
       refused_(entries),
       lives_(size_t{2} * members) {
+  NF_CHECK(members <= 32, "each member has a bit");
   owed_.reserve(lives_.size());
   for (uint32_t i = replicas; i-- > 0;) {
     replicas_[i].after = free_;
@@ -101,7 +103,7 @@ uint32_t ReplicaTable::Find(uint32_t entry, uint32_t epoch, uint32_t before) con
 void ReplicaTable::Refuse(Life* life, uint32_t entry, uint32_t epoch, Refusal reason) {
   ++(reason == Refusal::kRoom ? counters_.refused_room : counters_.refused_base);
   if (!InForce(Protection::kRefusedUpdate)) return;
-  refused_[entry] = {.born = life->born, .position = life->received};
+  refused_[entry] |= BitOf(*life);
   if (life->owed_count == life->owed.size()) {
     life->broken = true;
     return;
@@ -121,6 +123,7 @@ void ReplicaTable::OnFull(const MemberRef& owner, const FullRecord& record, std:
   ++life.received;
   Owe(index);
   if (life.broken) return;
+  refused_[record.entry] &= ~BitOf(life);
   uint32_t place = of_entry_[record.entry];
   // Of a later owner: what this one had is in it.
   if (place != kNone && EpochNewer(replicas_[place].epoch, record.epoch)) return;
@@ -174,7 +177,7 @@ void ReplicaTable::OnDelta(uint32_t index, const DeltaRecord& record, std::span<
   if (life.broken) return;
   const uint32_t place = of_entry_[entry];
   const auto refuse = [&] { Refuse(&life, entry, record.flow / kReplicatedEntriesMax, Refusal::kBusy); };
-  if (place == kNone) return refuse();
+  if (place == kNone || (refused_[entry] & BitOf(life)) != 0) return refuse();
   Replica& r = replicas_[place];
   if (r.life != index) {
     // Of a later owner: what this one had is in it. An earlier one's may have come late, when there was room again.
@@ -201,9 +204,9 @@ bool ReplicaTable::OnRelay(const MemberRef& owner, const RelayRecord& record, ui
   Owe(index);
   const bool of_this_vswitch = record.vswitch == vswitch || !InForce(Protection::kRelayOnce);
   const uint32_t entry = record.header.stamp.entry;
-  const bool was_refused = record.is_free == 0 && entry < refused_.size() && refused_[entry].born == life.born &&
-                           refused_[entry].position == record.update && InForce(Protection::kRelayStored);
-  const bool sends = !life.broken && of_this_vswitch && !was_refused;
+  const bool was_refused =
+      entry < refused_.size() && (refused_[entry] & BitOf(life)) != 0 && InForce(Protection::kRelayStored);
+  const bool sends = of_this_vswitch && (record.is_free != 0 || !(life.broken || was_refused));
   ++(sends ? counters_.relayed : counters_.not_relayed);
   return sends;
 }

@@ -86,11 +86,6 @@ class ReplicaTable {
     std::array<Owed, 64> owed;
     std::array<uint32_t, kBuckets> first;
   };
-  // The last update of an entry that wasn't stored. What came from one before that came before it.
-  struct Refused {
-    uint32_t born = 0;  // Of the owner's life.
-    uint32_t position = 0;
-  };
   uint32_t FindLife(const MemberRef& owner) const;
   uint32_t LifeOf(const MemberRef& owner);
   void OnDelta(uint32_t life, const DeltaRecord& record, std::span<const uint8_t> bytes);
@@ -104,6 +99,7 @@ class ReplicaTable {
   uint32_t NewReplica(uint32_t entry);
   void Link(uint32_t place, uint32_t life, uint8_t bucket);
   void Unlink(uint32_t place);
+  static uint32_t BitOf(const Life& life) { return 1u << life.ref.id; }
   void Refuse(Life* life, uint32_t entry, uint32_t epoch, Refusal reason);
 
   uint64_t layout_;
@@ -112,7 +108,9 @@ class ReplicaTable {
   HugeVector<Replica> replicas_;
   HugeVector<FlowKey> keys_;  // Of these; apart, since updates need none.
   std::vector<uint32_t> of_entry_;
-  std::vector<Refused> refused_;  // By entry.
+  // By entry: a bit for each owner of which an update was refused. Nothing that it says of the flow is taken until it
+  // has heard of that, and says all of the flow. While a flow moves it has two owners, of which this may be so.
+  std::vector<uint32_t> refused_;
   std::vector<Life> lives_;
   std::vector<uint16_t> owed_;
   uint32_t free_ = kNone;

@@ -65,9 +65,11 @@ void ReplicationSource::Reconsider(uint32_t index, uint64_t now_ns) {
   const Slot& home = bucket.slots[bucket.home];
   const Slot& next = bucket.slots[bucket.home ^ 1];
   const bool has_home = home.peer.incarnation != 0;
-  if (config_.unprotected == Unprotected::kAvailable && has_home && !bucket.telling &&
-      !(Alive(home.peer) && !peers_[home.peer.id].silent && !peers_[home.peer.id].unfit))
-    StartTelling(index, {}, now_ns);
+  if (config_.unprotected == Unprotected::kAvailable && has_home && !bucket.telling) {
+    const Peer& peer = peers_[home.peer.id];
+    const bool answers = Alive(home.peer) && !peer.silent;
+    if (!answers || (peer.unfit && (!relays() || HasEndedPath(index, now_ns)))) StartTelling(index, {}, now_ns);
+  }
   if (bucket.telling && next.peer.incarnation != 0 && bucket.told == next.peer) return;  // Until V has answered.
   const MemberRef wanted = Wanted(index, now_ns);
   if (bucket.copying && next.peer == wanted) return;

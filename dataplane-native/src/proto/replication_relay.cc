@@ -79,7 +79,7 @@ bool ReplicationSource::GiveOne(HeldOutput* held, uint32_t index, uint64_t now_n
   } else if (flow.dirty || !IsCurrent(flow, home, s)) {
     return false;
   } else {
-    record.update = held->update = flow.copies[s].position;
+    held->update = flow.copies[s].position;
   }
   if (!IsForHome(*held)) return true;
   if (record.is_free != 0 && MayComeBack(*held, bucket)) return false;
@@ -110,13 +110,19 @@ void ReplicationSource::GiveAll(uint32_t index, uint64_t now_ns) {
   }
 }
 
+// V is told of another way, and what was given goes that way, too. All of it: what the home says now that it has sent
+// may come to V behind what comes the other way.
+bool ReplicationSource::IsGivenUp(const Bucket& bucket) {
+  return bucket.telling && bucket.told != bucket.slots[bucket.home].peer && InForce(Protection::kGivenUpHome);
+}
+
 void ReplicationSource::ReleaseRelayed(uint32_t index) {
   Bucket& bucket = buckets_[index];
   const Gate gate = RelayGateOf(bucket);
   while (bucket.head != kNone) {
     const HeldOutput& first = pool_[bucket.head];
     const Slot& home = bucket.slots[bucket.home];
-    const bool is_given = first.round != 0 && first.round == home.round && Alive(home.peer);
+    const bool is_given = first.round != 0 && first.round == home.round && Alive(home.peer) && !IsGivenUp(bucket);
     const bool has_gone =
         is_given && (!SerialLess(peers_[home.peer.id].stored, first.position[0]) || !InForce(Protection::kRelayCopy));
     if (!has_gone) {
@@ -163,7 +169,7 @@ bool ReplicationSource::HasEndedPath(uint32_t index, uint64_t now_ns) {
   const Slot& home = bucket.slots[bucket.home];
   const Peer& peer = peers_[home.peer.id];
   const bool is_own = home.peer.incarnation == 0;
-  if (!is_own && (!Alive(home.peer) || peer.unfit || peer.silent)) return true;
+  if (!is_own && (!Alive(home.peer) || peer.silent)) return true;
   for (uint32_t i = bucket.head; i != kNone && !is_own; i = pool_[i].next)
     if (pool_[i].round == home.round && SerialLess(peer.stored, pool_[i].position[0])) return false;
   if (!bucket.is_path_used) return true;

@@ -1,4 +1,6 @@
 // Output that replicas send: when, by which way, and what becomes of it when a replica dies or doesn't store.
+#include <algorithm>
+
 #include "proto/test_members.h"
 
 namespace nf::proto::test {
@@ -25,6 +27,18 @@ class RelayTest : public MembersTest {
   void DeliverLettersTo(uint16_t id) {
     for (std::deque<Letter> all = std::exchange(letters, {}); !all.empty(); all.pop_front())
       all.front().to == id ? Hand(all.front()) : letters.push_back(all.front());
+  }
+  Letter TakeLetter(MessageType type) {
+    const auto found = std::ranges::find(letters, type, &Letter::type);
+    EXPECT_NE(found, letters.end());
+    Letter letter = *found;
+    letters.erase(found);
+    return letter;
+  }
+  // The next update that waits here is one that the replica can't apply.
+  void DamageDelta() {
+    ASSERT_EQ(letters.front().type(), MessageType::kDelta);
+    letters.front().bytes[sizeof(MessageHeader) + offsetof(DeltaRecord, number)] ^= 1;
   }
 };
 
@@ -73,9 +87,7 @@ TEST_F(RelayTest, WhatComesFromAnUpdateThatIsNotStoredIsNotSent) {
   SetPlaces(1, {2});
   const uint32_t entry = OpenFlow();
   Process(entry, 1, 1);
-  // The update is one that the replica can't apply.
-  ASSERT_EQ(letters.front().type(), MessageType::kDelta);
-  letters.front().bytes[sizeof(MessageHeader) + offsetof(DeltaRecord, number)] ^= 1;
+  DamageDelta();
   DeliverLettersTo(2);
   DeliverFromRuntime(2);
   EXPECT_EQ(vswitch.released, "a");
@@ -84,6 +96,49 @@ TEST_F(RelayTest, WhatComesFromAnUpdateThatIsNotStoredIsNotSent) {
   EXPECT_TRUE(vswitch.dropped.empty());
   EXPECT_EQ(At(2).images[0], "ab");
   EXPECT_EQ(At(2).machine.replicas().counters().not_relayed, 1u);
+}
+
+// After an update that isn't stored the next may be all of the flow, and is stored; the owner hasn't heard of it.
+TEST_F(RelayTest, AllOfAFlowIsNotSaidBeforeTheLastUpdateIsAnswered) {
+  SetPlaces(1, {2});
+  const uint32_t entry = OpenFlow();
+  Process(entry, 1, 1);
+  DamageDelta();
+  At(1).has_no_deltas = true;
+  Process(entry, 2, 1);
+  DeliverLettersTo(2);
+  DeliverFromRuntime(2);
+  EXPECT_EQ(vswitch.released, "a") << "c has overtaken b";
+  Settle();
+  EXPECT_EQ(vswitch.released, "abc");
+  EXPECT_TRUE(vswitch.dropped.empty());
+}
+
+// Both owners of a flow that moves have their replicas at runtime 3, which stores what neither of them says.
+TEST_F(RelayTest, AnUpdateOfTheNextOwnerThatIsNotStoredEitherHidesNothing) {
+  SetPlaces(1, {3});
+  SetPlaces(2, {3});
+  const uint32_t entry = OpenFlow();
+  Process(entry, 1, 1);
+  DamageDelta();
+  ASSERT_TRUE(DeliverLetter(MessageType::kDelta));
+  const Letter relay = TakeLetter(MessageType::kRelay);
+  ASSERT_TRUE(At(1).machine.MoveOne(1, 2, ActorAt(1, entry), now_ns));
+  for (int round = 0; round < 5; ++round) {
+    for (uint16_t id : {1, 2}) DeliverToRuntime(id);
+    for (uint16_t id : {1, 2}) At(id).machine.Replicate(now_ns);
+    for (uint16_t id : {1, 2}) DeliverFromRuntime(id);
+    for (uint16_t id : {0, 1, 2}) DeliverLettersTo(id);
+  }
+  ASSERT_EQ(StateAt(2, entry), "ab");
+  Letter full = TakeLetter(MessageType::kFull);
+  full.bytes[sizeof(MessageHeader) + offsetof(FullRecord, layout)] ^= 1;
+  Hand(full);
+  Hand(relay);
+  EXPECT_TRUE(At(3).to_vswitch.empty()) << "runtime 3 has not stored what b comes from";
+  Settle();
+  EXPECT_EQ(vswitch.released, "ab");
+  EXPECT_TRUE(vswitch.dropped.empty());
 }
 
 TEST_F(RelayTest, TheWayChangesWhenAllOnTheOldOneHasCome) {
@@ -162,6 +217,65 @@ TEST_F(RelayTest, OnlyWhoIsMadeTheFlowSendsForADeadOwner) {
   EXPECT_EQ(vswitch.machine.OnOutput(3, item.packet, item.header, &reason), GateVerdict::kDropped);
   EXPECT_EQ(reason, GateDrop::kFenced);
   EXPECT_EQ(vswitch.machine.OnOutput(2, item.packet, item.header, &reason), GateVerdict::kRelease);
+}
+
+// Runtime 2 has sent b, and is silent before it says so, and before c has come to it.
+TEST_F(AvailableRelayTest, WhatAHomeSaysWhenItIsGivenUpComesTooLate) {
+  SetPlaces(1, {2});
+  const uint32_t entry = OpenFlow();
+  Process(entry, 1, 1);
+  DeliverLettersTo(2);
+  At(2).machine.Replicate(now_ns);
+  const std::deque<Letter> late = std::exchange(letters, {});
+  ASSERT_EQ(late.front().type(), MessageType::kStored);
+  Process(entry, 2, 1);
+  letters.clear();
+  At(1).machine.SetPlaces({}, now_ns);
+  now_ns += kRelayAvailable.unreachable_ns;
+  At(1).machine.Turn(now_ns);
+  for (const Letter& letter : late) Hand(letter);
+  EXPECT_EQ(At(1).machine.source().held(), 2u);
+  for (uint16_t id : {0, 1}) DeliverLettersTo(id);
+  At(1).machine.Replicate(now_ns);
+  DeliverFromRuntime(1);
+  EXPECT_EQ(vswitch.released, "abc");
+  DeliverFromRuntime(2);
+  EXPECT_EQ(vswitch.released, "abc");
+  EXPECT_EQ(vswitch.dropped, std::vector{GateDrop::kRepeated});
+}
+
+// Runtime 2 has sent b. Then there is more that it doesn't store than it can tell.
+TEST_F(AvailableRelayTest, WhatAHomeHasSentThatStoresNoMoreComesBeforeWhatTheOwnerSends) {
+  SetPlaces(1, {2});
+  const uint32_t entry = OpenFlow();
+  Process(entry, 1, 1);
+  for (int round = 0; round < 3; ++round) {
+    for (uint16_t id : {1, 2}) DeliverLettersTo(id);
+    for (uint16_t id : {1, 2}) At(id).machine.Replicate(now_ns);
+  }
+  EXPECT_EQ(At(1).machine.source().held(), 0u);
+  ASSERT_EQ(At(2).to_vswitch.size(), 1u);
+  const uint32_t actor = ActorAt(1, entry);
+  for (int update = 0; update < 70; ++update) {
+    At(1).state[actor] += 'x';
+    At(1).machine.Touch(actor);
+    At(1).machine.Replicate(now_ns);
+  }
+  DamageDelta();
+  Process(entry, 2, 1);
+  for (int round = 0; round < 3; ++round) {
+    for (uint16_t id : {0, 1, 2}) DeliverLettersTo(id);
+    for (uint16_t id : {1, 2}) At(id).machine.Replicate(now_ns);
+    DeliverFromRuntime(1);
+  }
+  EXPECT_EQ(vswitch.released, "a") << "c has overtaken b";
+  DeliverFromRuntime(2);
+  EXPECT_EQ(vswitch.released, "ab");
+  Settle();
+  Turn();
+  Settle();
+  EXPECT_EQ(vswitch.released, "abc");
+  EXPECT_TRUE(vswitch.dropped.empty());
 }
 
 TEST_F(AvailableRelayTest, WithoutAHomeTheOwnerSendsItself) {

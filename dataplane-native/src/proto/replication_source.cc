@@ -60,7 +60,7 @@ void ReplicationSource::Renewed(uint32_t actor) {
   for (int s = 0; s < 2; ++s) {
     if (bucket.slots[s].peer.incarnation == 0) continue;
     if (Based(flow, bucket.slots[s], s)) ++bucket.slots[s].missing;
-    flow.copies[s] = {};
+    flow.copies[s] = {.position = flow.copies[s].position, .said = flow.copies[s].said};
   }
   Touch(actor);
 }
@@ -117,7 +117,7 @@ void ReplicationSource::SentTo(Flow* flow, Bucket* bucket, int s, uint32_t numbe
   Peer& peer = peers_[slot.peer.id];
   if (!Based(*flow, slot, s)) --slot.missing;
   if (peer.sent == peer.stored) peer.progress_ns = now_ns;
-  flow->copies[s] = {.round = slot.round, .number = number, .position = ++peer.sent, .refused = 0};
+  flow->copies[s] = {.round = slot.round, .number = number, .position = ++peer.sent, .said = slot.round};
   ++counters_.updates;
 }
 
@@ -141,6 +141,13 @@ bool ReplicationSource::WriteFlow(uint32_t actor, uint64_t now_ns) {
   host_->Sent(actor);
   SentTo(&flow, &bucket, s, ++flow.number, now_ns);
   return true;
+}
+
+// Whether the place may yet refuse what was said of the flow last. All of the flow would be taken then, and what waits
+// for it sent, before what was behind the other goes there again.
+bool ReplicationSource::MayRefuse(const Flow& flow, const Slot& slot, int s) const {
+  return relays() && flow.copies[s].said == slot.round &&
+         SerialLess(peers_[slot.peer.id].stored, flow.copies[s].position);
 }
 
 bool ReplicationSource::WriteBoth(uint32_t actor, uint64_t now_ns) {
@@ -170,7 +177,7 @@ bool ReplicationSource::WriteBoth(uint32_t actor, uint64_t now_ns) {
     for (int s = 0; s < 2; ++s) delta[s] = delta[s] && bytes != 0 && bytes <= 0xffff;
   }
   for (int s = 0; s < 2; ++s)
-    if (full[s]) sent[s] = SayFull(actor, bucket.slots[s].peer, number);
+    if (full[s]) sent[s] = !MayRefuse(flow, bucket.slots[s], s) && SayFull(actor, bucket.slots[s].peer, number);
   if (sent[0] || sent[1]) {
     flow.number = number;
     host_->Sent(actor);

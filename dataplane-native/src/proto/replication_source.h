@@ -178,6 +178,7 @@ class ReplicationSource {
     uint32_t number = 0;    // Of the last update sent there.
     uint32_t position = 0;  // In the stream.
     uint32_t refused = 0;   // The slot's round in which there was no room.
+    uint32_t said = 0;      // The slot's round in which `position` was.
   };
   struct alignas(64) Flow {
     Copy copies[2];
@@ -235,6 +236,7 @@ class ReplicationSource {
   bool Based(const Flow& flow, const Slot& slot, int s) const {
     return flow.copies[s].round == slot.round || flow.copies[s].refused == slot.round;
   }
+  bool MayRefuse(const Flow& flow, const Slot& slot, int s) const;
   void WriteAwaited(uint64_t now_ns);
   bool WriteFlow(uint32_t actor, uint64_t now_ns);
   bool WriteBoth(uint32_t actor, uint64_t now_ns);
@@ -266,6 +268,7 @@ class ReplicationSource {
     bucket->path_end = 0;
   }
   bool Give(HeldOutput* held, const Slot& slot, RelayRecord record, uint64_t now_ns);
+  static bool IsGivenUp(const Bucket& bucket);
   void ReleaseRelayed(uint32_t bucket);
   bool HasEndedPath(uint32_t bucket, uint64_t now_ns);
   void TakeAllBack(uint16_t peer);

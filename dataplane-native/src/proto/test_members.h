@@ -84,6 +84,7 @@ struct TestRuntime final : RuntimeHost, ReplicationHost {
 
   // States grow by letters, so a delta is what was added.
   uint32_t WriteDelta(uint32_t actor, std::span<uint8_t> out) override {
+    if (has_no_deltas) return kNoDelta;
     const std::string added = state[actor].substr(sent[actor].size());
     std::memcpy(out.data(), added.data(), added.size());
     return static_cast<uint32_t>(added.size());
@@ -152,6 +153,7 @@ struct TestRuntime final : RuntimeHost, ReplicationHost {
   std::map<uint32_t, OperationResult> ended;
   std::deque<OnData> to_vswitch;
   bool refuses_states = false;
+  bool has_no_deltas = false;
   uint32_t states_shown = 0;
 };
 
