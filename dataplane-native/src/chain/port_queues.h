@@ -14,9 +14,10 @@ namespace nf {
 
 class PortQueues {
  public:
-  // `ports` by number; both may be one and the same (a capture file).
-  PortQueues(Port* client, Port* server, PacketCounters* counters)
-      : counters_(*counters), queue_of_{0, static_cast<uint8_t>(client == server ? 0 : 1)} {
+  // `ports` by number; both may be one and the same (a capture file). `claimed`, if it is to be known what a death
+  // leaves open: above `sent` by what is being handed to a port just now.
+  PortQueues(Port* client, Port* server, PacketCounters* counters, Counter* claimed = nullptr)
+      : counters_(*counters), claimed_(claimed), queue_of_{0, static_cast<uint8_t>(client == server ? 0 : 1)} {
     queues_[0].port = client;
     queues_[1].port = server;
   }
@@ -43,6 +44,7 @@ class PortQueues {
   void Transmit(Queue& queue);
 
   PacketCounters& counters_;
+  Counter* claimed_;
   Queue queues_[2];
   uint8_t queue_of_[2];
 };

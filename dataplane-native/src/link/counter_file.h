@@ -40,7 +40,8 @@ struct CounterFileLayout {
   std::array<Counter, 16> dropped_by_nf;  // By place in the chain.
   Counter recovered, state_lost;          // Of the vswitch: entries; of a runtime: flows.
   Counter replicas, unprotected, replication_lag;
-  std::array<Counter, 11> zero_2;
+  Counter claimed;  // Of the vswitch: above what it has sent by what it is handing to a port.
+  std::array<Counter, 10> zero_2;
 };
 inline constexpr size_t kCounterFileHeaderBytes = 64, kCounterFileWords = 128;
 static_assert(sizeof(Counter) == 8 && std::atomic<uint64_t>::is_always_lock_free);

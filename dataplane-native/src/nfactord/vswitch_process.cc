@@ -57,9 +57,11 @@ class VswitchProcess final : public MemberProcess {
 };
 
 Expected<void> VswitchProcess::Build() {
-  auto vswitch =
-      Vswitch::Create(spec_.run.runtime, mail_.get(), &board_,
-                      {.term = spec_.term, .committed = spec_.committed, .counters = &file_->layout().packets});
+  auto vswitch = Vswitch::Create(spec_.run.runtime, mail_.get(), &board_,
+                                 {.term = spec_.term,
+                                  .committed = spec_.committed,
+                                  .counters = &file_->layout().packets,
+                                  .claimed = &file_->layout().claimed});
   if (!vswitch) return std::unexpected(vswitch.error());
   vswitch_ = std::move(*vswitch);
   if (spec_.term > 1) {

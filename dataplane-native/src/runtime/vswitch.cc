@@ -72,11 +72,11 @@ Vswitch::Vswitch(const RuntimeSpec& spec, MemberMail* mail, const ClusterBoard* 
 Expected<std::unique_ptr<Vswitch>> Vswitch::Create(const RuntimeSpec& spec, MemberMail* mail, const ClusterBoard* board,
                                                    const Options& options) {
   std::unique_ptr<Vswitch> vswitch(new Vswitch(spec, mail, board, options));
-  if (auto built = vswitch->Build(spec); !built) return std::unexpected(built.error());
+  if (auto built = vswitch->Build(spec, options.claimed); !built) return std::unexpected(built.error());
   return vswitch;
 }
 
-Expected<void> Vswitch::Build(const RuntimeSpec& spec) {
+Expected<void> Vswitch::Build(const RuntimeSpec& spec, Counter* claimed) {
   may_edit_ = std::ranges::any_of(spec.chain, [](const NfSpec& nf) { return nf.rights.edit != Edit::kNone; });
   auto table = FlowTable::Create({.flows_max = spec.flows_max,
                                   .with_aliases = may_edit_,
@@ -94,7 +94,7 @@ Expected<void> Vswitch::Build(const RuntimeSpec& spec) {
   if (inputs_.is_capture)
     output_.emplace(inputs_.client, inputs_.server, &counters_);
   else
-    queues_.emplace(inputs_.client, inputs_.server, &counters_);
+    queues_.emplace(inputs_.client, inputs_.server, &counters_, claimed);
   return {};
 }
 

@@ -36,6 +36,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
     uint8_t term = 1;                    // Higher at each start of the tenant's vswitch.
     bool committed = false;              // Runtimes replicate, and nothing leaves before.
     PacketCounters* counters = nullptr;  // Where to count instead of in itself.
+    Counter* claimed = nullptr;          // As in PortQueues.
   };
   // Opens the ports of `spec`. Errors: those of ports, eal.memory.
   static Expected<std::unique_ptr<Vswitch>> Create(const RuntimeSpec& spec, MemberMail* mail, const ClusterBoard* board,
@@ -117,7 +118,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
   }
 
   Vswitch(const RuntimeSpec& spec, MemberMail* mail, const ClusterBoard* board, const Options& options);
-  Expected<void> Build(const RuntimeSpec& spec);
+  Expected<void> Build(const RuntimeSpec& spec, Counter* claimed);
   void Serve(Command& command);
 
   // vswitch.cc: turns and what comes back.

@@ -257,6 +257,8 @@ export interface CountersSnapshot {
   nfs: NfCounters[];
   /** In process mode: packets that were under way in processes that died. While it runs the most that it can be, at the end exact. */
   lostInFailure?: bigint;
+  /** Of those: a vswitch that died was handing them to a port, and they may have left all the same. */
+  maybeSent?: bigint;
 }
 
 export interface NfCounters {

@@ -31,12 +31,14 @@ export interface PacketCounts {
   held: bigint | number;
   dropped: Readonly<Record<string, bigint | number>>;
   lostInFailure?: bigint | number | undefined;
+  maybeSent?: bigint | number | undefined;
 }
 
 export function packetsJson(counts: PacketCounts): RunResult["packets"] {
   const dropped: Record<string, number> = {};
   for (const reason of Object.keys(counts.dropped).sort()) if (Number(counts.dropped[reason]) > 0) dropped[reason] = Number(counts.dropped[reason]);
-  const [emitted, missed, lost] = [counts.emitted, counts.missed, counts.lostInFailure ?? 0].map(Number) as [number, number, number];
+  const [emitted, missed] = [Number(counts.emitted), Number(counts.missed)];
+  const [lost, maybeSent] = [Number(counts.lostInFailure ?? 0), Number(counts.maybeSent ?? 0)];
   return {
     received: Number(counts.received),
     sent: Number(counts.sent),
@@ -45,5 +47,6 @@ export function packetsJson(counts: PacketCounts): RunResult["packets"] {
     dropped,
     ...(missed > 0 ? { missed } : {}),
     ...(lost > 0 ? { lost_in_failure: lost } : {}),
+    ...(maybeSent > 0 ? { maybe_sent: maybeSent } : {}),
   };
 }

@@ -44,6 +44,11 @@ export const runResultSchema = z.strictObject({
     dropped: z.record(z.string(), amount).describe("By reason; an NF's reasons are <entry>.<reason>."),
     missed: amount.optional().describe("Lost by the interfaces before anybody took them, so not among received; only when there are some."),
     lost_in_failure: amount.optional().describe("Packets that were under way in processes that died; in process mode, and only when there are some."),
+    maybe_sent: amount
+      .optional()
+      .describe(
+        "Part of lost_in_failure: a switch that died was handing them to an interface, so they may have left; 64 a death at most, only when there are some.",
+      ),
   }),
   flows: z.array(flowSchema).describe("All flows of the run, those that ended included, in order of their first packet."),
   flows_omitted: amount.optional().describe("Ended flows of a long run that were not kept; only when there are some."),

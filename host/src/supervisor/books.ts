@@ -23,6 +23,8 @@ export const keptSchema = z.object({
   flowsOpened: big,
   eventsLost: big,
   nfs: z.array(z.object({ entry: z.string(), faults: big, counters: byName })),
+  /** Packets that a vswitch was handing to a port when it died: they have left, or not. A supervisor before this one may not have kept count. */
+  maybeSent: big.default(0n),
   /** Lives that ended before their time. */
   deaths: z.int().min(0),
 });
@@ -30,7 +32,7 @@ export type Kept = z.output<typeof keptSchema>;
 
 export function emptyKept(): Kept {
   const none = { received: 0n, receivedBytes: 0n, sent: 0n, sentBytes: 0n, missed: 0n, emitted: 0n, flowsOpened: 0n, eventsLost: 0n };
-  return { ...none, dropped: {}, nfs: [], deaths: 0 };
+  return { ...none, dropped: {}, nfs: [], maybeSent: 0n, deaths: 0 };
 }
 
 /** One life as far as it is known: its file, and what it said last. */
@@ -58,6 +60,7 @@ export class Books {
     if (!file.hasEndedInOrder) {
       kept.deaths += 1;
       this.#missing = undefined;
+      if (file.member === VSWITCH) kept.maybeSent += max(file.claimed - file.sent, 0n);
     }
     addFile(kept, file);
     kept.eventsLost += said?.eventsLost ?? 0n;
@@ -84,7 +87,7 @@ export class Books {
   }
 
   /** All lives together. `isOver`: nobody lives any more, and what is missing is lost. */
-  snapshot(living: readonly LifeAccount[], isOver: boolean): CountersSnapshot & { lostInFailure: bigint } {
+  snapshot(living: readonly LifeAccount[], isOver: boolean): CountersSnapshot & { lostInFailure: bigint; maybeSent: bigint } {
     const sum = structuredClone(this.kept);
     let dropped = sumOf(sum.dropped);
     let flowsOpen = 0;
@@ -107,6 +110,7 @@ export class Books {
     const { received, receivedBytes, sent, sentBytes, missed, emitted, flowsOpened, eventsLost } = sum;
     return {
       ...{ received, receivedBytes, sent, sentBytes, missed, emitted, held, flowsOpened, eventsLost, flowsOpen, lostInFailure },
+      maybeSent: min(sum.maybeSent, lostInFailure),
       nowNs: living.find(({ said }) => said)?.said?.nowNs ?? 0n,
       dropped: Object.fromEntries(Object.entries(sum.dropped).filter(([, n]) => n > 0n)),
       flowsEnded: max(flowsOpened - BigInt(flowsOpen), 0n),

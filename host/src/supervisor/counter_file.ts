@@ -10,7 +10,7 @@ const MAGIC = "NFCOUNT1";
 const VERSION = 1;
 const HEADER_BYTES = 64;
 const WORDS = 128;
-const WORD = { dropped: 6, droppedByNfs: 70, stamped: 71, outputs: 72, flowsOpen: 73, link: 80, droppedByNf: 96, recovered: 112 } as const;
+const WORD = { dropped: 6, droppedByNfs: 70, stamped: 71, outputs: 72, flowsOpen: 73, link: 80, droppedByNf: 96, recovered: 112, claimed: 117 } as const;
 const REASONS = 64;
 const NFS = 16;
 
@@ -27,6 +27,8 @@ export interface MemberCounters {
   receivedBytes: bigint;
   sent: bigint;
   sentBytes: bigint;
+  /** Of the vswitch: `sent`, and what it is handing to a port just now. */
+  claimed: bigint;
   emitted: bigint;
   held: bigint;
   /** By the host's reasons. */
@@ -79,6 +81,7 @@ export function parseCounterFile(bytes: Buffer, path: string): MemberCounters {
     receivedBytes: word(1),
     sent: word(2),
     sentBytes: word(3),
+    claimed: word(WORD.claimed),
     emitted: word(4),
     held: word(5),
     dropped,
