@@ -113,6 +113,17 @@ export class NetworkLab {
     ip("-n", end, "link", "set", "veth0", "up");
   }
 
+  /** From now on the ends send nothing of their own: no IPv6, and who has which address is not asked. For tests that count frames. */
+  silence(): void {
+    const ends = ["client", "server"] as const;
+    const macs = ends.map((end) => (JSON.parse(ip("-j", "-n", this.#names[end], "link", "show", "veth0")) as [{ address: string }])[0].address);
+    ends.forEach((end, i) => {
+      const other = [this.serverAddress, this.clientAddress][i]!;
+      ip("netns", "exec", this.#names[end], "sysctl", "-qw", "net.ipv6.conf.veth0.disable_ipv6=1");
+      ip("-n", this.#names[end], "neigh", "replace", other, "lladdr", macs[1 - i]!, "dev", "veth0", "nud", "permanent");
+    });
+  }
+
   /** Lets the server's kernel find `address` (that of a NAT, say) behind the wire at the client's MAC address. */
   routeToClient(address: string): void {
     const [{ address: mac }] = JSON.parse(ip("-j", "-n", this.#names.client, "link", "show", "veth0")) as [{ address: string }];

@@ -188,7 +188,9 @@ uint64_t EthdevPort::missed() {
   }
   rte_eth_stats stats;
   if (rte_eth_stats_get(port_, &stats) != 0) return missed_in_rings_;
-  return missed_in_rings_ + stats.imissed + stats.rx_nombuf + stats.ierrors;
+  const uint64_t missed = missed_in_rings_ + stats.imissed + stats.ierrors;
+  // For want of a buffer a packet stays in the kernel's ring, and is counted each time that it is found there.
+  return fds_.empty() ? missed + stats.rx_nombuf : missed;
 }
 
 }  // namespace nf

@@ -17,6 +17,9 @@ export const sum = (counts: Record<string, number>): number => Object.values(cou
 export const balance = ({ received, sent, held, dropped, emitted = 0, lost_in_failure = 0 }: RunResult["packets"]): number =>
   received + emitted - sent - held - sum(dropped) - lost_in_failure;
 
+/** Packets that the books say have not come through. */
+export const goneBy = ({ dropped, missed = 0, lost_in_failure = 0 }: RunResult["packets"]): number => sum(dropped) + missed + lost_in_failure;
+
 type All = readonly RuntimeJson[];
 export const isWhole = (all: All): boolean => all.every(({ state, pid, unreachable }) => state !== "down" && pid !== undefined && !unreachable);
 export const pidOf = (all: All, runtime: number): number => all.find((one) => one.runtime === runtime)!.pid!;
