@@ -61,8 +61,7 @@ void Chain::PrepareCallback(Instance& instance, uint32_t flow) {
   if (flow != kNoFlow) flows_->actor(flow).WriteRecord(&instance.flow_records()[0]);
 }
 
-std::span<const Flows::Due> Chain::FireTimers() {
-  const auto fired = flows_->TakeDueTimers(now_ns_);
+std::span<const Flows::Due> Chain::Fire(std::span<const Flows::Due> fired) {
   for (const Flows::Due& due : fired) {
     ChainNf& nf = *nfs_[due.nf];
     const FlowActor& actor = flows_->actor(due.flow);

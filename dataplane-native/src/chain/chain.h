@@ -55,7 +55,9 @@ class Chain {
 
   // ---- The lcore.
   void BeginPoll(uint64_t now_ns);
-  std::span<const Flows::Due> FireTimers();
+  std::span<const Flows::Due> FireTimers() { return Fire(flows_->TakeDueTimers(now_ns_)); }
+  // Those of one flow.
+  void FireTimersOf(uint32_t flow) { Fire(flows_->TakeDueTimersOf(flow, now_ns_)); }
   void Tick();
 
   bool is_full(uint32_t direction) const { return pending_[direction].count == abi::kBurstPackets; }
@@ -146,6 +148,7 @@ class Chain {
   uint32_t FirstNf(uint32_t direction) const { return direction == 0 || size() == 0 ? 0 : size() - 1; }
 
   // chain.cc
+  std::span<const Flows::Due> Fire(std::span<const Flows::Due> fired);
   void Pass(Walk& walk, uint32_t begin, uint32_t end);
   void RunReplies(uint32_t direction);
   void RunEmitted(uint32_t direction);

@@ -232,6 +232,22 @@ std::span<const Flows::Due> Flows::TakeDueTimers(uint64_t now_ns) {
   return {due_timers_.get(), count};
 }
 
+std::span<const Flows::Due> Flows::TakeDueTimersOf(uint32_t flow, uint64_t now_ns) {
+  FlowActor& actor = actors_[flow];
+  uint32_t count = 0;
+  for (uint32_t left = actor.timers; left != 0; left &= left - 1) {
+    const auto nf = static_cast<uint32_t>(std::countr_zero(left));
+    const uint32_t node = TimerNode(nf, flow);
+    const uint64_t when = timer_deadlines_[node];
+    if (when >= now_ns >> abi::kExpiryTickShift) continue;
+    timer_wheel_->Disarm(node);
+    actor.timers &= static_cast<uint16_t>(~(1u << nf));
+    due_timers_[count++] = {.tick = when, .number = actor.number, .flow = flow, .nf = nf};
+  }
+  Sort(due_timers_.get(), count);
+  return {due_timers_.get(), count};
+}
+
 std::vector<uint32_t> Flows::InOrder() const {
   std::vector<uint32_t> flows;
   for (uint32_t i = 0; i < options_.flows_max; ++i) {

@@ -82,6 +82,7 @@ class Flows {
   uint64_t timer_deadline(uint32_t nf, uint32_t flow) const { return timer_deadlines_[TimerNode(nf, flow)]; }
   // Its time stands still: it neither ends nor has timers that fire, but keeps all it has.
   void Suspend(uint32_t flow);
+  bool is_suspended(uint32_t flow) const { return actors_[flow].number != 0 && !wheel_.armed(flow); }
   void Resume(uint32_t flow);
   // As the flow was elsewhere; leases and deadlines by position. The caller has checked every value.
   void Arrive(uint32_t flow, const FlowActor& actor, const FlowKey* alias, std::span<const uint32_t> leases,
@@ -117,6 +118,12 @@ class Flows {
   std::span<const Due> TakeDue(uint64_t now_ns);
   // Timers that are due, disarmed, in the order in which they fire.
   std::span<const Due> TakeDueTimers(uint64_t now_ns);
+
+  // The same for one flow, whatever was looked at before.
+  bool IsDue(uint32_t flow, uint64_t now_ns) const {
+    return DeadlineOf(actors_[flow]) < now_ns >> abi::kExpiryTickShift;
+  }
+  std::span<const Due> TakeDueTimersOf(uint32_t flow, uint64_t now_ns);
 
   // All flows that live, in order of their numbers; for the end of a run. Allocates.
   std::vector<uint32_t> InOrder() const;

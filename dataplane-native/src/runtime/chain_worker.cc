@@ -93,10 +93,7 @@ void ChainWorker::BeginPoll(uint64_t now_ns) {
   now_ns_ = std::max(now_ns_, now_ns);
   chain_->BeginPoll(now_ns_);
   timers_fired_ = chain_->FireTimers();
-  for (const Flows::Due& due : flows_->TakeDue(now_ns_)) {
-    const bool finished = flows_->actor(due.flow).phase == FlowPhase::kClosing;
-    chain_->Close(due.flow, finished ? CloseReason::kFinished : CloseReason::kExpired);
-  }
+  for (const Flows::Due& due : flows_->TakeDue(now_ns_)) CloseDue(due.flow);
   if (!is_started_) [[unlikely]] {
     is_started_ = true;
     last_tick_ns_ = now_ns_;
@@ -104,6 +101,11 @@ void ChainWorker::BeginPoll(uint64_t now_ns) {
     last_tick_ns_ = now_ns_;
     chain_->Tick();
   }
+}
+
+void ChainWorker::CloseDue(uint32_t flow) {
+  const bool finished = flows_->actor(flow).phase == FlowPhase::kClosing;
+  chain_->Close(flow, finished ? CloseReason::kFinished : CloseReason::kExpired);
 }
 
 void ChainWorker::EndPoll(bool had_packets) {

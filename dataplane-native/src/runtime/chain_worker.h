@@ -68,6 +68,7 @@ class ChainWorker : public LcoreTask {
   // What a poll begins and ends with: time passes; calls run, output leaves, counts become visible.
   void BeginPoll(uint64_t now_ns);
   void EndPoll(bool had_packets);
+  void CloseDue(uint32_t flow);
   // Flows end.
   void EndFlows();
 

@@ -167,8 +167,9 @@ uint32_t SwitchedRuntime::RoundCapture() {
   Take(packets.data(), taken, mono);
   const uint32_t work = Finish(taken, mono);
   if (!is_over) return work;
-  // What waits for a flow that moves belongs to its poll too, and has that poll's time.
-  if (!uplink_->is_empty() || machine_.held() != 0) return work;
+  // What waits for a flow that moves belongs to its poll too, and has that poll's time; no time passes for one on its
+  // way, as it could not end just then.
+  if (!uplink_->is_empty() || machine_.held() != 0 || away_ != 0) return work;
   if (replicas_ != nullptr && machine_.source().held() != 0 && !places_.empty()) return work;
   link_.worked_off.store(sealed, std::memory_order_release);
   return work + 1;

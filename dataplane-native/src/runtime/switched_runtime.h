@@ -142,6 +142,7 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   void Process(uint32_t actor, rte_mbuf* mbuf, const proto::PacketHeader& header);
   bool Open(uint32_t actor, rte_mbuf* mbuf, const proto::PacketHeader& header);
   void EndOnConflict(const proto::Marker& marker);
+  void CatchUp(uint32_t actor);
   void SettleActors(uint64_t mono_ns);
   void Depart(uint32_t actor);
   bool Choose(Command& command);
@@ -163,6 +164,7 @@ class SwitchedRuntime final : public ChainWorker, private proto::RuntimeHost, pr
   std::optional<MoveAsker> asker_;
   std::vector<uint16_t> places_;  // Other runtimes that live.
   uint32_t held_processed_ = 0;
+  uint32_t away_ = 0;        // Flows whose states are on their way from here.
   uint64_t machine_ns_ = 0;  // When its time last passed.
   // Actors that this poll opened: the vswitch is told of those that caused no output.
   std::vector<uint32_t> opened_;

@@ -35,7 +35,10 @@ void SwitchedRuntime::DropHeld(proto::PacketRef packet, const proto::PacketHeade
 uint32_t SwitchedRuntime::WriteState(uint32_t actor, std::span<uint8_t> out) {
   if (flows_->actor(actor).pending != 0) chain_->RunPending();
   const uint32_t bytes = WriteFlowImage(*chain_, *flows_, actor, out);
-  if (flows_->actor(actor).number != 0) flows_->Suspend(actor);
+  if (flows_->actor(actor).number != 0 && !flows_->is_suspended(actor)) {
+    flows_->Suspend(actor);
+    ++away_;
+  }
   return bytes;
 }
 
@@ -48,23 +51,39 @@ proto::Refusal SwitchedRuntime::InstallState(uint32_t actor, const FlowKey&, std
     arrivals_refused_.Add();
     return proto::Refusal::kNf;
   }
+  CatchUp(actor);
   return proto::Refusal::kNo;
 }
 
 void SwitchedRuntime::Resume(uint32_t actor) {
-  if (flows_->actor(actor).number != 0) flows_->Resume(actor);
+  if (flows_->is_suspended(actor)) {
+    flows_->Resume(actor);
+    --away_;
+  }
+  CatchUp(actor);
+}
+
+// The poll that goes on has begun while the flow was on its way, and has packets of it, perhaps, that wait: first comes
+// what the begin of the poll would have brought about. From a capture alone: live, nobody's clock says what comes
+// first, and what was in time when it arrived shall find its flow.
+void SwitchedRuntime::CatchUp(uint32_t actor) {
+  if (!is_capture_ || flows_->actor(actor).number == 0) return;
+  chain_->FireTimersOf(actor);
+  if (flows_->IsDue(actor, now_ns_)) CloseDue(actor);
 }
 
 void SwitchedRuntime::FreeState(uint32_t actor) {
   if (flows_->actor(actor).number == 0) return;
   if (machine_.actor(actor).state == proto::ActorState::kFinal) return Depart(actor);
   // The vswitch has given the flow up, or to somebody else, without asking.
+  away_ -= flows_->is_suspended(actor) ? 1 : 0;
   chain_->RunPending();
   if (flows_->actor(actor).number != 0) chain_->Close(actor, CloseReason::kShutdown);
 }
 
 // It lives elsewhere now.
 void SwitchedRuntime::Depart(uint32_t actor) {
+  away_ -= flows_->is_suspended(actor) ? 1 : 0;
   chain_->TellLeft(actor);
   flows_->Depart(actor);
 }

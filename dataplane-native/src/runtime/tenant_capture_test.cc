@@ -1,8 +1,10 @@
 // A capture through several runtimes: what comes out is what direct mode makes of it, frame by frame.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "runtime/snapshot.h"
 #include "runtime/tenant.h"
@@ -58,7 +60,7 @@ Outcome RunDirect(const std::vector<TestNf>& nfs, const std::deque<Packet>& scri
 }
 
 Outcome RunSwitched(const std::vector<TestNf>& nfs, const std::deque<Packet>& script, uint16_t runtimes,
-                    uint16_t lcores) {
+                    uint16_t lcores, uint64_t* moved = nullptr) {
   StartTestEal();
   ScriptPort port;
   port.script = script;
@@ -68,8 +70,17 @@ Outcome RunSwitched(const std::vector<TestNf>& nfs, const std::deque<Packet>& sc
   NF_CHECK(tenant.has_value(), tenant ? "" : tenant.error().message.c_str());
   NF_CHECK((*tenant)->Start().has_value(), "it starts once");
   Outcome outcome{};
+  std::vector<std::thread> movers;
+  std::atomic<uint64_t> moved_in_all = 0;
+  for (uint16_t from = 1; moved != nullptr && from <= runtimes; ++from) {
+    movers.emplace_back([&tenant, &moved_in_all, from, to = static_cast<uint16_t>(from % runtimes + 1)] {
+      while (const auto report = (*tenant)->Migrate(from, to, 20)) moved_in_all += report->moved;
+    });
+  }
   while (!(*tenant)->ended()) outcome.Take((*tenant)->DrainEvents());
   const RunReport report = (*tenant)->Wait();
+  for (std::thread& mover : movers) mover.join();
+  if (moved != nullptr) *moved = moved_in_all;
   EXPECT_FALSE(report.error.has_value()) << report.error->message;
   outcome.Take((*tenant)->DrainEvents());
   for (const auto& sent : port.sent) outcome.frames.push_back(sent.frame);
@@ -120,6 +131,15 @@ std::deque<Packet> Script(uint32_t seed) {
   return script;
 }
 
+void ExpectSame(const Outcome& switched, const Outcome& direct) {
+  EXPECT_EQ(switched.dropped, direct.dropped);
+  EXPECT_EQ(switched.opened, direct.opened);
+  EXPECT_EQ(switched.ended, direct.ended);
+  EXPECT_TRUE(switched.flows == direct.flows);
+  ASSERT_EQ(switched.frames.size(), direct.frames.size());
+  for (size_t i = 0; i < direct.frames.size(); ++i) ASSERT_EQ(switched.frames[i], direct.frames[i]) << "frame " << i;
+}
+
 TEST(TenantCaptureTest, WhatComesOutIsTheSameForAnyNumberOfRuntimes) {
   const std::vector<TestNf> nfs = {{.name = "a"}, {.name = "b", .rights = {.view = View::kPayload, .emits = 1}}};
   for (uint32_t seed : {1u, 2u, 3u}) {
@@ -130,15 +150,33 @@ TEST(TenantCaptureTest, WhatComesOutIsTheSameForAnyNumberOfRuntimes) {
     EXPECT_GT(direct.ended, 100u);
     for (const auto& [runtimes, lcores] : {std::pair{1, 1}, {3, 1}, {4, 3}}) {
       SCOPED_TRACE(std::to_string(runtimes) + " runtimes on " + std::to_string(lcores) + " lcores");
-      const Outcome switched = RunSwitched(nfs, script, static_cast<uint16_t>(runtimes), static_cast<uint16_t>(lcores));
-      EXPECT_EQ(switched.dropped, direct.dropped);
-      EXPECT_EQ(switched.opened, direct.opened);
-      EXPECT_EQ(switched.ended, direct.ended);
-      EXPECT_TRUE(switched.flows == direct.flows);
-      ASSERT_EQ(switched.frames.size(), direct.frames.size());
-      for (size_t i = 0; i < direct.frames.size(); ++i)
-        ASSERT_EQ(switched.frames[i], direct.frames[i]) << "frame " << i;
+      ExpectSame(RunSwitched(nfs, script, static_cast<uint16_t>(runtimes), static_cast<uint16_t>(lcores)), direct);
     }
+  }
+}
+
+// In each second round the time of all flows has passed, wherever they are just then; they have timers, too.
+TEST(TenantCaptureTest, WhatExpiresOnItsWayEndsWhereItWouldHave) {
+  constexpr uint32_t kRounds = 400, kFlows = 40;
+  // When its timer fired is in the flow's state.
+  const std::string note_time = "(i64.store offset=16 (local.get $state) (local.get $now))";
+  const std::vector<TestNf> nfs = {{.name = "a"}, {.name = "b", .timer = true, .on_timer = note_time}};
+  std::deque<Packet> script;
+  uint64_t time = TestRun::kStart;
+  for (uint32_t round = 0; round < kRounds; ++round) {
+    time += round % 2 == 0 ? 40'000'000 : 20'000'000;
+    for (uint32_t flow = 0; flow < kFlows; ++flow) {
+      const std::vector<Answer> answers = {{}, {.flags = abi::kResultFlagArmTimer, .timeout = 10}};
+      script.push_back({UdpFrame(static_cast<uint16_t>(1000 + flow), Payload(answers)), 0, time, 0});
+    }
+  }
+  const Outcome direct = RunDirect(nfs, script);
+  EXPECT_EQ(direct.opened, kRounds / 2 * kFlows);
+  for (uint16_t lcores : {1, 3}) {
+    SCOPED_TRACE(std::to_string(lcores) + " lcores");
+    uint64_t moved = 0;
+    ExpectSame(RunSwitched(nfs, script, 3, lcores, &moved), direct);
+    EXPECT_GT(moved, 0u);
   }
 }
 
