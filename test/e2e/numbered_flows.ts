@@ -29,7 +29,7 @@ const QUIET_MS = 1000;
 const sums = { sent: 0, answered: 0, lost: 0, reordered: 0, repeated: 0, silenceMs: 0 };
 const sockets = [];
 let timer;
-let answeredAt = 0;
+let [begun, answeredAt] = [0, 0];
 for (let i = 0; i < Number(flows); i++) {
   const socket = require("node:dgram").createSocket("udp4");
   const flow = { socket, next: 0, last: -1, seen: new Set() };
@@ -37,6 +37,7 @@ for (let i = 0; i < Number(flows); i++) {
     const number = message.readUInt32LE(0);
     sums.answered += 1;
     if (timer === undefined) begin();
+    if (flow.last < 0 && ++begun === sockets.length) console.log("ready");
     if (flow.seen.has(number)) sums.repeated += 1;
     else if (number < flow.last) sums.reordered += 1;
     flow.seen.add(number);
@@ -52,7 +53,7 @@ for (let i = 0; i < Number(flows); i++) {
 const message = (number) => { const bytes = Buffer.alloc(64); bytes.writeUInt32LE(number, 0); return bytes; };
 const send = (flow, i) => { flow.socket.send(message(flow.next++), ${FIRST_PORT} + (i % ${PORTS}), address); sums.sent += 1; };
 const step = () => sockets.forEach(send);
-const begin = () => { step(); timer = setInterval(step, Number(everyMs)); console.log("ready"); };
+const begin = () => { step(); timer = setInterval(step, Number(everyMs)); };
 send(sockets[0], 0);
 process.stdin.once("data", () => {
   clearInterval(timer);
@@ -93,7 +94,7 @@ export class NumberedFlows {
     client.stdout!.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
   }
 
-  /** From the client's ports 20000 and up to the server's ports 9 to 23. Resolves when every flow has sent a packet. */
+  /** From the client's ports 20000 and up to the server's ports 9 to 23. Resolves when every flow has had an answer. */
   static async start(lab: NetworkLab, { flows, everyMs }: { flows: number; everyMs: number }): Promise<NumberedFlows> {
     const server = lab.spawn("server", process.execPath, ["-e", SERVER]);
     await once(server.stdout!, "data");

@@ -12,7 +12,7 @@ import { HeldDownload } from "../../scripts/lib/held_download.ts";
 import { LiveHost, NFACTOR, newVersion } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "./numbered_flows.ts";
-import { Members, balance, isWhole, pause, pidOf, sum } from "./testing/members.ts";
+import { Members, balance, interrupt, isWhole, pause, pidOf, sum } from "./testing/members.ts";
 import { AT_LINK, TwoHosts, controlFrames, forgedHeartbeat, isProtected, tsharkFields } from "./testing/two_hosts.ts";
 
 const FILE_BYTES = 40_000_000;
@@ -253,6 +253,20 @@ describe.skipIf(!isRoot)("on two hosts", () => {
     expect(packets.lost_in_failure).toBeUndefined();
     expect(balance(packets)).toBe(0);
   }, 120_000);
+
+  test("a second Ctrl-C ends the far runtime, too", async () => {
+    const host = await hosts.startHost("hurry");
+    const before = await statusOf(host);
+    // A vswitch that does nothing keeps a graceful end waiting for seconds.
+    process.kill(pidOf(before, 0), "SIGSTOP");
+    await interrupt(host.pid);
+    await interrupt(host.pid);
+    expect(await host.exitCode).toBe(130);
+    for (const { pid } of before.slice(0, 2)) expect(startOf(pid!)).toBeUndefined();
+    // There the kernel may still have it in hand.
+    for (let i = 0; i < 1000 && startOf(pidOf(before, 2)) !== undefined; i++) await pause(10);
+    expect(startOf(pidOf(before, 2))).toBeUndefined();
+  }, 60_000);
 
   test("the agent dies, then the supervisor: nothing happens to the traffic, and the next ones take over", async () => {
     const first = await hosts.startHost("orphans");

@@ -22,6 +22,7 @@ import { readKey } from "../supervisor/agent_tls.ts";
 import { endProcesses, refuseLeftovers } from "../supervisor/leftovers.ts";
 import { ProcessDataplane } from "../supervisor/process_dataplane.ts";
 import { RunFolder } from "../supervisor/run_folder.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
 import { FlowList } from "./flow_list.ts";
 import { LiveView } from "./live_view.ts";
 import { NativeRun } from "./native_run.ts";
@@ -63,13 +64,15 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
   // The layout of an entry's state stays the same over a swap, so the schemas of the start serve for all flows.
   const events = new RunEvents(chain, new FlowList({ which: "last", flows: options.flows }), say);
   // Whoever is in a hurry leaves no processes behind either.
-  const release = onStopSignals(stop, () => folder && endProcesses(folder));
+  let supervisor: Supervisor | undefined;
+  const release = onStopSignals(stop, () => (supervisor ? supervisor.endAtOnce() : folder && endProcesses(folder)));
   const eal = { hugepages: settings.memory.hugepages, memoryMb: memoryOf(settings) };
   const agents = (settings.runtimes?.agents ?? []).map(({ key_file, ...agent }) => ({ ...agent, key: readKey(key_file) }));
   let processes: ProcessDataplane | undefined;
   const make = async (spec: RuntimeSpec): Promise<Dataplane> => {
     if (!folder) return AddonDataplane.create(startAddon(eal).addon, spec);
-    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec, agents }, runtimes: settings.runtimes!.count, say });
+    const onMade = (made: Supervisor): void => void (supervisor = made);
+    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec, agents }, runtimes: settings.runtimes!.count, say, onMade });
     return processes;
   };
   const stay = settings.runtimes?.processes ? onLeaveSignal(() => processes?.leave()) : undefined;

@@ -1,5 +1,5 @@
 /**
- * Ctrl-C, SIGTERM and SIGHUP during a run: the first asks for a graceful stop, a second one of Ctrl-C ends the process at once.
+ * Ctrl-C, SIGTERM and SIGHUP during a run: the first asks for a graceful stop, a second one ends the process as soon as `abort` is through, a third one at once.
  */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -10,15 +10,14 @@ export function onLeaveSignal(leave: () => void): () => void {
 }
 
 /** Calls `stop` at the first signal, `abort` at the second. Returns how to give the signals back. */
-export function onStopSignals(stop: (signal: string) => void, abort: () => void): () => void {
-  let asked = false;
+export function onStopSignals(stop: (signal: string) => void, abort: () => Promise<void> | void): () => void {
+  let asked = 0;
+  const exit = (): void => process.exit(130);
   const handler = (signal: NodeJS.Signals): void => {
-    if (asked) {
-      abort();
-      process.exit(130);
-    }
-    asked = true;
-    stop(signal);
+    asked += 1;
+    if (asked === 1) stop(signal);
+    else if (asked > 2) exit();
+    else Promise.resolve(abort()).then(exit, exit);
   };
   for (const signal of SIGNALS) process.on(signal, handler);
   return () => {

@@ -53,6 +53,11 @@ export class Agents {
     return { iface: side === "vswitch" ? agent.iface : (agent.there?.iface ?? "") };
   }
 
+  /** What they run ends; those that do not answer soon are left. */
+  async killAll(): Promise<void> {
+    await Promise.all(this.all.map((agent) => agent.killAll()));
+  }
+
   /** What they run goes on. */
   close(): void {
     for (const agent of this.all) agent.close();

@@ -40,6 +40,7 @@ export interface ProcessDataplaneOptions {
   spec: TenantSpec;
   runtimes: number;
   say(text: string): void;
+  onMade?: ((supervisor: Supervisor) => void) | undefined;
 }
 
 /** Counts of links that say that a frame went nowhere, in the members' words. */
@@ -82,7 +83,7 @@ export class ProcessDataplane implements Dataplane {
   }
 
   /** Processes that run are taken over, others are started. Rejects with NfError; what was started has ended then. */
-  static async create({ folder, spec, runtimes, say }: ProcessDataplaneOptions): Promise<ProcessDataplane> {
+  static async create({ folder, spec, runtimes, say, onMade }: ProcessDataplaneOptions): Promise<ProcessDataplane> {
     const events: NativeEvent[] = [];
     const lost = { events: 0n };
     const onEvent = (event: NativeEvent, member: number): void => {
@@ -90,7 +91,7 @@ export class ProcessDataplane implements Dataplane {
       if (events.length < EVENTS_MAX) events.push(event);
       else lost.events += 1n;
     };
-    return new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, say }), events, lost, say);
+    return new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, say, onMade }), events, lost, say);
   }
 
   /** Packets have been flowing since the vswitch had its first runtime. */

@@ -32,6 +32,8 @@ import { nfWithoutCode } from "./tenant_spec.ts";
 
 const AGAIN_MS = 500;
 const ORDER_MS = 10_000;
+/** For whoever is in a hurry. */
+const KILL_MS = 2_000;
 /** A compiler has its own deadline, and several may wait for one CPU. */
 const PREPARE_MS = 120_000;
 const FILE_MS = 60_000;
@@ -189,6 +191,12 @@ export class RemoteAgent {
     } finally {
       this.#starting.delete(name);
     }
+  }
+
+  /** All processes there; resolves when the agent has done it, or cannot be expected to. */
+  async killAll(): Promise<void> {
+    const lives = [...this.#processes.values()].map(({ life }) => this.order("kill", life, KILL_MS));
+    await Promise.allSettled(lives);
   }
 
   /** It is in the books; the agent may remove what it has kept. */

@@ -33,6 +33,8 @@ export interface SupervisorOptions {
   onEvent(event: NativeEvent, member: number): void;
   /** Tells the person at the host's terminal. */
   say(text: string): void;
+  /** As soon as there is one, and before it has started anything. */
+  onMade?: ((supervisor: Supervisor) => void) | undefined;
 }
 
 export class Supervisor {
@@ -54,6 +56,7 @@ export class Supervisor {
   #poll: NodeJS.Timeout | undefined;
   #isFirstStart = true;
   #isStopping = false;
+  #isOver = false;
   #broken: unknown;
   #error: { code: string; message: string } | undefined;
   /** Why a runtime that was added did not start. */
@@ -69,6 +72,7 @@ export class Supervisor {
     this.#starter = new Starter(options.folder, this.#agents, state);
     const entries = options.spec.runtime.chain.map(({ entry }) => entry);
     this.#accounts = new Accounts(entries, state.books, options.folder);
+    options.onMade?.(this);
   }
 
   /**
@@ -275,6 +279,15 @@ export class Supervisor {
     endProcesses(this.folder);
   }
 
+  /** For whoever is in a hurry: no process survives, here or at agents that answer, nothing is left, and nobody learns what was counted. */
+  async endAtOnce(): Promise<void> {
+    this.#isOver = true;
+    this.#quiet();
+    const killed = this.#agents.killAll();
+    endProcesses(this.folder);
+    await killed;
+  }
+
   /** Nothing is begun any more. */
   #quiet(): void {
     this.#isStopping = true;
@@ -313,6 +326,7 @@ export class Supervisor {
 
   /** Without its state on disk nothing is done: an incarnation that comes twice would be the end of the links' secrecy. */
   #carryOut(effects: readonly Effect[]): void {
+    if (this.#isOver) return;
     this.#due.push(...effects);
     try {
       this.#save();

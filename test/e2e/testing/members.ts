@@ -1,4 +1,5 @@
 /** The processes of a tenant as a test sees and ends them. */
+import { readFile } from "node:fs/promises";
 import type { RunResult } from "../../../host/src/result/run_result.ts";
 import type { RuntimeJson } from "../../../host/src/result/runtimes_result.ts";
 import type { ControlClient } from "../../../host/src/rpc/client.ts";
@@ -25,6 +26,16 @@ export const isWhole = (all: All): boolean => all.every(({ state, pid, unreachab
 export const pidOf = (all: All, runtime: number): number => all.find((one) => one.runtime === runtime)!.pid!;
 export const isProtected = (all: All): boolean =>
   isWhole(all) && all.every(({ unprotected, replication_lag }) => unprotected === 0 && replication_lag < LAG_MAX);
+
+/** Ctrl-C, which has reached the process when this resolves: of two that wait, the kernel delivers one. */
+export async function interrupt(pid: number): Promise<void> {
+  process.kill(pid, "SIGINT");
+  for (;;) {
+    const [status] = await Promise.allSettled([readFile(`/proc/${pid}/status`, "utf8")]);
+    if (status.status === "rejected" || /^ShdPnd:\t0+$/m.test(status.value)) return;
+    await pause(1);
+  }
+}
 
 export class Members {
   readonly #host: LiveHost;
