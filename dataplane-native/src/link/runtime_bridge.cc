@@ -130,7 +130,8 @@ uint32_t RuntimeBridge::Send(uint64_t mono_ns) {
 uint32_t RuntimeBridge::Receive() {
   rte_ring* down = parts_.link->down;
   std::array<rte_mbuf*, LinkEnd::kBurst> frames, taken;
-  const uint32_t count = end_->Receive(frames.data(), rte_ring_free_count(down));
+  // What there is no room for behind it waits where it is, in order.
+  const uint32_t count = end_->Receive(frames.data(), std::min(rte_ring_free_count(down), mail_.box()->room()));
   if (count == 0) return 0;
   uint32_t packets = 0;
   for (uint32_t i = 0; i < count; ++i) {

@@ -187,7 +187,7 @@ uint32_t VswitchBridge::Receive(Remote& remote, uint64_t mono_ns) {
   rte_ring* up = remote.link->up;
   std::array<rte_mbuf*, LinkEnd::kBurst> frames, taken;
   // No more than the vswitch has room for: the rest waits where it is, and the runtime notices.
-  const uint32_t count = remote.end.Receive(frames.data(), rte_ring_free_count(up));
+  const uint32_t count = remote.end.Receive(frames.data(), std::min(rte_ring_free_count(up), mail_.box()->room()));
   if (count == 0) return 0;
   uint32_t packets = 0;
   for (uint32_t i = 0; i < count; ++i) {

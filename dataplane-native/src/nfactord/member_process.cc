@@ -17,6 +17,8 @@ namespace {
 
 constexpr int kLookMs = 10, kLookWhileWaitingMs = 1;
 constexpr int kLastWordsMs = 500;
+// A member whose core is somebody else's for a while answers late, which is no reason to say everything again.
+constexpr uint64_t kPatienceNs = 4'000'000;
 constexpr uint64_t kDrainNs = 2'000'000'000;
 
 // Thrown by what reads a command, caught where it was taken.
@@ -72,7 +74,8 @@ Expected<void> MemberProcess::Start() {
   auto file = link::CounterFile::Create(spec_.counters, member, incarnation, spec_.term);
   if (!file) return std::unexpected(file.error());
   file_.emplace(std::move(*file));
-  auto mail = MemberMail::Create(member, frames_, FlowImageBytesMax(spec_.run.runtime.chain), spec_.frame_bytes);
+  auto mail =
+      MemberMail::Create(member, frames_, FlowImageBytesMax(spec_.run.runtime.chain), spec_.frame_bytes, kPatienceNs);
   if (!mail) return std::unexpected(mail.error());
   mail_ = std::move(*mail);
   mail_->set_incarnation(incarnation);

@@ -77,8 +77,10 @@ class Channel {
   // Sends what may be sent and what is due, and an ack if one is owed.
   void Poll(uint64_t now_ns, FrameSink* sink);
 
+  // Frames that wait or are under way, also the one that still takes messages.
+  uint32_t backlog() const { return filling_ - first_ + (frames_[filling_ & mask_].bytes != 0 ? 1 : 0); }
   // Whether everything sent has been acknowledged.
-  bool idle() const { return first_ == filling_ && frames_[filling_ & mask_].bytes == 0; }
+  bool idle() const { return backlog() == 0; }
   uint32_t peer_incarnation() const { return peer_incarnation_; }
   uint64_t timeout_ns() const { return timeout_ns_; }
   const ChannelCounters& counters() const { return counters_; }

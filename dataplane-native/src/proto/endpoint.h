@@ -19,6 +19,10 @@ class MessageSink {
   virtual bool Say(uint16_t peer, MessageType type, std::span<const uint8_t> record,
                    std::span<const uint8_t> tail = {}) = 0;
 
+  // Whether as much is said to this peer as may be under way at once: what has time is said later, so that what has
+  // none doesn't wait behind it.
+  virtual bool IsBusy(uint16_t) const { return false; }
+
   template <typename Record>
   bool Say(uint16_t peer, MessageType type, const Record& record) {
     return Say(peer, type, {reinterpret_cast<const uint8_t*>(&record), sizeof record}, {});
@@ -41,6 +45,7 @@ class Endpoint final : public MessageSink {
 
   using MessageSink::Say;
   bool Say(uint16_t peer, MessageType type, std::span<const uint8_t> record, std::span<const uint8_t> tail) override;
+  bool IsBusy(uint16_t peer) const override { return peers_[peer]->channel.backlog() >= Channel::kUnderWay; }
   void Receive(uint16_t peer, std::span<const uint8_t> frame, uint64_t now_ns, MessageHandler* handler);
   // Ends the turn: gathered records become messages, frames leave.
   void Poll(uint64_t now_ns, FrameSink* sink);

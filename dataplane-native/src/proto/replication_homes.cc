@@ -99,7 +99,7 @@ void ReplicationSource::CopyBuckets(uint64_t now_ns) {
     for (uint32_t i = 0; i < kBuckets; ++i) {
       const uint32_t bucket = (first + i) % kBuckets;
       if (!buckets_[bucket].copying || waiting_[bucket] != that_wait) continue;
-      if (budget > 0) {
+      if (budget > 0 && (that_wait || !messages_->IsBusy(buckets_[bucket].slots[buckets_[bucket].home ^ 1].peer.id))) {
         CopySome(bucket, &budget, now_ns);
         if (budget == 0) next_copied_ = bucket;
       }

@@ -9,7 +9,7 @@ namespace nf::proto {
 namespace {
 
 constexpr uint32_t kOversMax = 4096;
-constexpr size_t kManyDirty = 64;  // More than a poll of packets changes.
+constexpr uint32_t kManyDirty = 64;  // More than a poll of packets changes. Of more a turn writes so many.
 
 }  // namespace
 
@@ -27,13 +27,12 @@ ReplicationSource::ReplicationSource(uint16_t own, const ReplicationConfig& conf
       host_(host),
       outlet_(outlet),
       flows_(actors->size()),
+      dirty_(actors->size()),
       peers_(members->size()),
       pool_(config.held_outputs),
       scratch_(state_bytes + kDeltaSlack),
       relayed_(config.mode == ReplicationMode::kRelay ? config.relayed_bytes : 0) {
   NF_CHECK(members->size() <= kRing, "ids are below the ring's size");
-  dirty_.reserve(actors->size());
-  still_dirty_.reserve(actors->size());
   for (Peer& peer : peers_) peer.overs.resize(kOversMax);
   for (uint32_t i = config.held_outputs; i-- > 0;) {
     pool_[i].next = free_;
@@ -43,7 +42,7 @@ ReplicationSource::ReplicationSource(uint16_t own, const ReplicationConfig& conf
 
 void ReplicationSource::Opened(uint32_t actor) {
   Flow& flow = flows_[actor];
-  flow = {.bucket = BucketOf((*actors_)[actor].key), .used = true, .dirty = flow.dirty};
+  flow = {.bucket = BucketOf((*actors_)[actor].key), .used = true, .dirty = flow.dirty, .queued = flow.queued};
   Bucket& bucket = buckets_[flow.bucket];
   ++bucket.flows;
   for (Slot& slot : bucket.slots) slot.missing += slot.peer.incarnation != 0 ? 1 : 0;
@@ -201,19 +200,35 @@ void ReplicationSource::WriteAwaited(uint64_t now_ns) {
   });
 }
 
+// Many have time: so that what comes meanwhile doesn't wait behind them, a turn takes some, and none to a peer to which
+// as much is under way as may be.
+void ReplicationSource::WriteDirty(uint64_t now_ns) {
+  const bool are_many = dirty_count_ > kManyDirty;
+  uint32_t failures = 0, writes = kManyDirty;
+  for (uint32_t left = dirty_count_; left != 0 && writes != 0 && failures < kManyDirty; --left) {
+    const uint32_t actor = Unqueue();
+    Flow& flow = flows_[actor];
+    if (!flow.used || !flow.dirty) {
+      flow.dirty = false;
+      continue;
+    }
+    const Bucket& bucket = buckets_[flow.bucket];
+    const bool has_time = are_many && messages_->IsBusy(bucket.slots[bucket.home].peer.id);
+    if (!has_time && WriteFlow(actor, now_ns)) {
+      flow.dirty = false;
+      --writes;
+      continue;
+    }
+    Queue(actor);
+    ++failures;
+  }
+}
+
 void ReplicationSource::Flush(uint64_t now_ns) {
   for (Peer& peer : peers_) peer.congested = false;
-  if (dirty_.size() > kManyDirty) [[unlikely]]
+  if (dirty_count_ > kManyDirty) [[unlikely]]
     WriteAwaited(now_ns);
-  still_dirty_.clear();
-  for (const uint32_t actor : dirty_) {
-    Flow& flow = flows_[actor];
-    if (flow.used && flow.dirty && !WriteFlow(actor, now_ns))
-      still_dirty_.push_back(actor);
-    else
-      flow.dirty = false;
-  }
-  dirty_.swap(still_dirty_);
+  WriteDirty(now_ns);
   if (copies_) [[unlikely]]
     CopyBuckets(now_ns);
   waiting_.ForEach([this, now_ns](uint32_t bucket) {
@@ -405,7 +420,7 @@ uint32_t ReplicationSource::lag() const {
 }
 
 bool ReplicationSource::idle() const {
-  if (held_ != 0 || !dirty_.empty()) return false;
+  if (held_ != 0 || dirty_count_ != 0) return false;
   for (const Bucket& bucket : buckets_)
     if (bucket.copying || bucket.telling) return false;
   for (const Peer& peer : peers_)

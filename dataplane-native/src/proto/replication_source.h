@@ -131,7 +131,7 @@ class ReplicationSource {
     Flow& flow = flows_[actor];
     if (flow.dirty) return;
     flow.dirty = true;
-    dirty_.push_back(actor);
+    if (!flow.queued) Queue(actor);
   }
 
   void Prefetch(uint32_t actor) const { __builtin_prefetch(&flows_[actor], 1); }
@@ -187,6 +187,7 @@ class ReplicationSource {
     uint8_t bucket = 0;
     bool used = false;
     bool dirty = false;
+    bool queued = false;  // In dirty_, perhaps in vain.
   };
   struct Slot {
     MemberRef peer;
@@ -237,7 +238,21 @@ class ReplicationSource {
     return flow.copies[s].round == slot.round || flow.copies[s].refused == slot.round;
   }
   bool MayRefuse(const Flow& flow, const Slot& slot, int s) const;
+  void Queue(uint32_t actor) {
+    flows_[actor].queued = true;
+    uint32_t end = dirty_first_ + dirty_count_++;
+    if (end >= dirty_.size()) end -= static_cast<uint32_t>(dirty_.size());
+    dirty_[end] = actor;
+  }
+  uint32_t Unqueue() {
+    const uint32_t actor = dirty_[dirty_first_];
+    if (++dirty_first_ == dirty_.size()) dirty_first_ = 0;
+    --dirty_count_;
+    flows_[actor].queued = false;
+    return actor;
+  }
   void WriteAwaited(uint64_t now_ns);
+  void WriteDirty(uint64_t now_ns);
   bool WriteFlow(uint32_t actor, uint64_t now_ns);
   bool WriteBoth(uint32_t actor, uint64_t now_ns);
   template <typename Record>
@@ -300,9 +315,9 @@ class ReplicationSource {
   ReplicationHost* host_;
   Outlet* outlet_;
   std::bitset<kRing> is_place_;
-  HugeVector<Flow> flows_;  // By actor.
-  std::vector<uint32_t> dirty_;
-  std::vector<uint32_t> still_dirty_;
+  HugeVector<Flow> flows_;       // By actor.
+  std::vector<uint32_t> dirty_;  // A ring with room for every actor once.
+  uint32_t dirty_first_ = 0, dirty_count_ = 0;
   std::array<Bucket, kBuckets> buckets_;
   std::vector<Peer> peers_;
   std::vector<HeldOutput> pool_;

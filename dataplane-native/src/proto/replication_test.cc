@@ -1,4 +1,6 @@
 // Flows that are replicated: when their output leaves, and what becomes of them when runtimes die.
+#include <algorithm>
+
 #include "proto/test_members.h"
 
 namespace nf::proto::test {
@@ -9,7 +11,8 @@ constexpr ReplicationConfig kAvailable{.unprotected = Unprotected::kAvailable, .
 
 class ReplicationTest : public MembersTest {
  protected:
-  explicit ReplicationTest(const ReplicationConfig& config = kStrict) : MembersTest(true, config) {}
+  explicit ReplicationTest(const ReplicationConfig& config = kStrict, const Rooms& rooms = {})
+      : MembersTest(true, config, rooms) {}
 
   void SetPlaces(uint16_t id, std::vector<uint16_t> places) { At(id).machine.SetPlaces(places, now_ns); }
   void SetAllPlaces(const std::vector<uint16_t>& places) {
@@ -261,6 +264,93 @@ TEST_F(FullReplicaTest, WhatAReplicaHasNoRoomForIsNeverSilent) {
   EXPECT_EQ(At(1).outputs_dropped, "b");
   EXPECT_EQ(At(1).machine.source().counters().dropped_unprotected, 1u);
   EXPECT_EQ(At(2).machine.replicas().counters().refused_room, 1u);
+}
+
+constexpr uint32_t kMany = 200, kPromotions = 16;
+
+// Room for many flows.
+struct ManyFlowsTest : ReplicationTest {
+  ManyFlowsTest()
+      : ReplicationTest({.replicas = kMany, .held_outputs = kMany},
+                        {.actors = kMany, .entries = kMany, .promotions = kPromotions}) {}
+  uint32_t Open(uint32_t number) {
+    FlowKey key{};
+    key.source_port = static_cast<uint16_t>(number);
+    const uint32_t entry = vswitch.machine.Open(key, 1, now_ns);
+    Send(entry, 0);
+    return entry;
+  }
+  void OpenMany(uint32_t count) {
+    for (uint32_t i = 0; i < count; ++i) Open(i);
+    Settle();
+  }
+  // What a runtime says in one poll.
+  size_t Updates(uint16_t id) {
+    letters.clear();
+    At(id).machine.Replicate(now_ns);
+    return static_cast<size_t>(std::ranges::count_if(letters, [](const Letter& letter) {
+      return letter.type() == MessageType::kFull || letter.type() == MessageType::kDelta;
+    }));
+  }
+};
+
+// Those change without a packet, so nobody waits for them.
+TEST_F(ManyFlowsTest, WhatHasTimeIsNotSaidBeforeWhatIsWaitedFor) {
+  SetAllPlaces({2});
+  OpenMany(kMany - 1);
+  ASSERT_EQ(At(2).machine.replicas().used(), kMany - 1);
+  for (uint32_t entry = 0; entry < kMany - 1; ++entry) {
+    At(1).state[ActorAt(1, entry)] += 'x';
+    At(1).machine.Touch(ActorAt(1, entry));
+  }
+  At(1).post.is_busy = true;
+  EXPECT_EQ(Updates(1), 0u);
+  Open(kMany);
+  DeliverToRuntime(1);
+  EXPECT_EQ(Updates(1), 1u);
+  EXPECT_EQ(Updates(1), 0u);
+
+  At(1).post.is_busy = false;
+  size_t in_turns = 0;
+  for (size_t updates = Updates(1); updates != 0; updates = Updates(1)) {
+    EXPECT_LT(updates, kMany - 1);  // A turn doesn't take as long as all of them.
+    in_turns += updates;
+  }
+  EXPECT_EQ(in_turns, kMany - 1);
+}
+
+// An owner's packets wait behind what it was asked for.
+TEST_F(ManyFlowsTest, TheSweepAsksForSomeFlowsAtATime) {
+  SetAllPlaces({2});
+  OpenMany(kMany);
+  Die(1);
+  vswitch.machine.Turn(now_ns);
+  EXPECT_EQ(vswitch.machine.counters().recovered, kPromotions);
+  vswitch.machine.Turn(now_ns);
+  EXPECT_EQ(vswitch.machine.counters().recovered, kPromotions);
+  // A packet doesn't wait for its turn.
+  Send(kMany - 1, 1);
+  EXPECT_EQ(vswitch.machine.counters().recovered, kPromotions + 1);
+  for (uint32_t round = 0; round < kMany / kPromotions; ++round) {
+    Settle();
+    vswitch.machine.Turn(now_ns);
+  }
+  Settle();
+  EXPECT_EQ(vswitch.machine.counters().recovered, kMany);
+  EXPECT_EQ(At(2).machine.actors_used(), kMany);
+  EXPECT_EQ(At(2).state[ActorAt(2, kMany - 1)], "ab");
+}
+
+// Where no answer comes, it goes on, if slowly.
+TEST_F(ManyFlowsTest, TheSweepDoesNotWaitForEverForAnAnswer) {
+  SetAllPlaces({2});
+  OpenMany(kMany);
+  Die(1);
+  for (uint32_t round = 0; round < 2 * kMany / kPromotions; ++round) {
+    now_ns += 100'000'000;
+    vswitch.machine.Turn(now_ns);
+  }
+  EXPECT_EQ(vswitch.machine.counters().recovered, kMany);
 }
 
 TEST_F(ReplicationTest, ADeadOwnersLateUpdatesAreNotStored) {

@@ -38,7 +38,9 @@ class Post final : public MessageSink {
     letters_->push_back(std::move(letter));
     return true;
   }
+  bool IsBusy(uint16_t) const override { return is_busy; }
   bool is_full = false;
+  bool is_busy = false;
 
  private:
   uint16_t own_;
@@ -157,9 +159,18 @@ struct TestRuntime final : RuntimeHost, ReplicationHost {
   uint32_t states_shown = 0;
 };
 
+// How much there is room for.
+struct Rooms {
+  uint32_t actors = 4;
+  uint32_t entries = 8;
+  uint32_t promotions = 1024;
+};
+
 struct TestVswitch final : VswitchHost, RebuildHost {
-  explicit TestVswitch(std::deque<Letter>* letters)
-      : post(kVswitch, letters), machine({.entries = 8, .members = kMembers, .held_packets = 8}, &post, this) {}
+  explicit TestVswitch(std::deque<Letter>* letters, const Rooms& rooms = {})
+      : post(kVswitch, letters),
+        machine({.entries = rooms.entries, .members = kMembers, .held_packets = 8, .promotions = rooms.promotions},
+                &post, this) {}
 
   void Release(PacketRef packet, const PacketHeader&) override { released += static_cast<char>('a' + packet); }
   void DropHeld(PacketRef, const PacketHeader&, GateDrop reason) override { dropped.push_back(reason); }
@@ -187,15 +198,15 @@ class MembersTest : public testing::Test {
  protected:
   static constexpr uint64_t kTurnNs = 3'000'000;  // Longer than a retry.
 
-  explicit MembersTest(bool replicated = false, const ReplicationConfig& replication = {})
-      : replicated(replicated), replication(replication), vswitch(&letters) {
+  explicit MembersTest(bool replicated = false, const ReplicationConfig& replication = {}, const Rooms& rooms = {})
+      : replicated(replicated), replication(replication), rooms(rooms), vswitch(&letters, rooms) {
     for (uint16_t id = 1; id < kMembers; ++id) StartRuntime(id);
     for (uint16_t id = 1; id < kMembers; ++id) Introduce(id, id);
   }
   void StartRuntime(uint16_t id) {
     const RuntimeConfig config{.id = id,
-                               .actors = 4,
-                               .entries = 8,
+                               .actors = rooms.actors,
+                               .entries = rooms.entries,
                                .members = kMembers,
                                .migrations = 4,
                                .operations = 4,
@@ -305,6 +316,7 @@ class MembersTest : public testing::Test {
 
   bool replicated;
   ReplicationConfig replication;
+  Rooms rooms;
   Digests digests[kMembers] = {{7, 1}, {7, 1}, {7, 1}, {7, 1}};
   std::deque<Letter> letters;
   TestVswitch vswitch;

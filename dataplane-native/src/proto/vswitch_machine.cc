@@ -9,6 +9,7 @@ namespace nf::proto {
 namespace {
 
 constexpr uint32_t kSweepAhead = 16;
+constexpr uint64_t kPromotePatienceNs = 10'000'000;
 
 }  // namespace
 
@@ -47,6 +48,8 @@ void VswitchMachine::MemberDown(uint16_t id) {
   members_[id] = {};
   if (!serves_) to_tell_[id] = false;
   sweep_urgent_ = static_cast<uint32_t>(entries_.size());
+  unanswered_ = 0;
+  answered_ns_ = turned_ns_;
 }
 
 uint32_t VswitchMachine::NextEpoch(uint32_t epoch) const { return MakeEpoch(config_.term, epoch + 1); }
@@ -156,7 +159,9 @@ GateVerdict VswitchMachine::OnOutput(uint16_t runtime, PacketRef packet, const P
     }
     if (e.draining) CloseDrain(stamp.entry);
     e.handle = stamp.handle;
-    e.may_open = e.lost = e.recovering = false;
+    if (e.recovering) [[unlikely]]
+      Answered(&e);
+    e.may_open = e.lost = false;
     e.confirmed = e.ever_opened = true;
   } else if (InForce(Protection::kGateEpoch)) {
     const bool old = InForce(Protection::kGateWindow) && e.used && e.draining && stamp.epoch == e.previous_epoch &&
@@ -259,7 +264,9 @@ bool VswitchMachine::Sweep(uint32_t index, uint64_t now_ns) {
   if (!Alive(e.owner)) {
     if (MayReturn(e))
       ReturnToPrevious(index, now_ns);
-    else if (!Recover(index))
+    else if (Recover(index))
+      ++unanswered_;
+    else
       Remove(index, e.ever_opened);
     return true;
   }
@@ -275,12 +282,29 @@ bool VswitchMachine::Sweep(uint32_t index, uint64_t now_ns) {
   return e.recovering;
 }
 
+// Packets of flows wait behind what their owner is to make flows of, so that isn't more than it does in a moment. An
+// answer may be lost, or its owner be dead.
+bool VswitchMachine::MayPromote(const RouteEntry& e, uint64_t now_ns) {
+  if (!e.used || Alive(e.owner) || unanswered_ < config_.promotions) return true;
+  if (now_ns - answered_ns_ < kPromotePatienceNs) return false;
+  answered_ns_ = now_ns;
+  unanswered_ = 0;
+  return true;
+}
+
+void VswitchMachine::Answered(RouteEntry* e) {
+  e->recovering = false;
+  answered_ns_ = turned_ns_;
+  unanswered_ -= unanswered_ != 0 ? 1 : 0;
+}
+
 // From the last entry that was looked at on; those that were never used are passed over.
 void VswitchMachine::SweepSome(uint32_t looks_max, uint64_t now_ns) {
   const uint32_t top = std::max(top_, 1u);
   looks_max = std::min(looks_max, top);
   uint32_t found = 0;
   for (uint32_t looks = 0; looks < looks_max && found < config_.sweep_entries; ++looks) {
+    if (!MayPromote(entries_[sweep_at_ + 1 < top ? sweep_at_ + 1 : 0], now_ns)) break;
     if (++sweep_at_ >= top) {
       const uint32_t passed = sweep_at_ <= entries_.size() ? static_cast<uint32_t>(entries_.size()) - sweep_at_ : 0;
       sweep_urgent_ -= std::min(sweep_urgent_, passed);

@@ -28,6 +28,7 @@ struct VswitchConfig {
   uint32_t held_packets = 1024;  // Output that waits for an old owner's, all flows together.
   uint32_t sweep_entries = 64;   // Looked at in a turn, at most; after a death: found in need of something.
   uint32_t urgent_looks = 1024;  // After a death: looked at in a turn, at most.
+  uint32_t promotions = 1024;    // Of flows that nobody waits for: asked for before the first is answered.
   uint8_t term = 1;
   uint32_t first_sequence = 0;
   // Nothing leaves before a replica has what it came from. So of a state that nobody tells another V of nothing was
@@ -242,6 +243,8 @@ class VswitchMachine {
   void OnClose(uint16_t runtime, const Marker& marker);
   void OnGone(uint16_t runtime, const Marker& marker, uint64_t now_ns);
   bool Sweep(uint32_t index, uint64_t now_ns);
+  bool MayPromote(const RouteEntry& e, uint64_t now_ns);
+  void Answered(RouteEntry* e);
   void SweepSome(uint32_t looks_max, uint64_t now_ns);
 
   // vswitch_rebuild.cc
@@ -292,6 +295,8 @@ class VswitchMachine {
   uint32_t looked_ = 0;     // Entries, which lives have not been told of yet.
   uint64_t sweep_due_ = 0;  // Entries times ns.
   uint32_t sweep_urgent_ = 0;
+  uint32_t unanswered_ = 0;   // Promotions that the sweep has asked for, roughly.
+  uint64_t answered_ns_ = 0;  // When the last one was answered, or given up.
   uint64_t turned_ns_ = 0;
   bool serves_ = true;
   bool has_to_tell_ = false;

@@ -112,7 +112,8 @@ void VswitchMachine::OnNote(uint16_t peer, MessageType type, const Note& note, u
       RouteEntry* e = Used(note.id.entry);
       if (e == nullptr || e->epoch != note.id.epoch || !Owns(*e, peer)) return;
       e->handle = note.value;
-      e->may_open = e->lost = e->recovering = false;
+      if (e->recovering) Answered(e);
+      e->may_open = e->lost = false;
       e->ever_opened = e->confirmed = true;
       return;
     }

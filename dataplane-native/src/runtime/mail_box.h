@@ -30,6 +30,7 @@ class MailBox {
   // False: no room; the caller keeps the frame.
   bool Put(rte_mbuf* frame) { return rte_ring_mp_enqueue(ring_, frame) == 0; }
   bool is_empty() const { return rte_ring_empty(ring_) != 0; }
+  uint32_t room() const { return rte_ring_free_count(ring_); }
 
   // ---- The reader.
   uint32_t Take(rte_mbuf** frames, uint32_t count) {

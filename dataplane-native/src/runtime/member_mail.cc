@@ -10,7 +10,7 @@
 namespace nf {
 namespace {
 
-constexpr uint32_t kTakeMax = 8;            // Frames in a turn, of up to 60 records each: packets wait meanwhile.
+constexpr uint32_t kTakeMax = 16;           // Frames in a turn, of up to 60 records each: packets wait meanwhile.
 constexpr uint64_t kPollEveryNs = 100'000;  // For what has to be sent again.
 
 }  // namespace
@@ -19,8 +19,10 @@ MemberMail::MemberMail(uint16_t own, rte_mempool* pool, const proto::ChannelConf
     : own_(own), endpoint_(own, kMembersMax, config), pool_(pool) {}
 
 Expected<std::unique_ptr<MemberMail>> MemberMail::Create(uint16_t own, rte_mempool* pool, uint32_t state_bytes,
-                                                         uint32_t frame_bytes) {
+                                                         uint32_t frame_bytes, uint64_t patience_ns) {
   proto::ChannelConfig config;
+  config.min_timeout_ns = std::max(config.min_timeout_ns, patience_ns);
+  config.first_timeout_ns = std::max(config.first_timeout_ns, patience_ns);
   config.frame_bytes = frame_bytes;
   config.max_message_bytes = std::max(config.max_message_bytes, state_bytes + 1024);
   std::unique_ptr<MemberMail> mail(new MemberMail(own, pool, config));

@@ -30,9 +30,10 @@ class MailHandler {
 class MemberMail final : public proto::MessageSink, private proto::FrameSink, private proto::MessageHandler {
  public:
   // `state_bytes`: the longest state of a flow that moves. `frame_bytes`: what every link between members has room for,
-  // the same for all members; at most kFrameBytesMax. EAL must be up. Errors: eal.memory.
+  // the same for all members; at most kFrameBytesMax. `patience_ns`: so long at least it is waited for what may only be
+  // late. EAL must be up. Errors: eal.memory.
   static Expected<std::unique_ptr<MemberMail>> Create(uint16_t own, rte_mempool* pool, uint32_t state_bytes,
-                                                      uint32_t frame_bytes = kFrameBytesMax);
+                                                      uint32_t frame_bytes = kFrameBytesMax, uint64_t patience_ns = 0);
 
   // ---- Control threads, before anything else.
   void set_lcore(Lcore* lcore) { box_->set_lcore(lcore); }
@@ -46,6 +47,7 @@ class MemberMail final : public proto::MessageSink, private proto::FrameSink, pr
   bool Say(uint16_t peer, proto::MessageType type, std::span<const uint8_t> record,
            std::span<const uint8_t> tail) override;
   using proto::MessageSink::Say;
+  bool IsBusy(uint16_t peer) const override { return endpoint_.IsBusy(peer); }
   // Hands what has come to `handler`. Frames taken.
   uint32_t Take(uint64_t now_ns, MailHandler* handler);
   // Ends the turn: what was said leaves.
