@@ -1,5 +1,6 @@
 #include "link/bridge.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -64,7 +65,9 @@ uint32_t Bridge::Turn() {
     file_->SetLinks(counters_);
     Publish(&file_->layout(), is_tick);
   }
-  return Round(mono);
+  beats_ = 0;
+  const uint32_t work = Round(mono);
+  return work - std::min(work, beats_);
 }
 
 void Bridge::End() {
@@ -89,6 +92,7 @@ Bridge::Taken Bridge::TakeControl(rte_mbuf* frame, uint16_t from, uint16_t marke
     return {};
   }
   if (opened->kind == ControlKind::kHeartbeat) {
+    ++beats_;
     TakeStandings(payload, opened->source);
     rte_pktmbuf_free(frame);
     return taken;
