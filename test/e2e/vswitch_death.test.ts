@@ -2,6 +2,8 @@
  * The vswitch of a tenant dies under a thousand live TCP connections through NAT and load balancer, and another one takes its place: every connection goes on
  * with the right bytes, keeps its public port and its backend, and the books are exact. How long the traffic was silent is printed. Needs root, as CI has.
  */
+import { readFileSync, readdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { NumberedFlows } from "./numbered_flows.ts";
 import { isWhole, pause } from "./testing/members.ts";
@@ -13,6 +15,23 @@ const SEED = Number(process.env["NF_SURVIVAL_SEED"] ?? Date.now() % 1_000_000);
 const EVERY_MS = 200;
 /** What a vswitch hands to a port at once. */
 const BURST = 64;
+
+/** The words of a process behind its name. */
+const commandOf = (pid: number | string): string[] => readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(1);
+/** The process that waits to be the next vswitch. */
+async function standbyBeside(spec: string): Promise<number> {
+  for (;;) {
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      try {
+        const [word, room] = commandOf(pid);
+        if (word === "standby" && room !== undefined && dirname(room) === dirname(spec)) return Number(pid);
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    await pause(50);
+  }
+}
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log("skipped: tests of failures need root for network namespaces");
@@ -64,7 +83,14 @@ describe.skipIf(!isRoot)("the vswitch dies", () => {
     await lab.start({ name: "numbered", runtimes: 2, replicas: 0, observers: ["flow_monitor"] });
     const traffic = await NumberedFlows.start(lab.wire.lab, { flows: 60, everyMs: 5 });
     await pause(1000);
+    const [, specOfDead] = commandOf((await lab.members.of(0)).pid!);
+    const standby = await standbyBeside(specOfDead!);
     await lab.members.kill(0);
+    await lab.members.until("the one that waited works", (all) => isWhole(all) && all[0]!.pid === standby);
+    // Named as every vswitch is, so that another supervisor finds it.
+    const [word, spec] = commandOf(standby);
+    expect({ word, spec }).toEqual({ word: "vswitch", spec: expect.stringMatching(/\/m0\.\d+\.spec\.json$/) });
+    expect(spec).not.toBe(specOfDead);
     await pause(1000);
     const { sent, lost, reordered, repeated, silenceMs } = await traffic.end();
     const result = await lab.stop({ takes: false });

@@ -47,9 +47,14 @@ export class MemberProcess implements MemberHandle {
     else this.#look(LOOK_MS);
   }
 
-  /** Rejects with NfError (native.missing, internal) when there is nothing to start, or no process can be made. */
-  static async spawn(options: MemberHandleOptions): Promise<MemberProcess> {
-    const { folder, life } = options;
+  /** Rejects with NfError (native.missing, internal) when there is nothing to start, or no process can be made. `standby` was told already what it is. */
+  static async spawn(options: MemberHandleOptions, standby?: ChildProcess): Promise<MemberProcess> {
+    const child = standby ?? (await MemberProcess.#start(options));
+    const pid = child.pid!;
+    return new MemberProcess(options, { pid, start: startOf(pid) ?? "" }, child, (client) => new MemberClient(child.stdio[3] as Socket, client));
+  }
+
+  static async #start({ folder, life }: MemberHandleOptions): Promise<ChildProcess> {
     const log = openSync(folder.logOf(life), "a", 0o600);
     let child: ChildProcess;
     try {
@@ -62,8 +67,7 @@ export class MemberProcess implements MemberHandle {
       child.once("spawn", done);
       child.once("error", (cause) => fail(new NfError("internal", `no process can be started: ${cause.message}`, { cause })));
     });
-    const pid = child.pid!;
-    return new MemberProcess(options, { pid, start: startOf(pid) ?? "" }, child, (client) => new MemberClient(child.stdio[3] as Socket, client));
+    return child;
   }
 
   /** Connects to one that runs. Rejects with NfError (host.socket) when it does not answer, or ends meanwhile. */

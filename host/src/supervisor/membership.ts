@@ -8,10 +8,19 @@
  * Order: a runtime is started when the vswitch has a link for it; the others know it before the vswitch gives it flows; one that is dead is turned away by
  * the vswitch first; nobody knows the old life of a member when the next one starts.
  */
-import { type Command, type Durable, type Effect, type Found, type Life, type MembershipEvent, TERM_MAX, VSWITCH } from "./membership_events.ts";
+import {
+  type Command,
+  type Durable,
+  type Effect,
+  type Found,
+  INCARNATION_MAX,
+  type Life,
+  type MembershipEvent,
+  TERM_MAX,
+  VSWITCH,
+} from "./membership_events.ts";
 import { type Place, type Process, type RuntimeLife, type VswitchLife, forget, newPlace, runtimeOf, vswitchOf } from "./places.ts";
 
-const INCARNATION_MAX = 2 ** 32 - 1;
 /** One that lived this long has started well. */
 const STABLE_MS = 10_000;
 const BACKOFF_MS = { first: 100, most: 5000 };

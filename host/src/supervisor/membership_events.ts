@@ -5,6 +5,7 @@
 export const VSWITCH = 0;
 /** The vswitch's term is part of stamps. */
 export const TERM_MAX = 255;
+export const INCARNATION_MAX = 2 ** 32 - 1;
 
 export interface Life {
   member: number;

@@ -6,17 +6,29 @@ import { MemberProcess } from "./member_process.ts";
 import { type Command, type Effect, type Life, VSWITCH } from "./membership_events.ts";
 import type { Present } from "./present.ts";
 import type { RunFolder } from "./run_folder.ts";
+import { Standby } from "./standby.ts";
 import { type TenantSecrets, type TenantSpec, memberSpec, nfWithFiles, nfWithoutCode } from "./tenant_spec.ts";
 
 export class Starter {
   readonly #folder: RunFolder;
   readonly #agents: Agents;
   readonly #secrets: TenantSecrets;
+  readonly #standby: Standby;
 
   constructor(folder: RunFolder, agents: Agents, secrets: TenantSecrets) {
     this.#folder = folder;
     this.#agents = agents;
     this.#secrets = secrets;
+    this.#standby = new Standby(folder);
+  }
+
+  /** All work, so there is time to make ready for the next vswitch. */
+  prepare(spec: TenantSpec): void {
+    this.#standby.prepare(spec.eal);
+  }
+  /** Nothing is started any more. */
+  close(): void {
+    this.#standby.close();
   }
 
   /** Rejects with NfError. One at an agent that cannot be reached waits for it. Undefined: it was to end before it was there. */
@@ -32,7 +44,7 @@ export class Starter {
     const made = memberSpec(spec, this.#secrets, this.#folder, effect, { chain: files, ...link });
     if (agent) return agent.spawn(options, made);
     this.#folder.writeSpec(life, made);
-    return MemberProcess.spawn(options);
+    return MemberProcess.spawn(options, member === VSWITCH ? this.#standby.take(life) : undefined);
   }
 
   /** An entry of the chain with its code and configuration in files of the machine that the member is on. */

@@ -294,6 +294,7 @@ export class Supervisor {
     clearInterval(this.#poll);
     clearTimeout(this.#timer);
     clearTimeout(this.#retry);
+    this.#starter.close();
   }
 
   /** Resolves when `condition` holds after some event. Rejects when a first start fails. */
@@ -356,7 +357,6 @@ export class Supervisor {
         case "wake":
           clearTimeout(this.#timer);
           this.#timer = setTimeout(() => this.#dispatch({ type: "time" }), Math.max(0, effect.atMs - this.#nowMs()) + 1);
-          break;
       }
     }
   }
@@ -453,7 +453,6 @@ export class Supervisor {
         return;
       case "ended":
         if (event.error) present.error = event.error;
-        return;
     }
   }
 
@@ -495,6 +494,7 @@ export class Supervisor {
     void this.refresh();
     this.#poll = setInterval(() => {
       void this.refresh();
+      if (this.isWhole) this.#starter.prepare(this.#options.spec);
       for (const member of [VSWITCH, ...this.runtimes]) this.#lookAt(member);
     }, POLL_MS);
   }
