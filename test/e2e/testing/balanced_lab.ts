@@ -103,6 +103,11 @@ export class BalancedLab {
   /** Addresses of clients and backends, and the servers. */
   async start(): Promise<void> {
     await this.addAddresses();
+    await this.startServers();
+  }
+
+  /** They answer everything with who was asked, and by whom. */
+  async startServers(): Promise<void> {
     const options = { addresses: before.map(({ address }) => address), ...BACKEND_PORTS };
     const servers = this.lab.spawn("server", process.execPath, [join(SCRIPTS, "servers.mjs"), JSON.stringify(options)]);
     const lines = createInterface({ input: servers.stdout! })[Symbol.asyncIterator]();

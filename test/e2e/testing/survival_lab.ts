@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { RunResult } from "../../../host/src/result/run_result.ts";
+import type { FlowJson, RunResult } from "../../../host/src/result/run_result.ts";
 import { LiveHost } from "../../../scripts/lib/live_host.ts";
 import { BACKEND_PORTS, BalancedLab, CLIENTS, PUBLIC, balancedChain, before, isOffered } from "./balanced_lab.ts";
 import { NO_FRAMES, framesAt } from "./kernel_counts.ts";
@@ -17,6 +17,7 @@ export interface SurvivalOptions {
   name: string;
   runtimes: number;
   replicas?: number;
+  mode?: "hold" | "relay";
   unprotected?: "strict" | "available";
   flowsMax?: number;
   /** Before nat44 and load_balancer. */
@@ -41,14 +42,16 @@ export class SurvivalLab {
     this.wire.close();
   }
 
-  async start({ name, runtimes, replicas = 1, unprotected = "strict", flowsMax = 8192, observers = [], memory = 256 }: SurvivalOptions): Promise<void> {
+  async start(options: SurvivalOptions): Promise<void> {
+    const { name, runtimes, replicas = 1, mode = "hold", unprotected = "strict", flowsMax = 8192, observers = [], memory = 256 } = options;
     await this.wire.addAddresses();
     await this.wire.joinDirectly();
     this.wire.lab.silence();
     const config = join(this.wire.lab.folder, "nfactor.yaml");
     const settings = {
-      flows: { max: flowsMax, idle_ms: { udp: 300_000 } },
-      runtimes: { count: runtimes, processes: true, replication: { replicas, unprotected } },
+      // What has ended is looked at when the last one has, which may take a loaded machine long.
+      flows: { max: flowsMax, idle_ms: { udp: 300_000, tcp_closing: 120_000 } },
+      runtimes: { count: runtimes, processes: true, replication: { replicas, mode, unprotected } },
       memory: { megabytes: memory },
       chain: [...observers.map((nf) => ({ nf })), ...balancedChain(before)],
     };
@@ -99,6 +102,13 @@ export function booksOf({ packets }: RunResult): string {
   return `received ${received} = sent ${sent} + dropped ${sum(dropped)} ${JSON.stringify(dropped)} + lost in failure ${lost_in_failure}${maybe}; missed ${missed}`;
 }
 
+/** Those of the clients. */
+export async function flowsOf(lab: SurvivalLab, protocol: "tcp" | "udp"): Promise<FlowJson[]> {
+  const flows = [];
+  for (const address of CLIENTS) flows.push(...(await lab.members.flows(FLOWS_PAGE, protocol, address)).flows);
+  return flows;
+}
+
 /** All connections have ended well, were always the same to the backend that they began with, and are in the table so. */
 export async function assertKept(lab: SurvivalLab, ends: readonly StreamEnd[]): Promise<void> {
   const broken = ends.filter(({ error, changed }) => error !== undefined || changed > 0);
@@ -106,8 +116,7 @@ export async function assertKept(lab: SurvivalLab, ends: readonly StreamEnd[]): 
   assert.equal(new Set(ends.map(({ peer, backend }) => `${peer} > ${backend}`)).size, ends.length);
   const offered = before.filter(isOffered).map(({ address }) => `${address}:${BACKEND_PORTS.tcp}`);
   for (const { peer, backend } of ends) assert.ok(peer.startsWith(`${PUBLIC}:`) && offered.includes(backend), `${peer} > ${backend}`);
-  const flows = [];
-  for (const address of CLIENTS) flows.push(...(await lab.members.flows(FLOWS_PAGE, "tcp", address)).flows);
+  const flows = await flowsOf(lab, "tcp");
   const table = tableOf(flows);
   const moved = ends.filter(({ client, peer, backend }) => {
     const entry = table.get(`tcp ${client}`);
