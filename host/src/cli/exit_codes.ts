@@ -18,6 +18,12 @@ export const EXIT_DOCS: readonly (readonly [number, string])[] = [
 const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "internal",
   "admission.timeout",
+  "artifact.aborted",
+  "artifact.busy",
+  "artifact.damaged",
+  "artifact.full",
+  "artifact.io",
+  "artifact.uncertain",
   "capture.write",
   "doctor.missing",
   "eal.init",

@@ -5,6 +5,8 @@ import type { EntryPlan } from "../config/plan.ts";
 import { CONFIG_FILE, type Grant } from "../config/host_config.ts";
 import type { NfRights } from "../dataplane/native_types.ts";
 
+export type { Grant };
+
 const VIEWS = ["headers", "payload"] as const;
 const EDITS = ["none", "headers", "payload"] as const;
 

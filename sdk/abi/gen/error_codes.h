@@ -9,91 +9,105 @@ enum class ErrorCode : uint16_t {
   kInternal = 0,  // A fault of NFActor's own; please report it.
   kAdmissionRefused = 1,  // The module or component breaks a rule of admission.
   kAdmissionTimeout = 2,  // Admission took longer or more memory than it may.
-  kBuildCompile = 3,  // The NF's source does not compile.
-  kBuildNoSource = 4,  // The NF has no source where its manifest says.
-  kCaptureFormat = 5,  // The capture file is neither pcap nor pcapng, or its header is damaged.
-  kCaptureLinkType = 6,  // The capture's link type is not Ethernet.
-  kCaptureRead = 7,  // The capture file cannot be read.
-  kCaptureTruncated = 8,  // The capture file ends inside a record.
-  kCaptureWrite = 9,  // The output capture cannot be written.
-  kConfigField = 10,  // A configuration field is missing, unknown, of the wrong type or out of range.
-  kConfigNotFound = 11,  // The configuration file does not exist or cannot be read.
-  kConfigPortRange = 12,  // A port range is malformed or reversed.
-  kConfigPrefix = 13,  // An address or prefix is malformed.
-  kConfigRefused = 14,  // The NF refused its configuration.
-  kConfigRights = 15,  // An NF wants a right that the operator did not grant.
-  kConfigTooLarge = 16,  // The encoded configuration exceeds its limit.
-  kConfigYaml = 17,  // The file is not well-formed YAML.
-  kDoctorMissing = 18,  // Something that the machine needs is missing.
-  kEalInit = 19,  // DPDK's environment could not be initialised.
-  kEalMemory = 20,  // Not enough memory for packets and flows.
-  kHostPermission = 21,  // The operation needs a permission that this process lacks.
-  kHostSocket = 22,  // The control socket cannot be made, reached or understood.
-  kHostNotRunning = 23,  // No running host answers on the control socket.
-  kManifestField = 24,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
-  kManifestNotFound = 25,  // There is no nf.yaml.
-  kManifestYaml = 26,  // nf.yaml is not well-formed YAML.
-  kMemberCommand = 27,  // A member's process does not understand a command, or cannot follow it as things stand.
-  kNativeMissing = 28,  // The native part has not been built for this machine.
-  kNfArtifact = 29,  // The file is no NF artifact.
-  kNfCompile = 30,  // The module could not be compiled to native code.
-  kNfNotFound = 31,  // No NF of this name or path.
-  kNfStart = 32,  // The NF failed in init or configure.
-  kPackComponent = 33,  // The core module does not fit the NF world.
-  kPortMissing = 34,  // The network interface does not exist.
-  kPortStart = 35,  // The port could not be opened or started.
-  kRpcBusy = 36,  // The other side has as much to do as it takes at once; nothing was done.
-  kRpcCancelled = 37,  // The request was called off by whoever made it.
-  kRpcCertificate = 38,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
-  kRpcClosed = 39,  // The connection between controller and host is closed; what was asked for last may have been done.
-  kRpcDeadline = 40,  // The request was not done within its time; part of it may have been.
-  kRpcFrame = 41,  // A message between controller and host is too long, too deep, or no MessagePack.
-  kRpcIdempotency = 42,  // An idempotency key is missing, or was used for another request.
-  kRpcJoin = 43,  // The join token is malformed, unknown, expired or used.
-  kRpcListen = 44,  // The controller cannot listen there.
-  kRpcLost = 45,  // The other side has not been heard of for too long.
-  kRpcMethod = 46,  // The other side serves no such method, or not to this caller.
-  kRpcOutcome = 47,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
-  kRpcParams = 48,  // A request's parameters do not fit its method.
-  kRpcProtocol = 49,  // The other side does not keep to the protocol between controller and host.
-  kRpcReplaced = 50,  // A newer connection of the same host has taken this one's place.
-  kRpcResult = 51,  // An answer does not fit its method.
-  kRpcSlow = 52,  // A stream's reader did not take what came in time.
-  kRpcUnreachable = 53,  // Nobody answers at the controller's address.
-  kRpcUntrusted = 54,  // Whoever answers at the controller's address is not the controller that is trusted.
-  kRpcVersion = 55,  // Controller and host have no version of their protocol in common.
-  kRuntimeBusy = 56,  // The runtime is doing something that excludes this.
-  kRuntimeDirect = 57,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeEnded = 58,  // The run has ended, or ended meanwhile.
-  kRuntimeLast = 59,  // A host keeps one runtime at least.
-  kRuntimeLimit = 60,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 61,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 62,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 63,  // The addon has no dataplane of this id.
-  kRuntimeSame = 64,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 65,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 66,  // The host has no runtime of this number.
-  kStateTooLarge = 67,  // The state store of an NF would exceed what the ABI has room for.
-  kStoreClosed = 68,  // The store was closed.
-  kStoreCompacted = 69,  // The revision is no longer kept: read everything again.
-  kStoreDamaged = 70,  // The store's file is damaged, or part of it is missing; nothing was changed.
-  kStoreExists = 71,  // There is an object of this name already.
-  kStoreFormat = 72,  // The file is no store, or one of a version that this NFActor does not know.
-  kStoreFull = 73,  // The store, or its disk, has no room; nothing was written.
-  kStoreFuture = 74,  // The revision has not been made yet.
-  kStoreIo = 75,  // The store's file cannot be made, read or written.
-  kStoreLease = 76,  // There is no such lease: its time ran out, or it was ended.
-  kStoreLimit = 77,  // A bound of the store would be exceeded.
-  kStoreLocked = 78,  // The store's file is in use.
-  kStoreName = 79,  // A name, key or prefix is malformed or too long.
-  kStoreNotFound = 80,  // There is no object of this name.
-  kStoreObject = 81,  // An object does not fit the schema of its kind.
-  kStoreStale = 82,  // The object was changed meanwhile: the version given is not the one it has.
-  kSwapEntry = 83,  // The chain has no such entry.
-  kSwapExports = 84,  // The new version lacks something that the running one provides.
-  kSwapLayout = 85,  // The new version's state layout differs from the running one's.
-  kSwapRights = 86,  // The new version wants other rights than were granted to the entry.
-  kUsage = 87,  // The command line is not understood.
+  kArtifactAborted = 3,  // The upload ended before it was whole, or took too long; nothing of it was kept.
+  kArtifactAmbiguous = 4,  // The beginning of a digest fits more than one version.
+  kArtifactBusy = 5,  // As many uploads as may be are under way, or others were faster each time: try again.
+  kArtifactDamaged = 6,  // A stored artifact is not what its digest says, or is missing; it is not handed out.
+  kArtifactFull = 7,  // There is no room for the artifact, on the disk or within the registry's bound; nothing of it was kept.
+  kArtifactInUse = 8,  // What runs, or is to run, cannot be deleted.
+  kArtifactIo = 9,  // The folder of the artifacts cannot be made, read or written.
+  kArtifactMismatch = 10,  // The upload is not what was announced: another name, version or digest.
+  kArtifactName = 11,  // The name of a tenant or NF, a version, or a reference to one is malformed.
+  kArtifactNotFound = 12,  // The tenant has no such NF, or no such version of it.
+  kArtifactQuota = 13,  // The tenant's quota of artifacts would be exceeded.
+  kArtifactTooLarge = 14,  // The upload is larger than an artifact or a source map may be.
+  kArtifactUncertain = 15,  // It cannot be found out what is in use, so nothing is deleted.
+  kArtifactVersionTaken = 16,  // There is this version of the NF already, with another content: versions never change.
+  kBuildCompile = 17,  // The NF's source does not compile.
+  kBuildNoSource = 18,  // The NF has no source where its manifest says.
+  kCaptureFormat = 19,  // The capture file is neither pcap nor pcapng, or its header is damaged.
+  kCaptureLinkType = 20,  // The capture's link type is not Ethernet.
+  kCaptureRead = 21,  // The capture file cannot be read.
+  kCaptureTruncated = 22,  // The capture file ends inside a record.
+  kCaptureWrite = 23,  // The output capture cannot be written.
+  kConfigField = 24,  // A configuration field is missing, unknown, of the wrong type or out of range.
+  kConfigNotFound = 25,  // The configuration file does not exist or cannot be read.
+  kConfigPortRange = 26,  // A port range is malformed or reversed.
+  kConfigPrefix = 27,  // An address or prefix is malformed.
+  kConfigRefused = 28,  // The NF refused its configuration.
+  kConfigRights = 29,  // An NF wants a right that the operator did not grant.
+  kConfigTooLarge = 30,  // The encoded configuration exceeds its limit.
+  kConfigYaml = 31,  // The file is not well-formed YAML.
+  kDoctorMissing = 32,  // Something that the machine needs is missing.
+  kEalInit = 33,  // DPDK's environment could not be initialised.
+  kEalMemory = 34,  // Not enough memory for packets and flows.
+  kHostPermission = 35,  // The operation needs a permission that this process lacks.
+  kHostSocket = 36,  // The control socket cannot be made, reached or understood.
+  kHostNotRunning = 37,  // No running host answers on the control socket.
+  kManifestField = 38,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
+  kManifestNotFound = 39,  // There is no nf.yaml.
+  kManifestYaml = 40,  // nf.yaml is not well-formed YAML.
+  kMemberCommand = 41,  // A member's process does not understand a command, or cannot follow it as things stand.
+  kNativeMissing = 42,  // The native part has not been built for this machine.
+  kNfArtifact = 43,  // The file is no NF artifact.
+  kNfCompile = 44,  // The module could not be compiled to native code.
+  kNfNotFound = 45,  // No NF of this name or path.
+  kNfStart = 46,  // The NF failed in init or configure.
+  kPackComponent = 47,  // The core module does not fit the NF world.
+  kPortMissing = 48,  // The network interface does not exist.
+  kPortStart = 49,  // The port could not be opened or started.
+  kRpcBusy = 50,  // The other side has as much to do as it takes at once; nothing was done.
+  kRpcCancelled = 51,  // The request was called off by whoever made it.
+  kRpcCertificate = 52,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
+  kRpcClosed = 53,  // The connection between controller and host is closed; what was asked for last may have been done.
+  kRpcDeadline = 54,  // The request was not done within its time; part of it may have been.
+  kRpcFrame = 55,  // A message between controller and host is too long, too deep, or no MessagePack.
+  kRpcIdempotency = 56,  // An idempotency key is missing, or was used for another request.
+  kRpcJoin = 57,  // The join token is malformed, unknown, expired or used.
+  kRpcListen = 58,  // The controller cannot listen there.
+  kRpcLost = 59,  // The other side has not been heard of for too long.
+  kRpcMethod = 60,  // The other side serves no such method, or not to this caller.
+  kRpcOutcome = 61,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
+  kRpcParams = 62,  // A request's parameters do not fit its method.
+  kRpcProtocol = 63,  // The other side does not keep to the protocol between controller and host.
+  kRpcReplaced = 64,  // A newer connection of the same host has taken this one's place.
+  kRpcResult = 65,  // An answer does not fit its method.
+  kRpcSlow = 66,  // A stream's reader did not take what came in time.
+  kRpcUnreachable = 67,  // Nobody answers at the controller's address.
+  kRpcUntrusted = 68,  // Whoever answers at the controller's address is not the controller that is trusted.
+  kRpcVersion = 69,  // Controller and host have no version of their protocol in common.
+  kRuntimeBusy = 70,  // The runtime is doing something that excludes this.
+  kRuntimeDirect = 71,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeEnded = 72,  // The run has ended, or ended meanwhile.
+  kRuntimeLast = 73,  // A host keeps one runtime at least.
+  kRuntimeLimit = 74,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 75,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 76,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 77,  // The addon has no dataplane of this id.
+  kRuntimeSame = 78,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 79,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 80,  // The host has no runtime of this number.
+  kStateTooLarge = 81,  // The state store of an NF would exceed what the ABI has room for.
+  kStoreClosed = 82,  // The store was closed.
+  kStoreCompacted = 83,  // The revision is no longer kept: read everything again.
+  kStoreDamaged = 84,  // The store's file is damaged, or part of it is missing; nothing was changed.
+  kStoreExists = 85,  // There is an object of this name already.
+  kStoreFormat = 86,  // The file is no store, or one of a version that this NFActor does not know.
+  kStoreFull = 87,  // The store, or its disk, has no room; nothing was written.
+  kStoreFuture = 88,  // The revision has not been made yet.
+  kStoreIo = 89,  // The store's file cannot be made, read or written.
+  kStoreLease = 90,  // There is no such lease: its time ran out, or it was ended.
+  kStoreLimit = 91,  // A bound of the store would be exceeded.
+  kStoreLocked = 92,  // The store's file is in use.
+  kStoreName = 93,  // A name, key or prefix is malformed or too long.
+  kStoreNotFound = 94,  // There is no object of this name.
+  kStoreObject = 95,  // An object does not fit the schema of its kind.
+  kStoreStale = 96,  // The object was changed meanwhile: the version given is not the one it has.
+  kSwapEntry = 97,  // The chain has no such entry.
+  kSwapExports = 98,  // The new version lacks something that the running one provides.
+  kSwapLayout = 99,  // The new version's state layout differs from the running one's.
+  kSwapRights = 100,  // The new version wants other rights than were granted to the entry.
+  kUsage = 101,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -105,6 +119,34 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "admission.refused";
     case ErrorCode::kAdmissionTimeout:
       return "admission.timeout";
+    case ErrorCode::kArtifactAborted:
+      return "artifact.aborted";
+    case ErrorCode::kArtifactAmbiguous:
+      return "artifact.ambiguous";
+    case ErrorCode::kArtifactBusy:
+      return "artifact.busy";
+    case ErrorCode::kArtifactDamaged:
+      return "artifact.damaged";
+    case ErrorCode::kArtifactFull:
+      return "artifact.full";
+    case ErrorCode::kArtifactInUse:
+      return "artifact.in_use";
+    case ErrorCode::kArtifactIo:
+      return "artifact.io";
+    case ErrorCode::kArtifactMismatch:
+      return "artifact.mismatch";
+    case ErrorCode::kArtifactName:
+      return "artifact.name";
+    case ErrorCode::kArtifactNotFound:
+      return "artifact.not_found";
+    case ErrorCode::kArtifactQuota:
+      return "artifact.quota";
+    case ErrorCode::kArtifactTooLarge:
+      return "artifact.too_large";
+    case ErrorCode::kArtifactUncertain:
+      return "artifact.uncertain";
+    case ErrorCode::kArtifactVersionTaken:
+      return "artifact.version_taken";
     case ErrorCode::kBuildCompile:
       return "build.compile";
     case ErrorCode::kBuildNoSource:
