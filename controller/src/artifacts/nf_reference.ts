@@ -1,6 +1,6 @@
 /**
- * How versions of NFs are named: `firewall` (its newest), `firewall@1.2.0`, `firewall@sha256:3f9a…` (12 digits or more). Names and versions are those that a manifest may
- * have, so that none of them does harm in a path, a log or a terminal.
+ * How versions of NFs are named: `firewall` (its newest), `firewall@1.2.0`, `firewall@sha256:3f9a…` (12 digits or more). Names and versions are those that a
+ * manifest may have, so that none of them does harm in a path, a log or a terminal.
  */
 import { NfError } from "@nfactor/sdk/errors";
 import { manifestSchema, nameSchema } from "@nfactor/sdk/manifest";

@@ -1,9 +1,9 @@
 /**
  * The registry's objects in the store, and the transactions that change them.
  *
- * Two rules carry everything. A version is in the store only while its blobs are on disk: blobs come first and go last. And whoever deletes a version compares two
- * keys with what they were before it asked who uses it: the version, and its use, which everybody writes who begins to use it. So a use that was there
- * before is seen, one that comes meanwhile makes the deletion fail, and one that comes later finds no version.
+ * Two rules carry everything. A version is in the store only while its blobs are on disk: blobs come first and go last. And whoever deletes a version
+ * compares two keys with what they were before it asked who uses it: the version, and its use, which everybody writes who begins to use it. So a use that was
+ * there before is seen, one that comes meanwhile makes the deletion fail, and one that comes later finds no version.
  */
 import { NfError } from "@nfactor/sdk/errors";
 import { Collection, type Compare, type Op, type Store, type Stored } from "../store/index.ts";

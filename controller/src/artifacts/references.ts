@@ -1,8 +1,9 @@
 /**
  * What is in use, from those who know: desired state, hosts. The registry deletes nothing that one of them names.
  *
- * A reference that lies in the store is written in one transaction with `ArtifactRegistry.using()`. One that lies elsewhere, as an order that was sent to a host, is
- * named by its source first, and then `ArtifactRegistry.use()` is called: only when that has returned is the order sent. Either way no version is deleted under it.
+ * A reference that lies in the store is written in one transaction with `ArtifactRegistry.using()`. One that lies elsewhere, as an order that was sent to a
+ * host, is named by its source first, and then `ArtifactRegistry.use()` is called: only when that has returned is the order sent. Either way no version is
+ * deleted under it.
  */
 import { NfError } from "@nfactor/sdk/errors";
 import { safeText } from "@nfactor/host/text";

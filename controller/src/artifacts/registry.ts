@@ -95,8 +95,9 @@ export class ArtifactRegistry {
   }
 
   /**
-   * Takes an artifact in. When it returns, the version is there and on disk; when it throws, nothing is. The same artifact again is the same version.
-   * Throws NfError (artifact.name, busy, too_large, full, io, aborted, mismatch, version_taken, quota; admission.*; config.rights; and what Store.txn() throws).
+   * Takes an artifact in. When it returns, the version is there and on disk; when it throws, nothing is. The same artifact again is the same version. Throws
+   * NfError (artifact.name, busy, too_large, full, io, aborted, mismatch, version_taken, quota; admission.*; config.rights; and what Store.txn() throws:
+   * store.io alone leaves it open).
    */
   upload(request: UploadRequest): Promise<Uploaded> {
     return this.#uploads.upload(request);
@@ -172,8 +173,8 @@ export class ArtifactRegistry {
   }
 
   /**
-   * The same for who writes a reference into the store: parts of that transaction. When it does not succeed and the version is the reason, it was deleted: `use()`
-   * says so.
+   * The same for who writes a reference into the store: parts of that transaction. When it does not succeed and the version is the reason, it was deleted:
+   * `use()` says so.
    */
   using(version: Stored<NfVersion>): { readonly if: readonly Compare[]; readonly then: readonly Op[] } {
     return this.#records.using(version);

@@ -1,8 +1,8 @@
 /**
  * Uploads: from bytes as they come in to a version in the store, or to nothing.
  *
- * Both files are staged, the artifact is admitted, its rights are compared with what the operator lets the tenant have; then the blobs get their names, and then the
- * store has the version. So many uploads go on at a time, each for so long; admission takes one after the other, as each is a process of its own.
+ * Both files are staged, the artifact is admitted, its rights are compared with what the operator lets the tenant have; then the blobs get their names, and
+ * then the store has the version. So many uploads go on at a time, each for so long; admission takes one after the other, as each is a process of its own.
  */
 import { type Grant, beyondGrant } from "@nfactor/host/rights";
 import { safeText } from "@nfactor/host/text";
