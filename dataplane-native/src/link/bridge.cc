@@ -1,6 +1,5 @@
 #include "link/bridge.h"
 
-#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -65,9 +64,7 @@ uint32_t Bridge::Turn() {
     file_->SetLinks(counters_);
     Publish(&file_->layout(), is_tick);
   }
-  beats_ = 0;
-  const uint32_t work = Round(mono);
-  return work - std::min(work, beats_);
+  return Round(mono);
 }
 
 void Bridge::End() {
@@ -92,7 +89,6 @@ Bridge::Taken Bridge::TakeControl(rte_mbuf* frame, uint16_t from, uint16_t marke
     return {};
   }
   if (opened->kind == ControlKind::kHeartbeat) {
-    ++beats_;
     TakeStandings(payload, opened->source);
     rte_pktmbuf_free(frame);
     return taken;

@@ -118,7 +118,6 @@ class Bridge : public LcoreTask {
   CounterFile* file_;
   std::atomic<Request*> request_{nullptr};
   uint64_t ticked_ns_ = 0;
-  uint32_t beats_ = 0;  // Heartbeats in this turn: no work, for which others would be looked out for.
   std::array<uint8_t, ControlCodec::kPayloadMax> payload_;
 };
 

@@ -25,22 +25,6 @@ TEST(Bridge, PacketsGoThereAndBack) {
   EXPECT_EQ(Count(members.bridge(), LinkCount::kMalformed) + Count(members.bridge(), LinkCount::kUnsound), 0u);
 }
 
-// A lcore that has had work looks out for more for a while, which it need not do a thousand times a second for nothing.
-TEST(Bridge, HeartbeatsAreNoWork) {
-  Members members(1);
-  ASSERT_TRUE(members.RoundTrip(1));
-  const auto heard = [&] { return Count(members.bridge(), LinkCount::kReceived); };
-  const auto hears = [&](uint64_t frames) { return [&heard, end = heard() + frames] { return heard() >= end; }; };
-  ASSERT_TRUE(members.Until(hears(10)));  // What was to be said is said.
-  uint32_t work = 0;
-  const auto hears_more = hears(10);
-  ASSERT_TRUE(members.Until([&] {
-    work += members.bridge().Turn() + members.runtime(1).bridge->Turn();
-    return hears_more();
-  }));
-  EXPECT_EQ(work, 0u);
-}
-
 TEST(Bridge, FlowsMoveBetweenRuntimesThatHaveNoLinkToEachOther) {
   Members members(2);
   ASSERT_TRUE(members.RoundTrip(40));

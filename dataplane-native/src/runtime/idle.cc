@@ -3,10 +3,8 @@
 #include <immintrin.h>
 #include <sched.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/check.h"
@@ -15,11 +13,6 @@ namespace nf {
 namespace {
 
 constexpr uint32_t kPolls = 64, kYields = 32;
-// What comes over a link wakes nobody up, and an answer mostly comes soon: so sleeps are short at first, and twice as
-// long after so many of them.
-constexpr int64_t kFirstSleepNs = 50'000;
-constexpr uint32_t kSleepsOfALength = 4, kLengths = 8;
-constexpr int64_t kNsPerMs = 1'000'000, kNsPerS = 1'000'000'000;
 
 }  // namespace
 
@@ -41,21 +34,17 @@ bool Idle::Doze() {
   ++turns_;
   if (turns_ <= kPolls) {
     _mm_pause();
-    return true;
+    return false;
   }
   if (turns_ <= kPolls + kYields) {
     sched_yield();
-    return true;
+    return false;
   }
-  return false;
+  return true;
 }
 
 void Idle::Sleep(int sleep_ms_max) {
-  const uint32_t length = (turns_ - kPolls - kYields) / kSleepsOfALength;
-  const int64_t most = sleep_ms_max * kNsPerMs;
-  const int64_t ns = length < kLengths ? std::min(kFirstSleepNs << length, most) : most;
-  const timespec time{.tv_sec = ns / kNsPerS, .tv_nsec = ns % kNsPerS};
-  if (ppoll(fds_.data(), fds_.size(), &time, nullptr) <= 0 || fds_[0].revents == 0) return;
+  if (poll(fds_.data(), fds_.size(), sleep_ms_max) <= 0 || fds_[0].revents == 0) return;
   uint64_t count;
   while (read(event_fd_, &count, sizeof count) < 0 && errno == EINTR) {
   }

@@ -29,23 +29,22 @@ class Idle {
     if (sleeping_.load(std::memory_order_relaxed)) Wake();
   }
 
-  // ---- The lcore, after a turn without packets.
-  // Waits a moment without sleeping. False: there was enough of that.
-  bool Doze();
-  // `sleep_ms_max` bounds the sleep; `has_work` is asked once more when others know already that it is about to sleep.
+  // The lcore: after a turn without packets. `sleep_ms_max` bounds the sleep; `has_work` is asked once more when
+  // others know already that it is about to sleep.
   template <typename HasWork>
   void Wait(int sleep_ms_max, HasWork&& has_work) {
+    if (!Doze()) return;
     sleeping_.store(true, std::memory_order_seq_cst);
     if (!has_work()) Sleep(sleep_ms_max);
     sleeping_.store(false, std::memory_order_relaxed);
   }
-  // Both.
   void Wait(int sleep_ms_max) {
-    if (!Doze()) Wait(sleep_ms_max, [] { return false; });
+    Wait(sleep_ms_max, [] { return false; });
   }
   void Reset() { turns_ = 0; }
 
  private:
+  bool Doze();  // True when there was enough of it.
   void Sleep(int sleep_ms_max);
 
   int event_fd_;

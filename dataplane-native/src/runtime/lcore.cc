@@ -4,7 +4,6 @@
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <sched.h>
-#include <sys/prctl.h>
 
 #include <algorithm>
 
@@ -16,7 +15,6 @@ namespace {
 constexpr int64_t kQuantumNs = 10'000;
 // A turn that took longer than so many quanta was kept from its CPU in the middle of it: that is not its fault.
 constexpr int64_t kDebtMaxQuanta = 50;
-constexpr unsigned long kTimerSlackNs = 5'000;  // Short sleeps would be twice as long.
 
 std::vector<int> Descriptors(const std::vector<LcoreTask*>& tasks) {
   std::vector<int> fds;
@@ -116,7 +114,6 @@ bool Lcore::ForgiveDebts() {
 }
 
 void Lcore::Sleep() {
-  if (idle_.Doze()) return;
   int sleep_ms = 1000;
   for (const LcoreTask* task : tasks_) sleep_ms = std::min(sleep_ms, task->sleep_ms_max());
   idle_.Wait(sleep_ms, [this] {
@@ -127,7 +124,6 @@ void Lcore::Sleep() {
 
 void Lcore::Run() {
   pthread_setname_np(pthread_self(), "nf-lcore");
-  prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
   if (cpu_ >= 0) {
     cpu_set_t cpus;
     CPU_ZERO(&cpus);
