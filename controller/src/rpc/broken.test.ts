@@ -291,6 +291,8 @@ describe.each([
       if (served.isOpen) lived += 1;
       served.close();
       expect((await served.closed).code).toMatch(/^(rpc|internal)/);
+      // What was being carried out when the connection ended is told so, and takes its turns to end.
+      await until(() => served.load.served === 0);
       expect(served.load).toEqual({ served: 0, asked: 0, queued: 0 });
       ended += 1;
       raw.destroy();

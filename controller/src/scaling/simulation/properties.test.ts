@@ -12,6 +12,8 @@ import { Model, works } from "./model.ts";
 import { HeavyTail, Random } from "./random.ts";
 import { profileOf, simulate } from "./simulate.ts";
 
+/** For figures of chance: their bounds are of chance too, and one seed in many leaves them. */
+const CHANCE = 1;
 const SEED = Number(process.env["NF_SCALING_SEED"] ?? Date.now() % 1_000_000);
 const ROUNDS = Number(process.env["NF_SCALING_ROUNDS"] ?? 12);
 console.log(`seed ${SEED}; NF_SCALING_SEED=${SEED} repeats it, NF_SCALING_ROUNDS=${ROUNDS} are played`);
@@ -122,15 +124,15 @@ describe("a constant load", () => {
       if (nowMs > 600_000) moves += decisions.filter(({ kind }) => kind === "move").length;
     };
     // Flows that stay: what changes is noise.
-    simulate(scenario(1200, [load(10 * share, { durations: new HeavyTail(1.1, 100_000, 200_000), arrivals: () => 0 })]), CONSTANTS, controller, [10], SEED);
+    simulate(scenario(1200, [load(10 * share, { durations: new HeavyTail(1.1, 100_000, 200_000), arrivals: () => 0 })]), CONSTANTS, controller, [10], CHANCE);
     const turns = sizes.slice(1).map((size, i) => Math.sign(size - sizes[i]!));
-    expect(new Set(turns).size, `sizes ${sizes.join(", ")} (seed ${SEED})`).toBeLessThanOrEqual(1);
-    expect(moves, `moves once it had settled (seed ${SEED})`).toBeLessThanOrEqual(2);
+    expect(new Set(turns).size, `sizes ${sizes.join(", ")}`).toBeLessThanOrEqual(1);
+    expect(moves, "moves once it had settled").toBeLessThanOrEqual(2);
   });
 });
 
 describe("a step", () => {
-  test("up ends with every runtime below what is too much, and down with fewer; both stay there", () => {
+  test.each([1, 2, 3])("up ends with every runtime below what is too much, and down with fewer; both stay there (seed %i)", (seed) => {
     const made = scenario(900, [load(12, { intensity: plateau(100, 400, 2) })], { room: 32 });
     const controller = new Deciding(parsePolicy({ groups: { g1: { max: 128 } } }));
     const loads: [number, number, number][] = [];
@@ -138,9 +140,9 @@ describe("a step", () => {
       const known = Object.values(nextState.groups["g1"]!.runtimes).flatMap(({ report }) => (report?.load === undefined ? [] : [report.load]));
       loads.push([nowMs / 1000, nextState.groups["g1"]!.size!, Math.max(...known)]);
     };
-    const totals = simulate(made, CONSTANTS, controller, [20], SEED);
+    const totals = simulate(made, CONSTANTS, controller, [20], seed);
     const at = (second: number): [number, number, number] => loads.find(([t]) => t >= second)!;
-    const why = `seed ${SEED}`;
+    const why = `seed ${seed}`;
     // What chance makes of the flows' number is within these: the wanted number follows it.
     expect(at(150)[1], why).toBeGreaterThanOrEqual(32);
     expect(at(150)[1], why).toBeLessThanOrEqual(52);
@@ -182,7 +184,7 @@ describe("the model", () => {
   });
 
   test("what lasts long by chance lasts as long as the distribution says, and what is met in the middle longer", () => {
-    const random = new Random(SEED);
+    const random = new Random(CHANCE);
     const mean = (of: () => number): number => Array.from({ length: 200_000 }, of).reduce((a, b) => a + b, 0) / 200_000;
     const tail = new HeavyTail(1.8, 10, 500);
     expect(mean(() => tail.duration(random)) / tail.mean).toBeCloseTo(1, 1);
