@@ -1,8 +1,8 @@
 /**
- * Ten thousand TCP connections, and UDP flows beside them, through NAT and load balancer while runtimes die: each keeps its public address and port and its
+ * Thousands of TCP connections, and UDP flows beside them, through NAT and load balancer while runtimes die: each keeps its public address and port and its
  * backend, also where a new connection would get another one, since the set of backends has changed. A TCP connection breaks when they change; of a UDP flow the
  * server sees it. Needs root, as CI has.
- *   NF_KEPT_CONNECTIONS=15000 npx vitest run test/e2e/kept_mappings.test.ts      for more of them
+ *   NF_KEPT_CONNECTIONS=10000 npx vitest run test/e2e/kept_mappings.test.ts      for more of them
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { tableOf } from "./testing/promises.ts";
 import { SurvivalLab, booksOf, flowsOf } from "./testing/survival_lab.ts";
 
 /** TCP; a fifth as many UDP flows are beside them. */
-const CONNECTIONS = Number(process.env["NF_KEPT_CONNECTIONS"] ?? 10_000);
+const CONNECTIONS = Number(process.env["NF_KEPT_CONNECTIONS"] ?? 4_000);
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log("skipped: tests of failures need root for network namespaces");
 

@@ -12,7 +12,7 @@ import { artifactOf, sha256 } from "./testing/artifacts.ts";
 import { BUILDS, type CrashStep, VERSIONS, fileOf, nextStep } from "./testing/crash_child.ts";
 import { lookAt, wrongIn } from "./testing/invariants.ts";
 
-const KILLS = Number(process.env["NF_ARTIFACTS_KILLS"] ?? 10);
+const KILLS = Number(process.env["NF_ARTIFACTS_KILLS"] ?? 5);
 const FIRST_SEED = Number(process.env["NF_ARTIFACTS_SEED"] ?? Date.now() % 1_000_000);
 const MOST_ACKNOWLEDGED = 60;
 const REGISTER = resolve(import.meta.dirname, "../../../sdk/register.mjs");
