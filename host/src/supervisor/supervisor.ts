@@ -11,7 +11,7 @@ import { safeText } from "../result/text.ts";
 import { Accounts } from "./accounts.ts";
 import { adoptAll } from "./adopt.ts";
 import { Agents } from "./agents.ts";
-import { ADOPT_MS, DISK_AGAIN_MS, EXIT_MS, POLL_MS, START_MS, STOP_MS, TELL_MS } from "./deadlines.ts";
+import { ADOPT_MS, EXIT_MS, POLL_MS, START_MS, STOP_MS, TELL_MS } from "./deadlines.ts";
 import { MemberTimeout } from "./member_client.ts";
 import { type MemberHandle, type MemberHandleOptions, whoIs } from "./member_handle.ts";
 import type { Answer, Asked, MemberEvent } from "./member_messages.ts";
@@ -22,7 +22,8 @@ import { type Command, type Effect, type Found, type Life, type MembershipEvent,
 import { type Account, Present, whyLost } from "./present.ts";
 import { type RunFolder, lifeName } from "./run_folder.ts";
 import { Starter } from "./starter.ts";
-import { type TenantState, newSecrets, newState, packState, readState } from "./state_file.ts";
+import { type TenantState, newSecrets, newState, readState } from "./state_file.ts";
+import { StateWriter } from "./state_writer.ts";
 import { type TenantSpec, describe, requireSame } from "./tenant_spec.ts";
 import { within } from "./within.ts";
 
@@ -47,11 +48,9 @@ export class Supervisor {
   readonly #present = new Map<string, Present>();
   #membership: Membership;
   #generation = 0;
-  #written = "";
+  readonly #writer: StateWriter;
   /** What waits for the disk. */
   readonly #due: Effect[] = [];
-  #isDiskBroken = false;
-  #retry: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
   #isFirstStart = true;
@@ -70,6 +69,7 @@ export class Supervisor {
     this.#membership = membership;
     this.#agents = new Agents(options.spec.agents, options.runtimes, options.folder.name, state, options.say);
     this.#starter = new Starter(options.folder, this.#agents, state);
+    this.#writer = new StateWriter(options.folder, options.say, () => this.#dispatch({ type: "time" }));
     const entries = options.spec.runtime.chain.map(({ entry }) => entry);
     this.#accounts = new Accounts(entries, state.books, options.folder);
     options.onMade?.(this);
@@ -221,7 +221,7 @@ export class Supervisor {
     const { spec } = this.#options;
     spec.runtime = { ...spec.runtime, chain: spec.runtime.chain.map((old, i) => (i === index ? nf : old)) };
     this.#state.runs = describe(spec);
-    this.#save();
+    this.#writer.write(this.#upToDate());
   }
 
   /** Members that run the chain as it was before the last `setNf`, and are to be swapped. */
@@ -293,7 +293,7 @@ export class Supervisor {
     this.#isStopping = true;
     clearInterval(this.#poll);
     clearTimeout(this.#timer);
-    clearTimeout(this.#retry);
+    this.#writer.close();
     this.#starter.close();
   }
 
@@ -329,17 +329,7 @@ export class Supervisor {
   #carryOut(effects: readonly Effect[]): void {
     if (this.#isOver) return;
     this.#due.push(...effects);
-    try {
-      this.#save();
-      this.#isDiskBroken = false;
-    } catch (error) {
-      if (!this.#isDiskBroken)
-        this.#options.say(`the state of the processes cannot be written, so none is started or told anything: ${(error as Error).message}`);
-      this.#isDiskBroken = true;
-      clearTimeout(this.#retry);
-      this.#retry = setTimeout(() => this.#dispatch({ type: "time" }), DISK_AGAIN_MS);
-      return;
-    }
+    if (!this.#writer.tryToWrite(this.#upToDate())) return;
     for (const effect of this.#due.splice(0)) {
       switch (effect.type) {
         case "spawn":
@@ -357,17 +347,13 @@ export class Supervisor {
         case "wake":
           clearTimeout(this.#timer);
           this.#timer = setTimeout(() => this.#dispatch({ type: "time" }), Math.max(0, effect.atMs - this.#nowMs()) + 1);
+          break;
       }
     }
   }
 
-  #save(): void {
-    this.#state.membership = this.#membership.durable();
-    this.#state.books = this.#accounts.kept;
-    const text = packState(this.#state);
-    if (text === this.#written) return;
-    this.folder.writeState(text);
-    this.#written = text;
+  #upToDate(): TenantState {
+    return Object.assign(this.#state, { membership: this.#membership.durable(), books: this.#accounts.kept });
   }
 
   #newPresent(life: Life): Present {
@@ -453,6 +439,7 @@ export class Supervisor {
         return;
       case "ended":
         if (event.error) present.error = event.error;
+        return;
     }
   }
 
