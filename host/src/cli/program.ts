@@ -1,5 +1,5 @@
 /** The command line as commander knows it. Only options and help are here: what a command does is loaded when it runs. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { VERSION } from "../package.ts";
 import { agentCommand } from "./commands/agent.ts";
 import { buildCommand } from "./commands/build.ts";
@@ -15,20 +15,37 @@ import { runtimesCommand } from "./commands/runtimes.ts";
 import { simCommand } from "./commands/sim.ts";
 import { swapCommand } from "./commands/swap.ts";
 import { testCommand } from "./commands/test.ts";
+import { FORMATS, setMachineFormat } from "./output.ts";
 
-export function createProgram(): Command {
+/** The host's own commands, each made anew. */
+export function hostCommands(): Command[] {
+  const commands = [
+    ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand],
+    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, doctorCommand],
+  ];
+  return commands.map((make) => make());
+}
+
+/** A program of these commands. All of them say what they say as JSON, too, or as YAML. */
+export function createProgram(commands: readonly Command[] = hostCommands()): Command {
   const program = new Command("nfactor")
     .description("Runs chains of network functions that nobody has to trust: AssemblyScript, sandboxed as WebAssembly, on a DPDK dataplane.")
     .version(VERSION, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
-    .showSuggestionAfterError(true);
-  const commands = [
-    ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand],
-    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, doctorCommand],
-  ];
-  for (const make of commands) program.addCommand(make());
-  for (const { command } of allCommands(program)) command.option("--json", "print one JSON object on stdout").helpOption("-h, --help", "print this help");
+    .showSuggestionAfterError(true)
+    .hook("preAction", (_, acting) => {
+      const { output } = acting.optsWithGlobals<{ output?: (typeof FORMATS)[number] }>();
+      if (output === undefined) return;
+      if (output === "yaml") setMachineFormat("yaml");
+      acting.setOptionValue("json", output !== "table");
+    });
+  for (const command of commands) program.addCommand(command);
+  for (const { command } of allCommands(program))
+    command
+      .option("--json", "print one JSON object on stdout")
+      .addOption(new Option("-o, --output <format>", "json is the same as --json").choices(FORMATS))
+      .helpOption("-h, --help", "print this help");
   return program;
 }
 

@@ -30,84 +30,88 @@ enum class ErrorCode : uint16_t {
   kCaptureRead = 21,  // The capture file cannot be read.
   kCaptureTruncated = 22,  // The capture file ends inside a record.
   kCaptureWrite = 23,  // The output capture cannot be written.
-  kConfigField = 24,  // A configuration field is missing, unknown, of the wrong type or out of range.
-  kConfigNotFound = 25,  // The configuration file does not exist or cannot be read.
-  kConfigPortRange = 26,  // A port range is malformed or reversed.
-  kConfigPrefix = 27,  // An address or prefix is malformed.
-  kConfigRefused = 28,  // The NF refused its configuration.
-  kConfigRights = 29,  // An NF wants a right that the operator did not grant.
-  kConfigTooLarge = 30,  // The encoded configuration exceeds its limit.
-  kConfigYaml = 31,  // The file is not well-formed YAML.
-  kDoctorMissing = 32,  // Something that the machine needs is missing.
-  kEalInit = 33,  // DPDK's environment could not be initialised.
-  kEalMemory = 34,  // Not enough memory for packets and flows.
-  kHostPermission = 35,  // The operation needs a permission that this process lacks.
-  kHostSocket = 36,  // The control socket cannot be made, reached or understood.
-  kHostNotRunning = 37,  // No running host answers on the control socket.
-  kManifestField = 38,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
-  kManifestNotFound = 39,  // There is no nf.yaml.
-  kManifestYaml = 40,  // nf.yaml is not well-formed YAML.
-  kMemberCommand = 41,  // A member's process does not understand a command, or cannot follow it as things stand.
-  kNativeMissing = 42,  // The native part has not been built for this machine.
-  kNfArtifact = 43,  // The file is no NF artifact.
-  kNfCompile = 44,  // The module could not be compiled to native code.
-  kNfNotFound = 45,  // No NF of this name or path.
-  kNfStart = 46,  // The NF failed in init or configure.
-  kPackComponent = 47,  // The core module does not fit the NF world.
-  kPortMissing = 48,  // The network interface does not exist.
-  kPortStart = 49,  // The port could not be opened or started.
-  kRpcBusy = 50,  // The other side has as much to do as it takes at once; nothing was done.
-  kRpcCancelled = 51,  // The request was called off by whoever made it.
-  kRpcCertificate = 52,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
-  kRpcClosed = 53,  // The connection between controller and host is closed; what was asked for last may have been done.
-  kRpcDeadline = 54,  // The request was not done within its time; part of it may have been.
-  kRpcFrame = 55,  // A message between controller and host is too long, too deep, or no MessagePack.
-  kRpcIdempotency = 56,  // An idempotency key is missing, or was used for another request.
-  kRpcJoin = 57,  // The join token is malformed, unknown, expired or used.
-  kRpcListen = 58,  // The controller cannot listen there.
-  kRpcLost = 59,  // The other side has not been heard of for too long.
-  kRpcMethod = 60,  // The other side serves no such method, or not to this caller.
-  kRpcOutcome = 61,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
-  kRpcParams = 62,  // A request's parameters do not fit its method.
-  kRpcProtocol = 63,  // The other side does not keep to the protocol between controller and host.
-  kRpcReplaced = 64,  // A newer connection of the same host has taken this one's place.
-  kRpcResult = 65,  // An answer does not fit its method.
-  kRpcSlow = 66,  // A stream's reader did not take what came in time.
-  kRpcUnreachable = 67,  // Nobody answers at the controller's address.
-  kRpcUntrusted = 68,  // Whoever answers at the controller's address is not the controller that is trusted.
-  kRpcVersion = 69,  // Controller and host have no version of their protocol in common.
-  kRuntimeBusy = 70,  // The runtime is doing something that excludes this.
-  kRuntimeDirect = 71,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeEnded = 72,  // The run has ended, or ended meanwhile.
-  kRuntimeLast = 73,  // A host keeps one runtime at least.
-  kRuntimeLimit = 74,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 75,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 76,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 77,  // The addon has no dataplane of this id.
-  kRuntimeSame = 78,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 79,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 80,  // The host has no runtime of this number.
-  kStateTooLarge = 81,  // The state store of an NF would exceed what the ABI has room for.
-  kStoreClosed = 82,  // The store was closed.
-  kStoreCompacted = 83,  // The revision is no longer kept: read everything again.
-  kStoreDamaged = 84,  // The store's file is damaged, or part of it is missing; nothing was changed.
-  kStoreExists = 85,  // There is an object of this name already.
-  kStoreFormat = 86,  // The file is no store, or one of a version that this NFActor does not know.
-  kStoreFull = 87,  // The store, or its disk, has no room; nothing was written.
-  kStoreFuture = 88,  // The revision has not been made yet.
-  kStoreIo = 89,  // The store's file cannot be made, read or written.
-  kStoreLease = 90,  // There is no such lease: its time ran out, or it was ended.
-  kStoreLimit = 91,  // A bound of the store would be exceeded.
-  kStoreLocked = 92,  // The store's file is in use.
-  kStoreName = 93,  // A name, key or prefix is malformed or too long.
-  kStoreNotFound = 94,  // There is no object of this name.
-  kStoreObject = 95,  // An object does not fit the schema of its kind.
-  kStoreStale = 96,  // The object was changed meanwhile: the version given is not the one it has.
-  kSwapEntry = 97,  // The chain has no such entry.
-  kSwapExports = 98,  // The new version lacks something that the running one provides.
-  kSwapLayout = 99,  // The new version's state layout differs from the running one's.
-  kSwapRights = 100,  // The new version wants other rights than were granted to the entry.
-  kUsage = 101,  // The command line is not understood.
+  kCliAnswer = 24,  // The controller's API answered with something that is not understood.
+  kCliContext = 25,  // It is not known which controller is meant, or the file of contexts cannot be used.
+  kCliTimeout = 26,  // The controller's API has not answered in time; it may go on with what was asked for.
+  kCliUnreachable = 27,  // Nobody answers at the address of the controller's API.
+  kConfigField = 28,  // A configuration field is missing, unknown, of the wrong type or out of range.
+  kConfigNotFound = 29,  // The configuration file does not exist or cannot be read.
+  kConfigPortRange = 30,  // A port range is malformed or reversed.
+  kConfigPrefix = 31,  // An address or prefix is malformed.
+  kConfigRefused = 32,  // The NF refused its configuration.
+  kConfigRights = 33,  // An NF wants a right that the operator did not grant.
+  kConfigTooLarge = 34,  // The encoded configuration exceeds its limit.
+  kConfigYaml = 35,  // The file is not well-formed YAML.
+  kDoctorMissing = 36,  // Something that the machine needs is missing.
+  kEalInit = 37,  // DPDK's environment could not be initialised.
+  kEalMemory = 38,  // Not enough memory for packets and flows.
+  kHostPermission = 39,  // The operation needs a permission that this process lacks.
+  kHostSocket = 40,  // The control socket cannot be made, reached or understood.
+  kHostNotRunning = 41,  // No running host answers on the control socket.
+  kManifestField = 42,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
+  kManifestNotFound = 43,  // There is no nf.yaml.
+  kManifestYaml = 44,  // nf.yaml is not well-formed YAML.
+  kMemberCommand = 45,  // A member's process does not understand a command, or cannot follow it as things stand.
+  kNativeMissing = 46,  // The native part has not been built for this machine.
+  kNfArtifact = 47,  // The file is no NF artifact.
+  kNfCompile = 48,  // The module could not be compiled to native code.
+  kNfNotFound = 49,  // No NF of this name or path.
+  kNfStart = 50,  // The NF failed in init or configure.
+  kPackComponent = 51,  // The core module does not fit the NF world.
+  kPortMissing = 52,  // The network interface does not exist.
+  kPortStart = 53,  // The port could not be opened or started.
+  kRpcBusy = 54,  // The other side has as much to do as it takes at once; nothing was done.
+  kRpcCancelled = 55,  // The request was called off by whoever made it.
+  kRpcCertificate = 56,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
+  kRpcClosed = 57,  // The connection between controller and host is closed; what was asked for last may have been done.
+  kRpcDeadline = 58,  // The request was not done within its time; part of it may have been.
+  kRpcFrame = 59,  // A message between controller and host is too long, too deep, or no MessagePack.
+  kRpcIdempotency = 60,  // An idempotency key is missing, or was used for another request.
+  kRpcJoin = 61,  // The join token is malformed, unknown, expired or used.
+  kRpcListen = 62,  // The controller cannot listen there.
+  kRpcLost = 63,  // The other side has not been heard of for too long.
+  kRpcMethod = 64,  // The other side serves no such method, or not to this caller.
+  kRpcOutcome = 65,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
+  kRpcParams = 66,  // A request's parameters do not fit its method.
+  kRpcProtocol = 67,  // The other side does not keep to the protocol between controller and host.
+  kRpcReplaced = 68,  // A newer connection of the same host has taken this one's place.
+  kRpcResult = 69,  // An answer does not fit its method.
+  kRpcSlow = 70,  // A stream's reader did not take what came in time.
+  kRpcUnreachable = 71,  // Nobody answers at the controller's address.
+  kRpcUntrusted = 72,  // Whoever answers at the controller's address is not the controller that is trusted.
+  kRpcVersion = 73,  // Controller and host have no version of their protocol in common.
+  kRuntimeBusy = 74,  // The runtime is doing something that excludes this.
+  kRuntimeDirect = 75,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeEnded = 76,  // The run has ended, or ended meanwhile.
+  kRuntimeLast = 77,  // A host keeps one runtime at least.
+  kRuntimeLimit = 78,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 79,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 80,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 81,  // The addon has no dataplane of this id.
+  kRuntimeSame = 82,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 83,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 84,  // The host has no runtime of this number.
+  kStateTooLarge = 85,  // The state store of an NF would exceed what the ABI has room for.
+  kStoreClosed = 86,  // The store was closed.
+  kStoreCompacted = 87,  // The revision is no longer kept: read everything again.
+  kStoreDamaged = 88,  // The store's file is damaged, or part of it is missing; nothing was changed.
+  kStoreExists = 89,  // There is an object of this name already.
+  kStoreFormat = 90,  // The file is no store, or one of a version that this NFActor does not know.
+  kStoreFull = 91,  // The store, or its disk, has no room; nothing was written.
+  kStoreFuture = 92,  // The revision has not been made yet.
+  kStoreIo = 93,  // The store's file cannot be made, read or written.
+  kStoreLease = 94,  // There is no such lease: its time ran out, or it was ended.
+  kStoreLimit = 95,  // A bound of the store would be exceeded.
+  kStoreLocked = 96,  // The store's file is in use.
+  kStoreName = 97,  // A name, key or prefix is malformed or too long.
+  kStoreNotFound = 98,  // There is no object of this name.
+  kStoreObject = 99,  // An object does not fit the schema of its kind.
+  kStoreStale = 100,  // The object was changed meanwhile: the version given is not the one it has.
+  kSwapEntry = 101,  // The chain has no such entry.
+  kSwapExports = 102,  // The new version lacks something that the running one provides.
+  kSwapLayout = 103,  // The new version's state layout differs from the running one's.
+  kSwapRights = 104,  // The new version wants other rights than were granted to the entry.
+  kUsage = 105,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -161,6 +165,14 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "capture.truncated";
     case ErrorCode::kCaptureWrite:
       return "capture.write";
+    case ErrorCode::kCliAnswer:
+      return "cli.answer";
+    case ErrorCode::kCliContext:
+      return "cli.context";
+    case ErrorCode::kCliTimeout:
+      return "cli.timeout";
+    case ErrorCode::kCliUnreachable:
+      return "cli.unreachable";
     case ErrorCode::kConfigField:
       return "config.field";
     case ErrorCode::kConfigNotFound:

@@ -1,0 +1,4 @@
+import { Command } from "commander";
+export function upCommand(): Command {
+  return new Command("up");
+}
