@@ -30,84 +30,92 @@ enum class ErrorCode : uint16_t {
   kCaptureRead = 21,  // The capture file cannot be read.
   kCaptureTruncated = 22,  // The capture file ends inside a record.
   kCaptureWrite = 23,  // The output capture cannot be written.
-  kConfigField = 24,  // A configuration field is missing, unknown, of the wrong type or out of range.
-  kConfigNotFound = 25,  // The configuration file does not exist or cannot be read.
-  kConfigPortRange = 26,  // A port range is malformed or reversed.
-  kConfigPrefix = 27,  // An address or prefix is malformed.
-  kConfigRefused = 28,  // The NF refused its configuration.
-  kConfigRights = 29,  // An NF wants a right that the operator did not grant.
-  kConfigTooLarge = 30,  // The encoded configuration exceeds its limit.
-  kConfigYaml = 31,  // The file is not well-formed YAML.
-  kDoctorMissing = 32,  // Something that the machine needs is missing.
-  kEalInit = 33,  // DPDK's environment could not be initialised.
-  kEalMemory = 34,  // Not enough memory for packets and flows.
-  kHostPermission = 35,  // The operation needs a permission that this process lacks.
-  kHostSocket = 36,  // The control socket cannot be made, reached or understood.
-  kHostNotRunning = 37,  // No running host answers on the control socket.
-  kManifestField = 38,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
-  kManifestNotFound = 39,  // There is no nf.yaml.
-  kManifestYaml = 40,  // nf.yaml is not well-formed YAML.
-  kMemberCommand = 41,  // A member's process does not understand a command, or cannot follow it as things stand.
-  kNativeMissing = 42,  // The native part has not been built for this machine.
-  kNfArtifact = 43,  // The file is no NF artifact.
-  kNfCompile = 44,  // The module could not be compiled to native code.
-  kNfNotFound = 45,  // No NF of this name or path.
-  kNfStart = 46,  // The NF failed in init or configure.
-  kPackComponent = 47,  // The core module does not fit the NF world.
-  kPortMissing = 48,  // The network interface does not exist.
-  kPortStart = 49,  // The port could not be opened or started.
-  kRpcBusy = 50,  // The other side has as much to do as it takes at once; nothing was done.
-  kRpcCancelled = 51,  // The request was called off by whoever made it.
-  kRpcCertificate = 52,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
-  kRpcClosed = 53,  // The connection between controller and host is closed; what was asked for last may have been done.
-  kRpcDeadline = 54,  // The request was not done within its time; part of it may have been.
-  kRpcFrame = 55,  // A message between controller and host is too long, too deep, or no MessagePack.
-  kRpcIdempotency = 56,  // An idempotency key is missing, or was used for another request.
-  kRpcJoin = 57,  // The join token is malformed, unknown, expired or used.
-  kRpcListen = 58,  // The controller cannot listen there.
-  kRpcLost = 59,  // The other side has not been heard of for too long.
-  kRpcMethod = 60,  // The other side serves no such method, or not to this caller.
-  kRpcOutcome = 61,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
-  kRpcParams = 62,  // A request's parameters do not fit its method.
-  kRpcProtocol = 63,  // The other side does not keep to the protocol between controller and host.
-  kRpcReplaced = 64,  // A newer connection of the same host has taken this one's place.
-  kRpcResult = 65,  // An answer does not fit its method.
-  kRpcSlow = 66,  // A stream's reader did not take what came in time.
-  kRpcUnreachable = 67,  // Nobody answers at the controller's address.
-  kRpcUntrusted = 68,  // Whoever answers at the controller's address is not the controller that is trusted.
-  kRpcVersion = 69,  // Controller and host have no version of their protocol in common.
-  kRuntimeBusy = 70,  // The runtime is doing something that excludes this.
-  kRuntimeDirect = 71,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeEnded = 72,  // The run has ended, or ended meanwhile.
-  kRuntimeLast = 73,  // A host keeps one runtime at least.
-  kRuntimeLimit = 74,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 75,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 76,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 77,  // The addon has no dataplane of this id.
-  kRuntimeSame = 78,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 79,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 80,  // The host has no runtime of this number.
-  kStateTooLarge = 81,  // The state store of an NF would exceed what the ABI has room for.
-  kStoreClosed = 82,  // The store was closed.
-  kStoreCompacted = 83,  // The revision is no longer kept: read everything again.
-  kStoreDamaged = 84,  // The store's file is damaged, or part of it is missing; nothing was changed.
-  kStoreExists = 85,  // There is an object of this name already.
-  kStoreFormat = 86,  // The file is no store, or one of a version that this NFActor does not know.
-  kStoreFull = 87,  // The store, or its disk, has no room; nothing was written.
-  kStoreFuture = 88,  // The revision has not been made yet.
-  kStoreIo = 89,  // The store's file cannot be made, read or written.
-  kStoreLease = 90,  // There is no such lease: its time ran out, or it was ended.
-  kStoreLimit = 91,  // A bound of the store would be exceeded.
-  kStoreLocked = 92,  // The store's file is in use.
-  kStoreName = 93,  // A name, key or prefix is malformed or too long.
-  kStoreNotFound = 94,  // There is no object of this name.
-  kStoreObject = 95,  // An object does not fit the schema of its kind.
-  kStoreStale = 96,  // The object was changed meanwhile: the version given is not the one it has.
-  kSwapEntry = 97,  // The chain has no such entry.
-  kSwapExports = 98,  // The new version lacks something that the running one provides.
-  kSwapLayout = 99,  // The new version's state layout differs from the running one's.
-  kSwapRights = 100,  // The new version wants other rights than were granted to the entry.
-  kUsage = 101,  // The command line is not understood.
+  kClusterEnding = 24,  // The deployment is being ended, or was ended meanwhile.
+  kClusterHost = 25,  // The deployment cannot be on that host, or it is not said on which.
+  kClusterHostAway = 26,  // The host is not connected to its controller; packets flow meanwhile.
+  kClusterInUse = 27,  // What is to be deleted still has something: a tenant deployments or NFs, a host deployments.
+  kClusterPort = 28,  // Another deployment has the interface.
+  kClusterQuota = 29,  // The tenant's quota of deployments or runtimes would be exceeded.
+  kClusterReplace = 30,  // The change would end flows, and that was not allowed.
+  kClusterRevision = 31,  // The deployment has no such revision to go back to.
+  kConfigField = 32,  // A configuration field is missing, unknown, of the wrong type or out of range.
+  kConfigNotFound = 33,  // The configuration file does not exist or cannot be read.
+  kConfigPortRange = 34,  // A port range is malformed or reversed.
+  kConfigPrefix = 35,  // An address or prefix is malformed.
+  kConfigRefused = 36,  // The NF refused its configuration.
+  kConfigRights = 37,  // An NF wants a right that the operator did not grant.
+  kConfigTooLarge = 38,  // The encoded configuration exceeds its limit.
+  kConfigYaml = 39,  // The file is not well-formed YAML.
+  kDoctorMissing = 40,  // Something that the machine needs is missing.
+  kEalInit = 41,  // DPDK's environment could not be initialised.
+  kEalMemory = 42,  // Not enough memory for packets and flows.
+  kHostPermission = 43,  // The operation needs a permission that this process lacks.
+  kHostSocket = 44,  // The control socket cannot be made, reached or understood.
+  kHostNotRunning = 45,  // No running host answers on the control socket.
+  kManifestField = 46,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
+  kManifestNotFound = 47,  // There is no nf.yaml.
+  kManifestYaml = 48,  // nf.yaml is not well-formed YAML.
+  kMemberCommand = 49,  // A member's process does not understand a command, or cannot follow it as things stand.
+  kNativeMissing = 50,  // The native part has not been built for this machine.
+  kNfArtifact = 51,  // The file is no NF artifact.
+  kNfCompile = 52,  // The module could not be compiled to native code.
+  kNfNotFound = 53,  // No NF of this name or path.
+  kNfStart = 54,  // The NF failed in init or configure.
+  kPackComponent = 55,  // The core module does not fit the NF world.
+  kPortMissing = 56,  // The network interface does not exist.
+  kPortStart = 57,  // The port could not be opened or started.
+  kRpcBusy = 58,  // The other side has as much to do as it takes at once; nothing was done.
+  kRpcCancelled = 59,  // The request was called off by whoever made it.
+  kRpcCertificate = 60,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
+  kRpcClosed = 61,  // The connection between controller and host is closed; what was asked for last may have been done.
+  kRpcDeadline = 62,  // The request was not done within its time; part of it may have been.
+  kRpcFrame = 63,  // A message between controller and host is too long, too deep, or no MessagePack.
+  kRpcIdempotency = 64,  // An idempotency key is missing, or was used for another request.
+  kRpcJoin = 65,  // The join token is malformed, unknown, expired or used.
+  kRpcListen = 66,  // The controller cannot listen there.
+  kRpcLost = 67,  // The other side has not been heard of for too long.
+  kRpcMethod = 68,  // The other side serves no such method, or not to this caller.
+  kRpcOutcome = 69,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
+  kRpcParams = 70,  // A request's parameters do not fit its method.
+  kRpcProtocol = 71,  // The other side does not keep to the protocol between controller and host.
+  kRpcReplaced = 72,  // A newer connection of the same host has taken this one's place.
+  kRpcResult = 73,  // An answer does not fit its method.
+  kRpcSlow = 74,  // A stream's reader did not take what came in time.
+  kRpcUnreachable = 75,  // Nobody answers at the controller's address.
+  kRpcUntrusted = 76,  // Whoever answers at the controller's address is not the controller that is trusted.
+  kRpcVersion = 77,  // Controller and host have no version of their protocol in common.
+  kRuntimeBusy = 78,  // The runtime is doing something that excludes this.
+  kRuntimeDirect = 79,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeEnded = 80,  // The run has ended, or ended meanwhile.
+  kRuntimeLast = 81,  // A host keeps one runtime at least.
+  kRuntimeLimit = 82,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 83,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 84,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 85,  // The addon has no dataplane of this id.
+  kRuntimeSame = 86,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 87,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 88,  // The host has no runtime of this number.
+  kStateTooLarge = 89,  // The state store of an NF would exceed what the ABI has room for.
+  kStoreClosed = 90,  // The store was closed.
+  kStoreCompacted = 91,  // The revision is no longer kept: read everything again.
+  kStoreDamaged = 92,  // The store's file is damaged, or part of it is missing; nothing was changed.
+  kStoreExists = 93,  // There is an object of this name already.
+  kStoreFormat = 94,  // The file is no store, or one of a version that this NFActor does not know.
+  kStoreFull = 95,  // The store, or its disk, has no room; nothing was written.
+  kStoreFuture = 96,  // The revision has not been made yet.
+  kStoreIo = 97,  // The store's file cannot be made, read or written.
+  kStoreLease = 98,  // There is no such lease: its time ran out, or it was ended.
+  kStoreLimit = 99,  // A bound of the store would be exceeded.
+  kStoreLocked = 100,  // The store's file is in use.
+  kStoreName = 101,  // A name, key or prefix is malformed or too long.
+  kStoreNotFound = 102,  // There is no object of this name.
+  kStoreObject = 103,  // An object does not fit the schema of its kind.
+  kStoreStale = 104,  // The object was changed meanwhile: the version given is not the one it has.
+  kSwapEntry = 105,  // The chain has no such entry.
+  kSwapExports = 106,  // The new version lacks something that the running one provides.
+  kSwapLayout = 107,  // The new version's state layout differs from the running one's.
+  kSwapRights = 108,  // The new version wants other rights than were granted to the entry.
+  kUsage = 109,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -161,6 +169,22 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "capture.truncated";
     case ErrorCode::kCaptureWrite:
       return "capture.write";
+    case ErrorCode::kClusterEnding:
+      return "cluster.ending";
+    case ErrorCode::kClusterHost:
+      return "cluster.host";
+    case ErrorCode::kClusterHostAway:
+      return "cluster.host_away";
+    case ErrorCode::kClusterInUse:
+      return "cluster.in_use";
+    case ErrorCode::kClusterPort:
+      return "cluster.port";
+    case ErrorCode::kClusterQuota:
+      return "cluster.quota";
+    case ErrorCode::kClusterReplace:
+      return "cluster.replace";
+    case ErrorCode::kClusterRevision:
+      return "cluster.revision";
     case ErrorCode::kConfigField:
       return "config.field";
     case ErrorCode::kConfigNotFound:
