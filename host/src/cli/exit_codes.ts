@@ -30,6 +30,7 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "artifact.uncertain",
   "capture.write",
   "cli.answer",
+  "cluster.host_away",
   "doctor.missing",
   "eal.init",
   "eal.memory",
