@@ -42,72 +42,77 @@ enum class ErrorCode : uint16_t {
   kEalInit = 33,  // DPDK's environment could not be initialised.
   kEalMemory = 34,  // Not enough memory for packets and flows.
   kHostPermission = 35,  // The operation needs a permission that this process lacks.
-  kHostSocket = 36,  // The control socket cannot be made, reached or understood.
-  kHostNotRunning = 37,  // No running host answers on the control socket.
-  kManifestField = 38,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
-  kManifestNotFound = 39,  // There is no nf.yaml.
-  kManifestYaml = 40,  // nf.yaml is not well-formed YAML.
-  kMemberCommand = 41,  // A member's process does not understand a command, or cannot follow it as things stand.
-  kNativeMissing = 42,  // The native part has not been built for this machine.
-  kNfArtifact = 43,  // The file is no NF artifact.
-  kNfCompile = 44,  // The module could not be compiled to native code.
-  kNfNotFound = 45,  // No NF of this name or path.
-  kNfStart = 46,  // The NF failed in init or configure.
-  kPackComponent = 47,  // The core module does not fit the NF world.
-  kPortMissing = 48,  // The network interface does not exist.
-  kPortStart = 49,  // The port could not be opened or started.
-  kRpcBusy = 50,  // The other side has as much to do as it takes at once; nothing was done.
-  kRpcCancelled = 51,  // The request was called off by whoever made it.
-  kRpcCertificate = 52,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
-  kRpcClosed = 53,  // The connection between controller and host is closed; what was asked for last may have been done.
-  kRpcDeadline = 54,  // The request was not done within its time; part of it may have been.
-  kRpcFrame = 55,  // A message between controller and host is too long, too deep, or no MessagePack.
-  kRpcIdempotency = 56,  // An idempotency key is missing, or was used for another request.
-  kRpcJoin = 57,  // The join token is malformed, unknown, expired or used.
-  kRpcListen = 58,  // The controller cannot listen there.
-  kRpcLost = 59,  // The other side has not been heard of for too long.
-  kRpcMethod = 60,  // The other side serves no such method, or not to this caller.
-  kRpcOutcome = 61,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
-  kRpcParams = 62,  // A request's parameters do not fit its method.
-  kRpcProtocol = 63,  // The other side does not keep to the protocol between controller and host.
-  kRpcReplaced = 64,  // A newer connection of the same host has taken this one's place.
-  kRpcResult = 65,  // An answer does not fit its method.
-  kRpcSlow = 66,  // A stream's reader did not take what came in time.
-  kRpcUnreachable = 67,  // Nobody answers at the controller's address.
-  kRpcUntrusted = 68,  // Whoever answers at the controller's address is not the controller that is trusted.
-  kRpcVersion = 69,  // Controller and host have no version of their protocol in common.
-  kRuntimeBusy = 70,  // The runtime is doing something that excludes this.
-  kRuntimeDirect = 71,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeEnded = 72,  // The run has ended, or ended meanwhile.
-  kRuntimeLast = 73,  // A host keeps one runtime at least.
-  kRuntimeLimit = 74,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 75,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 76,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 77,  // The addon has no dataplane of this id.
-  kRuntimeSame = 78,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 79,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 80,  // The host has no runtime of this number.
-  kStateTooLarge = 81,  // The state store of an NF would exceed what the ABI has room for.
-  kStoreClosed = 82,  // The store was closed.
-  kStoreCompacted = 83,  // The revision is no longer kept: read everything again.
-  kStoreDamaged = 84,  // The store's file is damaged, or part of it is missing; nothing was changed.
-  kStoreExists = 85,  // There is an object of this name already.
-  kStoreFormat = 86,  // The file is no store, or one of a version that this NFActor does not know.
-  kStoreFull = 87,  // The store, or its disk, has no room; nothing was written.
-  kStoreFuture = 88,  // The revision has not been made yet.
-  kStoreIo = 89,  // The store's file cannot be made, read or written.
-  kStoreLease = 90,  // There is no such lease: its time ran out, or it was ended.
-  kStoreLimit = 91,  // A bound of the store would be exceeded.
-  kStoreLocked = 92,  // The store's file is in use.
-  kStoreName = 93,  // A name, key or prefix is malformed or too long.
-  kStoreNotFound = 94,  // There is no object of this name.
-  kStoreObject = 95,  // An object does not fit the schema of its kind.
-  kStoreStale = 96,  // The object was changed meanwhile: the version given is not the one it has.
-  kSwapEntry = 97,  // The chain has no such entry.
-  kSwapExports = 98,  // The new version lacks something that the running one provides.
-  kSwapLayout = 99,  // The new version's state layout differs from the running one's.
-  kSwapRights = 100,  // The new version wants other rights than were granted to the entry.
-  kUsage = 101,  // The command line is not understood.
+  kHostNoDeployment = 36,  // The host has no such deployment.
+  kHostSettings = 37,  // Processes of the host run already, with other settings than it is started with.
+  kHostShape = 38,  // The deployment cannot become what is wanted while it runs, as its flows would end.
+  kHostStale = 39,  // The host has this revision of the deployment with other contents, or a newer one.
+  kHostState = 40,  // The host daemon's state folder cannot be used: no rights, no room, or another daemon has it.
+  kHostSocket = 41,  // The control socket cannot be made, reached or understood.
+  kHostNotRunning = 42,  // No running host answers on the control socket.
+  kManifestField = 43,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
+  kManifestNotFound = 44,  // There is no nf.yaml.
+  kManifestYaml = 45,  // nf.yaml is not well-formed YAML.
+  kMemberCommand = 46,  // A member's process does not understand a command, or cannot follow it as things stand.
+  kNativeMissing = 47,  // The native part has not been built for this machine.
+  kNfArtifact = 48,  // The file is no NF artifact.
+  kNfCompile = 49,  // The module could not be compiled to native code.
+  kNfNotFound = 50,  // No NF of this name or path.
+  kNfStart = 51,  // The NF failed in init or configure.
+  kPackComponent = 52,  // The core module does not fit the NF world.
+  kPortMissing = 53,  // The network interface does not exist.
+  kPortStart = 54,  // The port could not be opened or started.
+  kRpcBusy = 55,  // The other side has as much to do as it takes at once; nothing was done.
+  kRpcCancelled = 56,  // The request was called off by whoever made it.
+  kRpcCertificate = 57,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
+  kRpcClosed = 58,  // The connection between controller and host is closed; what was asked for last may have been done.
+  kRpcDeadline = 59,  // The request was not done within its time; part of it may have been.
+  kRpcFrame = 60,  // A message between controller and host is too long, too deep, or no MessagePack.
+  kRpcIdempotency = 61,  // An idempotency key is missing, or was used for another request.
+  kRpcJoin = 62,  // The join token is malformed, unknown, expired or used.
+  kRpcListen = 63,  // The controller cannot listen there.
+  kRpcLost = 64,  // The other side has not been heard of for too long.
+  kRpcMethod = 65,  // The other side serves no such method, or not to this caller.
+  kRpcOutcome = 66,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
+  kRpcParams = 67,  // A request's parameters do not fit its method.
+  kRpcProtocol = 68,  // The other side does not keep to the protocol between controller and host.
+  kRpcReplaced = 69,  // A newer connection of the same host has taken this one's place.
+  kRpcResult = 70,  // An answer does not fit its method.
+  kRpcSlow = 71,  // A stream's reader did not take what came in time.
+  kRpcUnreachable = 72,  // Nobody answers at the controller's address.
+  kRpcUntrusted = 73,  // Whoever answers at the controller's address is not the controller that is trusted.
+  kRpcVersion = 74,  // Controller and host have no version of their protocol in common.
+  kRuntimeBusy = 75,  // The runtime is doing something that excludes this.
+  kRuntimeDirect = 76,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeEnded = 77,  // The run has ended, or ended meanwhile.
+  kRuntimeLast = 78,  // A host keeps one runtime at least.
+  kRuntimeLimit = 79,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 80,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 81,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 82,  // The addon has no dataplane of this id.
+  kRuntimeSame = 83,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 84,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 85,  // The host has no runtime of this number.
+  kStateTooLarge = 86,  // The state store of an NF would exceed what the ABI has room for.
+  kStoreClosed = 87,  // The store was closed.
+  kStoreCompacted = 88,  // The revision is no longer kept: read everything again.
+  kStoreDamaged = 89,  // The store's file is damaged, or part of it is missing; nothing was changed.
+  kStoreExists = 90,  // There is an object of this name already.
+  kStoreFormat = 91,  // The file is no store, or one of a version that this NFActor does not know.
+  kStoreFull = 92,  // The store, or its disk, has no room; nothing was written.
+  kStoreFuture = 93,  // The revision has not been made yet.
+  kStoreIo = 94,  // The store's file cannot be made, read or written.
+  kStoreLease = 95,  // There is no such lease: its time ran out, or it was ended.
+  kStoreLimit = 96,  // A bound of the store would be exceeded.
+  kStoreLocked = 97,  // The store's file is in use.
+  kStoreName = 98,  // A name, key or prefix is malformed or too long.
+  kStoreNotFound = 99,  // There is no object of this name.
+  kStoreObject = 100,  // An object does not fit the schema of its kind.
+  kStoreStale = 101,  // The object was changed meanwhile: the version given is not the one it has.
+  kSwapEntry = 102,  // The chain has no such entry.
+  kSwapExports = 103,  // The new version lacks something that the running one provides.
+  kSwapLayout = 104,  // The new version's state layout differs from the running one's.
+  kSwapRights = 105,  // The new version wants other rights than were granted to the entry.
+  kUsage = 106,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -185,6 +190,16 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "eal.memory";
     case ErrorCode::kHostPermission:
       return "host.permission";
+    case ErrorCode::kHostNoDeployment:
+      return "host.no_deployment";
+    case ErrorCode::kHostSettings:
+      return "host.settings";
+    case ErrorCode::kHostShape:
+      return "host.shape";
+    case ErrorCode::kHostStale:
+      return "host.stale";
+    case ErrorCode::kHostState:
+      return "host.state";
     case ErrorCode::kHostSocket:
       return "host.socket";
     case ErrorCode::kHostNotRunning:
