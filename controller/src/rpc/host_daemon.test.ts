@@ -42,7 +42,7 @@ afterEach(async () => {
 
 function listen(at: number): Promise<number> {
   listener = new Listener({
-    enrolment,
+    ...{ enrolment, clock },
     session: { pulse: NEVER },
     handlers: {
       keep_alive: async () => {
