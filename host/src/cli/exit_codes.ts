@@ -36,6 +36,7 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "eal.memory",
   "host.permission",
   "host.socket",
+  "host.state",
   "host.not_running",
   "native.missing",
   "nf.compile",

@@ -7,6 +7,7 @@ import { checkCommand } from "./commands/check.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { drainCommand, undrainCommand } from "./commands/drain.ts";
 import { flowsCommand } from "./commands/flows.ts";
+import { hostCommand } from "./commands/host.ts";
 import { initCommand } from "./commands/init.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { recoverCommand } from "./commands/recover.ts";
@@ -46,6 +47,13 @@ export function createProgram(commands: readonly Command[] = hostCommands()): Co
       .option("--json", "print one JSON object on stdout")
       .addOption(new Option("-o, --output <format>", "json is the same as --json").choices(FORMATS))
       .helpOption("-h, --help", "print this help");
+    .showSuggestionAfterError(true);
+  const commands = [
+    ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand],
+    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, hostCommand, doctorCommand],
+  ];
+  for (const make of commands) program.addCommand(make());
+  for (const { command } of allCommands(program)) command.option("--json", "print one JSON object on stdout").helpOption("-h, --help", "print this help");
   return program;
 }
 
