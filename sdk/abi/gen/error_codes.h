@@ -56,58 +56,75 @@ enum class ErrorCode : uint16_t {
   kPackComponent = 47,  // The core module does not fit the NF world.
   kPortMissing = 48,  // The network interface does not exist.
   kPortStart = 49,  // The port could not be opened or started.
-  kRpcBusy = 50,  // The other side has as much to do as it takes at once; nothing was done.
-  kRpcCancelled = 51,  // The request was called off by whoever made it.
-  kRpcCertificate = 52,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
-  kRpcClosed = 53,  // The connection between controller and host is closed; what was asked for last may have been done.
-  kRpcDeadline = 54,  // The request was not done within its time; part of it may have been.
-  kRpcFrame = 55,  // A message between controller and host is too long, too deep, or no MessagePack.
-  kRpcIdempotency = 56,  // An idempotency key is missing, or was used for another request.
-  kRpcJoin = 57,  // The join token is malformed, unknown, expired or used.
-  kRpcListen = 58,  // The controller cannot listen there.
-  kRpcLost = 59,  // The other side has not been heard of for too long.
-  kRpcMethod = 60,  // The other side serves no such method, or not to this caller.
-  kRpcOutcome = 61,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
-  kRpcParams = 62,  // A request's parameters do not fit its method.
-  kRpcProtocol = 63,  // The other side does not keep to the protocol between controller and host.
-  kRpcReplaced = 64,  // A newer connection of the same host has taken this one's place.
-  kRpcResult = 65,  // An answer does not fit its method.
-  kRpcSlow = 66,  // A stream's reader did not take what came in time.
-  kRpcUnreachable = 67,  // Nobody answers at the controller's address.
-  kRpcUntrusted = 68,  // Whoever answers at the controller's address is not the controller that is trusted.
-  kRpcVersion = 69,  // Controller and host have no version of their protocol in common.
-  kRuntimeBusy = 70,  // The runtime is doing something that excludes this.
-  kRuntimeDirect = 71,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeEnded = 72,  // The run has ended, or ended meanwhile.
-  kRuntimeLast = 73,  // A host keeps one runtime at least.
-  kRuntimeLimit = 74,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 75,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 76,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 77,  // The addon has no dataplane of this id.
-  kRuntimeSame = 78,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 79,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 80,  // The host has no runtime of this number.
-  kStateTooLarge = 81,  // The state store of an NF would exceed what the ABI has room for.
-  kStoreClosed = 82,  // The store was closed.
-  kStoreCompacted = 83,  // The revision is no longer kept: read everything again.
-  kStoreDamaged = 84,  // The store's file is damaged, or part of it is missing; nothing was changed.
-  kStoreExists = 85,  // There is an object of this name already.
-  kStoreFormat = 86,  // The file is no store, or one of a version that this NFActor does not know.
-  kStoreFull = 87,  // The store, or its disk, has no room; nothing was written.
-  kStoreFuture = 88,  // The revision has not been made yet.
-  kStoreIo = 89,  // The store's file cannot be made, read or written.
-  kStoreLease = 90,  // There is no such lease: its time ran out, or it was ended.
-  kStoreLimit = 91,  // A bound of the store would be exceeded.
-  kStoreLocked = 92,  // The store's file is in use.
-  kStoreName = 93,  // A name, key or prefix is malformed or too long.
-  kStoreNotFound = 94,  // There is no object of this name.
-  kStoreObject = 95,  // An object does not fit the schema of its kind.
-  kStoreStale = 96,  // The object was changed meanwhile: the version given is not the one it has.
-  kSwapEntry = 97,  // The chain has no such entry.
-  kSwapExports = 98,  // The new version lacks something that the running one provides.
-  kSwapLayout = 99,  // The new version's state layout differs from the running one's.
-  kSwapRights = 100,  // The new version wants other rights than were granted to the entry.
-  kUsage = 101,  // The command line is not understood.
+  kRestAborted = 50,  // The request ended before it was whole; nothing was changed.
+  kRestBody = 51,  // The request's body, or the request itself, is malformed.
+  kRestBusy = 52,  // As many streams as may be are open: try again.
+  kRestClosing = 53,  // The controller is about to end: try again when it is back.
+  kRestField = 54,  // A field of the request is missing, unknown, of the wrong type or out of range.
+  kRestForbidden = 55,  // The token may not do this: its scope is too low, or it is of one tenant.
+  kRestHeader = 56,  // The request's headers are too long.
+  kRestListen = 57,  // The controller's API cannot listen there.
+  kRestMediaType = 58,  // The request's body is of a type that is not taken there.
+  kRestMethod = 59,  // The path is not for this method.
+  kRestNotFound = 60,  // The API has nothing under this path.
+  kRestPath = 61,  // The request's path is malformed or too long.
+  kRestRate = 62,  // Too many requests without a good token came from this address.
+  kRestTimeout = 63,  // The request did not come in time.
+  kRestTls = 64,  // The certificate or key of the controller's API cannot be read, or do not fit each other.
+  kRestTooLarge = 65,  // The request's body is too large.
+  kRestUnauthorized = 66,  // A token is needed; or the one that was given is malformed, unknown, expired or revoked.
+  kRpcBusy = 67,  // The other side has as much to do as it takes at once; nothing was done.
+  kRpcCancelled = 68,  // The request was called off by whoever made it.
+  kRpcCertificate = 69,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
+  kRpcClosed = 70,  // The connection between controller and host is closed; what was asked for last may have been done.
+  kRpcDeadline = 71,  // The request was not done within its time; part of it may have been.
+  kRpcFrame = 72,  // A message between controller and host is too long, too deep, or no MessagePack.
+  kRpcIdempotency = 73,  // An idempotency key is missing, or was used for another request.
+  kRpcJoin = 74,  // The join token is malformed, unknown, expired or used.
+  kRpcListen = 75,  // The controller cannot listen there.
+  kRpcLost = 76,  // The other side has not been heard of for too long.
+  kRpcMethod = 77,  // The other side serves no such method, or not to this caller.
+  kRpcOutcome = 78,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
+  kRpcParams = 79,  // A request's parameters do not fit its method.
+  kRpcProtocol = 80,  // The other side does not keep to the protocol between controller and host.
+  kRpcReplaced = 81,  // A newer connection of the same host has taken this one's place.
+  kRpcResult = 82,  // An answer does not fit its method.
+  kRpcSlow = 83,  // A stream's reader did not take what came in time.
+  kRpcUnreachable = 84,  // Nobody answers at the controller's address.
+  kRpcUntrusted = 85,  // Whoever answers at the controller's address is not the controller that is trusted.
+  kRpcVersion = 86,  // Controller and host have no version of their protocol in common.
+  kRuntimeBusy = 87,  // The runtime is doing something that excludes this.
+  kRuntimeDirect = 88,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeEnded = 89,  // The run has ended, or ended meanwhile.
+  kRuntimeLast = 90,  // A host keeps one runtime at least.
+  kRuntimeLimit = 91,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 92,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 93,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 94,  // The addon has no dataplane of this id.
+  kRuntimeSame = 95,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 96,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 97,  // The host has no runtime of this number.
+  kStateTooLarge = 98,  // The state store of an NF would exceed what the ABI has room for.
+  kStoreClosed = 99,  // The store was closed.
+  kStoreCompacted = 100,  // The revision is no longer kept: read everything again.
+  kStoreDamaged = 101,  // The store's file is damaged, or part of it is missing; nothing was changed.
+  kStoreExists = 102,  // There is an object of this name already.
+  kStoreFormat = 103,  // The file is no store, or one of a version that this NFActor does not know.
+  kStoreFull = 104,  // The store, or its disk, has no room; nothing was written.
+  kStoreFuture = 105,  // The revision has not been made yet.
+  kStoreIo = 106,  // The store's file cannot be made, read or written.
+  kStoreLease = 107,  // There is no such lease: its time ran out, or it was ended.
+  kStoreLimit = 108,  // A bound of the store would be exceeded.
+  kStoreLocked = 109,  // The store's file is in use.
+  kStoreName = 110,  // A name, key or prefix is malformed or too long.
+  kStoreNotFound = 111,  // There is no object of this name.
+  kStoreObject = 112,  // An object does not fit the schema of its kind.
+  kStoreStale = 113,  // The object was changed meanwhile: the version given is not the one it has.
+  kSwapEntry = 114,  // The chain has no such entry.
+  kSwapExports = 115,  // The new version lacks something that the running one provides.
+  kSwapLayout = 116,  // The new version's state layout differs from the running one's.
+  kSwapRights = 117,  // The new version wants other rights than were granted to the entry.
+  kUsage = 118,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -213,6 +230,40 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "port.missing";
     case ErrorCode::kPortStart:
       return "port.start";
+    case ErrorCode::kRestAborted:
+      return "rest.aborted";
+    case ErrorCode::kRestBody:
+      return "rest.body";
+    case ErrorCode::kRestBusy:
+      return "rest.busy";
+    case ErrorCode::kRestClosing:
+      return "rest.closing";
+    case ErrorCode::kRestField:
+      return "rest.field";
+    case ErrorCode::kRestForbidden:
+      return "rest.forbidden";
+    case ErrorCode::kRestHeader:
+      return "rest.header";
+    case ErrorCode::kRestListen:
+      return "rest.listen";
+    case ErrorCode::kRestMediaType:
+      return "rest.media_type";
+    case ErrorCode::kRestMethod:
+      return "rest.method";
+    case ErrorCode::kRestNotFound:
+      return "rest.not_found";
+    case ErrorCode::kRestPath:
+      return "rest.path";
+    case ErrorCode::kRestRate:
+      return "rest.rate";
+    case ErrorCode::kRestTimeout:
+      return "rest.timeout";
+    case ErrorCode::kRestTls:
+      return "rest.tls";
+    case ErrorCode::kRestTooLarge:
+      return "rest.too_large";
+    case ErrorCode::kRestUnauthorized:
+      return "rest.unauthorized";
     case ErrorCode::kRpcBusy:
       return "rpc.busy";
     case ErrorCode::kRpcCancelled:
