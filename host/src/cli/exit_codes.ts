@@ -62,6 +62,9 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "store.io",
   "store.lease",
   "store.locked",
+  "trace.busy",
+  "trace.ended",
+  "trace.unsupported",
 ]);
 
 export function exitCodeOf(code: ErrorCode): number {

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { VERSION } from "../package.ts";
 import { agentCommand } from "./commands/agent.ts";
 import { buildCommand } from "./commands/build.ts";
+import { captureCommand } from "./commands/capture.ts";
 import { checkCommand } from "./commands/check.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { drainCommand, undrainCommand } from "./commands/drain.ts";
@@ -15,6 +16,7 @@ import { runtimesCommand } from "./commands/runtimes.ts";
 import { simCommand } from "./commands/sim.ts";
 import { swapCommand } from "./commands/swap.ts";
 import { testCommand } from "./commands/test.ts";
+import { traceCommand } from "./commands/trace.ts";
 
 export function createProgram(): Command {
   const program = new Command("nfactor")
@@ -24,7 +26,7 @@ export function createProgram(): Command {
     .helpCommand(false)
     .showSuggestionAfterError(true);
   const commands = [
-    ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand],
+    ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand, traceCommand, captureCommand],
     ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, doctorCommand],
   ];
   for (const make of commands) program.addCommand(make());

@@ -107,7 +107,11 @@ enum class ErrorCode : uint16_t {
   kSwapExports = 98,  // The new version lacks something that the running one provides.
   kSwapLayout = 99,  // The new version's state layout differs from the running one's.
   kSwapRights = 100,  // The new version wants other rights than were granted to the entry.
-  kUsage = 101,  // The command line is not understood.
+  kTraceBusy = 101,  // A trace or capture of the host is under way; there is one at a time.
+  kTraceEnded = 102,  // The trace has ended: it was stopped, or nobody read from it for too long.
+  kTracePoint = 103,  // The chain has no such point to capture at.
+  kTraceUnsupported = 104,  // A process of the host is of an older version, which cannot trace.
+  kUsage = 105,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -315,6 +319,14 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "swap.layout";
     case ErrorCode::kSwapRights:
       return "swap.rights";
+    case ErrorCode::kTraceBusy:
+      return "trace.busy";
+    case ErrorCode::kTraceEnded:
+      return "trace.ended";
+    case ErrorCode::kTracePoint:
+      return "trace.point";
+    case ErrorCode::kTraceUnsupported:
+      return "trace.unsupported";
     case ErrorCode::kUsage:
       return "usage";
   }
