@@ -75,6 +75,9 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "store.io",
   "store.lease",
   "store.locked",
+  "trace.busy",
+  "trace.ended",
+  "trace.unsupported",
 ]);
 
 /** What has an exit code of its own. */

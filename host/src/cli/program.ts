@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import { VERSION } from "../package.ts";
 import { agentCommand } from "./commands/agent.ts";
 import { buildCommand } from "./commands/build.ts";
+import { captureCommand } from "./commands/capture.ts";
 import { checkCommand } from "./commands/check.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { drainCommand, undrainCommand } from "./commands/drain.ts";
@@ -17,6 +18,7 @@ import { simCommand } from "./commands/sim.ts";
 import { swapCommand } from "./commands/swap.ts";
 import { testCommand } from "./commands/test.ts";
 import { FORMATS, setMachineFormat } from "./output.ts";
+import { traceCommand } from "./commands/trace.ts";
 
 /** The host's own commands, each made anew. */
 export function hostCommands(): Command[] {
@@ -51,6 +53,8 @@ export function createProgram(commands: readonly Command[] = hostCommands()): Co
   const commands = [
     ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand],
     ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, hostCommand, doctorCommand],
+    ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand, traceCommand, captureCommand],
+    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, doctorCommand],
   ];
   for (const make of commands) program.addCommand(make());
   for (const { command } of allCommands(program)) command.option("--json", "print one JSON object on stdout").helpOption("-h, --help", "print this help");

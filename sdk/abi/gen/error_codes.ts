@@ -129,6 +129,10 @@ export const ERROR_CODES = {
   "swap.exports": "The new version lacks something that the running one provides.",
   "swap.layout": "The new version's state layout differs from the running one's.",
   "swap.rights": "The new version wants other rights than were granted to the entry.",
+  "trace.busy": "A trace or capture of the host is under way; there is one at a time.",
+  "trace.ended": "The trace has ended: it was stopped, or nobody read from it for too long.",
+  "trace.point": "The chain has no such point to capture at.",
+  "trace.unsupported": "A process of the host is of an older version, which cannot trace.",
   "usage": "The command line is not understood.",
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
