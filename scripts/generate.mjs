@@ -4,7 +4,6 @@
 import { spawnSync } from "node:child_process";
 import { ROOT } from "./lib/steps.mjs";
 
-const GENERATORS = ["sdk/abi/generate.ts", "host/src/docs/generate.ts", "controller/src/cli/generate_docs.ts"];
 const GENERATORS = ["sdk/abi/generate.ts", "host/src/docs/generate.ts", "controller/src/docs/generate.ts"];
 
 for (const file of GENERATORS) {

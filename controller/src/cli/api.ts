@@ -168,6 +168,16 @@ export class Api {
     return (await this.#client.get<{ hosts: HostJson[] }>("/v1/hosts")).hosts;
   }
 
+  /** None for tokens of a tenant: hosts belong to no tenant. */
+  async hostsIfAllowed(): Promise<readonly HostJson[]> {
+    try {
+      return await this.hosts();
+    } catch (error) {
+      if (error instanceof NfError && error.code === "rest.forbidden") return [];
+      throw error;
+    }
+  }
+
   joinToken(host: string): Promise<{ readonly host: string; readonly token: string; readonly until: number }> {
     return this.#ask("POST", path`/v1/hosts/${host}/join_token`);
   }

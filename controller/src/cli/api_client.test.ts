@@ -114,16 +114,42 @@ test("nothing listens: what to run", async () => {
   expect(error).toMatchObject({ code: "cli.unreachable", message: `nothing listens at http://127.0.0.1:${port}`, fix: expect.stringContaining("nfactor up") as string });
 });
 
-test("server-sent events, however they are cut", async () => {
+test("a stream, however it is cut, until its end", async () => {
   answer = (_, response) => {
-    response.writeHead(200, { "content-type": "text/event-stream" });
-    for (const piece of [": hi\n\nid: 7\neve", "nt: event\nda", "ta: {\ndata: }\r\n\r", "\ndata: last\n\nda"]) response.write(piece);
+    response.writeHead(200, { "content-type": "application/x-ndjson" });
+    for (const piece of ['{"event":"hop","da', 'ta":1}\n\n\n{"event":"hop","id":7,"data":"ü', '"}\n{"event":"end","data":{}}\n']) response.write(piece);
     response.end();
   };
   const events = [];
-  for await (const event of client.events("/")) events.push(event);
+  for await (const event of client.stream("/")) events.push(event);
+  expect(asked[0]!.headers.accept).toBe("application/x-ndjson");
   expect(events).toEqual([
-    { event: "event", data: "{\n}", id: "7" },
-    { event: "message", data: "last", id: "7" },
+    { event: "hop", data: 1 },
+    { event: "hop", id: 7, data: "ü" },
   ]);
+});
+
+test("a stream that just stops was cut off, and one that ends with an error says which", async () => {
+  const all = async (): Promise<void> => {
+    for await (const _ of client.stream("/"));
+  };
+  answer = (_, response) => response.writeHead(200, { "content-type": "application/x-ndjson" }).end('{"event":"hop","data":1}\n');
+  expect(await failing(all())).toMatchObject({ code: "cli.unreachable" });
+  answer = (_, response) =>
+    response.writeHead(200, { "content-type": "application/x-ndjson" }).end('{"event":"error","data":{"status":503,"error":{"code":"rpc.slow","message":"too slow"}}}\n');
+  expect(await failing(all())).toMatchObject({ code: "rpc.slow", message: "too slow" });
+});
+
+test("a change that lasts tells how far it is; who does not wait leaves when it has begun", async () => {
+  answer = (_, response) => {
+    response.writeHead(200, { "content-type": "application/x-ndjson" });
+    response.end('{"event":"progress","data":{"text":"begun"}}\n{"event":"result","data":{"done":true}}\n');
+  };
+  const told: unknown[] = [];
+  expect(await client.change("/", { method: "PUT", body: {}, wait: true, onProgress: (data) => told.push(data) })).toEqual({ done: true });
+  expect(told).toEqual([{ text: "begun" }]);
+  answer = (_, response) => void response.writeHead(200, { "content-type": "application/x-ndjson" }).flushHeaders();
+  expect(await client.change("/", { method: "PUT", body: {}, wait: false })).toBeUndefined();
+  answer = (_, response) => json(response, 409, { error: { code: "cluster.port", message: "taken" } });
+  expect(await failing(client.change("/", { method: "PUT", body: {}, wait: false }))).toMatchObject({ code: "cluster.port" });
 });

@@ -211,7 +211,7 @@ function at({ host, port, prefix }: Extract<ApiAddress, { kind: "http" | "https"
 
 function searchOf(query: NonNullable<ApiRequest["query"]>): string {
   const given = Object.entries(query).flatMap(([name, value]) =>
-    value === undefined ? [] : (Array.isArray(value) ? (value as readonly string[]) : [value]).map((one) => [name, String(one)]),
+    value === undefined ? [] : (Array.isArray(value) ? (value as readonly string[]) : [value]).map((one): [string, string] => [name, String(one)]),
   );
   return given.length === 0 ? "" : `?${new URLSearchParams(given).toString()}`;
 }

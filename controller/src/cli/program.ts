@@ -15,6 +15,7 @@ import { pushCommand } from "./commands/push.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tenantsCommand, tokensCommand } from "./commands/tenants.ts";
 import { topCommand } from "./commands/top.ts";
+import { captureCommand, traceCommand } from "./commands/trace.ts";
 import { upCommand } from "./commands/up.ts";
 import { versionsCommand } from "./commands/versions.ts";
 import type { RunLocal } from "./two_targets.ts";
@@ -31,6 +32,8 @@ const BOTH: Readonly<Record<string, (local: Command, runLocal: RunLocal) => Comm
     for (const inside of local.commands) command.addCommand(inside);
     return command;
   },
+  trace: traceCommand,
+  capture: captureCommand,
   doctor: doctorCommand,
 };
 

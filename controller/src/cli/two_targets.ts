@@ -4,7 +4,7 @@
  * there is one word more than the local form takes (`drain web 3`). Everything else goes, as it was typed, to the host's own command.
  */
 import { Command, Option } from "commander";
-import { examples, type Example } from "@nfactor/host/cli";
+import { type Example, examples, isFormat } from "@nfactor/host/cli";
 import { NfError } from "@nfactor/sdk/errors";
 import { API_GROUP, type ApiOptions, apiOptions, deploymentName, isFullName, isName } from "./api_command.ts";
 import { chooseContext, defaultTenant } from "./context_file.ts";
@@ -40,7 +40,8 @@ export function twoTargets<O>(name: string, of: TwoTargets<O>, runLocal: RunLoca
   const words = of.words === "any" ? [] : of.words;
   for (const [word, what] of words) command.argument(`[${word}]`, what);
   if (of.words === "any") command.argument("[match...]", of.local.registeredArguments[0]?.description);
-  for (const option of of.local.options) if (option.long !== "--json" && option.long !== "--output") command.addOption(option.long === "--host" ? localOnly(option) : option);
+  for (const option of of.local.options)
+    if (!isFormat(option)) command.addOption(option.long === "--host" ? localOnly(option) : option);
   for (const option of of.options ?? []) command.addOption(option);
   command.addOption(new Option("--deployment <name>", "the same as the first word, for a name that could be something else").helpGroup(API_GROUP));
   for (const option of apiOptions()) command.addOption(option);
@@ -58,6 +59,12 @@ export function twoTargets<O>(name: string, of: TwoTargets<O>, runLocal: RunLoca
     await of.run(deployment, given, options);
   });
 }
+
+/** The same, when the host's command is there. */
+export const twoTargetsOf =
+  <O>(name: string, of: Omit<TwoTargets<O>, "local">) =>
+  (local: Command, runLocal: RunLocal): Command =>
+    twoTargets<O>(name, { ...of, local }, runLocal);
 
 function localOnly(option: Option): Option {
   const copy = new Option(option.flags, option.description).helpGroup(LOCAL_GROUP);
@@ -80,8 +87,8 @@ function take<O>(given: string[], options: ApiOptions & { deployment?: string; h
 
 /** Options that are the API's have no meaning for a local run. */
 function requireLocal<O>(command: Command, of: TwoTargets<O>): void {
-  const known = new Set([...of.local.options.map((option) => option.attributeName()), "json", "output"]);
-  const wrong = command.options.find((option) => !known.has(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === "cli");
+  const known = new Set(of.local.options.map((option) => option.attributeName()));
+  const wrong = command.options.find((option) => !isFormat(option) && !known.has(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === "cli");
   if (wrong) throw new NfError("usage", `${wrong.long} goes with a deployment, and none is named`, { fix: `Write nfactor ${command.name()} <tenant>/<name> …, or use --deployment.` });
 }
 

@@ -1,11 +1,12 @@
+import { staleDocs } from "@nfactor/host/docs";
 import { expect, test } from "vitest";
 import { openapi } from "../rest/openapi.ts";
 import { placeholders, routeName } from "../rest/route.ts";
 import { ROUTES } from "../rest/routes/index.ts";
-import { generatedDocs, staleDocs } from "./generate.ts";
+import { controllerDocs } from "./generate.ts";
 
-test("docs/openapi.json and docs/rest.md are those of the code (npm run generate)", () => {
-  expect(staleDocs()).toEqual([]);
+test("docs/cli.md, docs/openapi.json and docs/rest.md are those of the code (npm run generate)", () => {
+  expect(staleDocs(controllerDocs())).toEqual([]);
 });
 
 test("the document is whole: nothing refers to what is not there, each name of a path is described, each operation has its own id", () => {
@@ -22,6 +23,15 @@ test("the document is whole: nothing refers to what is not there, each name of a
 });
 
 test("the reference has a section for each route", () => {
-  const text = generatedDocs().get("docs/rest.md")!;
+  const text = controllerDocs().get("docs/rest.md")!;
   for (const route of ROUTES) expect(text).toContain(`\n### ${routeName(route)}\n`);
+});
+
+test("every command has examples, and says what it says for machines", () => {
+  const sections = controllerDocs().get("docs/cli.md")!.split("\n## nfactor ").slice(1);
+  expect(sections.length).toBeGreaterThan(50);
+  for (const section of sections) {
+    expect(section).toMatch(/Examples:\n {2}(nfactor |source |\()/);
+    expect(section).toContain("--json");
+  }
 });

@@ -84,7 +84,15 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
 const OWN: Partial<Record<ErrorCode, number>> = {
   "cli.unreachable": EXIT.unreachable,
   "cli.timeout": EXIT.pending,
+  "rest.unauthorized": EXIT.notAllowed,
+  "rest.forbidden": EXIT.notAllowed,
   "store.stale": EXIT.conflict,
+  "store.exists": EXIT.conflict,
+  "cluster.in_use": EXIT.conflict,
+  "cluster.port": EXIT.conflict,
+  "cluster.ending": EXIT.conflict,
+  "host.stale": EXIT.conflict,
+  "rpc.deadline": EXIT.pending,
   "artifact.in_use": EXIT.conflict,
   "artifact.version_taken": EXIT.conflict,
 };

@@ -17,14 +17,14 @@ import { runtimesCommand } from "./commands/runtimes.ts";
 import { simCommand } from "./commands/sim.ts";
 import { swapCommand } from "./commands/swap.ts";
 import { testCommand } from "./commands/test.ts";
-import { FORMATS, setMachineFormat } from "./output.ts";
 import { traceCommand } from "./commands/trace.ts";
+import { FORMATS, setMachineFormat } from "./output.ts";
 
 /** The host's own commands, each made anew. */
 export function hostCommands(): Command[] {
   const commands = [
-    ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand],
-    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, doctorCommand],
+    ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand, traceCommand, captureCommand],
+    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, hostCommand, doctorCommand],
   ];
   return commands.map((make) => make());
 }
@@ -38,28 +38,24 @@ export function createProgram(commands: readonly Command[] = hostCommands()): Co
     .helpCommand(false)
     .showSuggestionAfterError(true)
     .hook("preAction", (_, acting) => {
+      // Of `capture`, --output is a file.
+      if (!acting.options.some((option) => option.long === "--output" && isFormat(option))) return;
       const { output } = acting.optsWithGlobals<{ output?: (typeof FORMATS)[number] }>();
-      if (output === undefined) return;
       if (output === "yaml") setMachineFormat("yaml");
-      acting.setOptionValue("json", output !== "table");
+      if (output !== undefined) acting.setOptionValue("json", output !== "table");
     });
   for (const command of commands) program.addCommand(command);
-  for (const { command } of allCommands(program))
-    command
-      .option("--json", "print one JSON object on stdout")
-      .addOption(new Option("-o, --output <format>", "json is the same as --json").choices(FORMATS))
-      .helpOption("-h, --help", "print this help");
-    .showSuggestionAfterError(true);
-  const commands = [
-    ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand],
-    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, hostCommand, doctorCommand],
-    ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand, traceCommand, captureCommand],
-    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, doctorCommand],
-  ];
-  for (const make of commands) program.addCommand(make());
-  for (const { command } of allCommands(program)) command.option("--json", "print one JSON object on stdout").helpOption("-h, --help", "print this help");
+  for (const { command } of allCommands(program)) {
+    command.option("--json", "print one JSON object on stdout");
+    if (command.options.every(({ long }) => long !== "--output"))
+      command.addOption(new Option("-o, --output <format>", "json is the same as --json").choices(FORMATS));
+    command.helpOption("-h, --help", "print this help");
+  }
   return program;
 }
+
+/** Whether this is the option that says how results are printed. */
+export const isFormat = ({ long, argChoices }: Option): boolean => long === "--json" || (long === "--output" && argChoices !== undefined);
 
 /** All commands with what is typed for them (`runtimes add`), each before the ones inside it. */
 export function allCommands(parent: Command, before = ""): { name: string; command: Command }[] {

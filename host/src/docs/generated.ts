@@ -69,7 +69,6 @@ the word. Everything else goes to the run on this machine.
 
 **Which controller?** The current one of \`nfactor context\`, which \`nfactor up\` makes; \`--context\` and NFACTOR_CONTEXT choose another one, \`--api\` and
 NFACTOR_API an address, \`--token-file\` and NFACTOR_TOKEN a token, \`--tenant\` and NFACTOR_TENANT the tenant of names without one.
-object, whether the command succeeds or not (\`trace\`: one a line); its form is published in [docs/schemas](schemas): a failure is an object \`{"error": {…}}\`.
 
 An NF is named by a path (something with a slash, a \`.wasm\` file, a folder with an \`nf.yaml\`), by its name in \`./nf-wasm\`, or by the name of one that
 comes with NFActor. Settings and chain can stand in a file, [nfactor.yaml](schemas/nfactor.yaml.schema.json); flags override it. An NF never gets

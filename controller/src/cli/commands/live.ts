@@ -9,23 +9,17 @@ import { parseFlowMatch } from "@nfactor/host/flow_match";
 import type { Api, Lasting } from "../api.ts";
 import { type ApiOptions, CHANGE_MS, addApiOptions, deploymentName, timeoutMs, withApi } from "../api_command.ts";
 import { confirm } from "../ask.ts";
-import { type RunLocal, type TwoTargets, twoTargets } from "../two_targets.ts";
+import { twoTargetsOf } from "../two_targets.ts";
 import { swapOutcomeText } from "../views/cluster_text.ts";
 import { waiting } from "../wait.ts";
 import { type ChangeOptions, change } from "./deploy.ts";
 
-type Make = (local: Command, runLocal: RunLocal) => Command;
 const FLOWS_MAX = 2000;
 const PROTOCOLS = /^(tcp|udp|icmp|icmpv6|sctp|udplite|ip\d{1,3})$/;
 
-const make =
-  <O>(name: string, of: Omit<TwoTargets<O>, "local">): Make =>
-  (local, runLocal) =>
-    twoTargets<O>(name, { ...of, local }, runLocal);
-
 const noWait = (): Option => new Option("--no-wait", "do not wait until it is carried out");
 
-export const swapCommand = make<ChangeOptions & { config?: string; grant?: string }>("swap", {
+export const swapCommand = twoTargetsOf<ChangeOptions & { config?: string; grant?: string }>("swap", {
   description: "Replace one NF of what runs by another version of it, without dropping a packet; the flows keep their states. In a deployment: on all of its runtimes.",
   words: [
     ["entry", "the chain's entry"],
@@ -62,7 +56,7 @@ interface FlowsOptions {
 
 const words = (given: readonly string[]): string[] => given.flatMap((word) => word.split(/\s+/)).filter((word) => word !== "");
 
-export const flowsCommand = make<FlowsOptions>("flows", {
+export const flowsCommand = twoTargetsOf<FlowsOptions>("flows", {
   description: "Show the flows that match all the words, with the state of each NF by field.",
   words: "any",
   usage: "[match...]",
@@ -121,7 +115,7 @@ interface MigrateOptions {
   readonly dryRun?: boolean;
 }
 
-export const migrateCommand = make<MigrateOptions>("migrate", {
+export const migrateCommand = twoTargetsOf<MigrateOptions>("migrate", {
   description: "Move flows from one runtime to another: under traffic, without losing or reordering a packet.",
   words: [],
   usage: "",
@@ -142,7 +136,7 @@ interface DrainOptions {
   readonly dryRun?: boolean;
 }
 
-export const drainCommand = make<DrainOptions>("drain", {
+export const drainCommand = twoTargetsOf<DrainOptions>("drain", {
   description: "Empty a runtime: it gets no new flows, and those that it has move to other runtimes. It stays like this until `undrain`. A whole host: 'nfactor hosts drain'.",
   words: [["runtime", "its number"]],
   usage: "<runtime>",
@@ -177,7 +171,7 @@ async function operate<R extends Operated>(
   });
 }
 
-export const undrainCommand = make<object>("undrain", {
+export const undrainCommand = twoTargetsOf<object>("undrain", {
   description: "Let a runtime take new flows again. Flows that have moved stay where they are; a drain that goes on ends.",
   words: [["runtime", "its number"]],
   usage: "<runtime>",
@@ -193,7 +187,7 @@ export const undrainCommand = make<object>("undrain", {
   },
 });
 
-export const recoverCommand = make<{ yes?: boolean; dryRun?: boolean }>("recover", {
+export const recoverCommand = twoTargetsOf<{ yes?: boolean; dryRun?: boolean }>("recover", {
   description:
     "Declare a runtime dead: nothing of it leaves any more, and its flows go on in the runtimes that have their replicas. Its process is killed and started again; in one process it is gone.",
   words: [["runtime", "its number"]],
@@ -220,7 +214,7 @@ export const recoverCommand = make<{ yes?: boolean; dryRun?: boolean }>("recover
 /** Load and rates are of this time. */
 const LOOK_MS = 1100;
 
-export const runtimesCommand = make<{ watch?: boolean }>("runtimes", {
+export const runtimesCommand = twoTargetsOf<{ watch?: boolean }>("runtimes", {
   description: "Show the virtual switch and the runtimes: flows, load, packets per second, drops, flows that moved and that are moving.",
   words: [],
   usage: "[command]",

@@ -38,7 +38,7 @@ async function run(word: string | undefined, options: TopOptions): Promise<void>
     const { api, chosen, output } = connection;
     const name = word === undefined ? undefined : deploymentName(word, chosen.tenant);
     const look = async (): Promise<Look> => {
-      const [deployments, hosts] = await Promise.all([name === undefined ? api.deployments(options.tenant) : api.deployment(name).then((one) => [one]), api.hosts()]);
+      const [deployments, hosts] = await Promise.all([name === undefined ? api.deployments(options.tenant) : api.deployment(name).then((one) => [one]), api.hostsIfAllowed()]);
       return { deployments, hosts };
     };
     const isScreen = !output.json && process.stdout.isTTY && process.stdin.isTTY;

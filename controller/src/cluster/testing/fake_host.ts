@@ -246,14 +246,14 @@ export class FakeHost {
       },
       trace: async ({ deployment, packets }, sink) => {
         this.#deployment(deployment);
-        for (let packet = 0; packet < packets; packet++)
-          await sink.send({ packet, at_ns: packet * 1000, hop: "vswitch", runtime: 0, verdict: "forward", frame: Buffer.from([packet]) });
-        return { packets };
+        for (let packet = 1; packet <= packets; packet++)
+          await sink.send({ packet, at_us: packet, wire_length: 1, is_whole: true, hops: [{ hop: "in", runtime: 0, port: "client", frame: Buffer.from([packet]) }] });
+        return { packets, matched: packets, missed: 0, lost_hops: 0 };
       },
       capture: async ({ deployment, packets }, sink) => {
         this.#deployment(deployment);
         for (let packet = 0; packet < packets; packet++) await sink.send(Buffer.from([packet]));
-        return { packets, missed: 0 };
+        return { packets, matched: packets, missed: 0, lost_hops: 0 };
       },
     };
   }

@@ -66,7 +66,7 @@ export function captureCommand(): Command {
 }
 
 /** A file that is as long as what was written to it, or stdout. */
-class Sink {
+export class Sink {
   readonly #path: string;
   readonly #file: number;
 
