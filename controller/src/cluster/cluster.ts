@@ -315,8 +315,14 @@ export class Cluster implements ClusterApi {
 
   #hostView(host: Stored<Host>): HostView {
     const { session, info } = this.#parts.observed.get(host.name);
-    return { name: host.name, host, connected: session?.isOpen ?? false, leased: this.#parts.hosts.isLeased(host.name), info };
+    return { name: host.name, host, connected: session?.isOpen ?? false, leased: this.#parts.hosts.isLeased(host.name), info: info && withoutKey(info) };
   }
+}
+
+/** The key of its agent is for hosts alone. */
+function withoutKey(info: HostInfo): HostInfo {
+  const { agent } = info;
+  return agent === undefined ? info : { ...info, agent: { ...agent, key: undefined } as NonNullable<HostInfo["agent"]> };
 }
 
 /** Those whose agents are known, and whose keys: others cannot be told of. */

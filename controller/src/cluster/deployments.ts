@@ -22,7 +22,7 @@ import { type Deployment, SCALING } from "./kinds.ts";
 import type { Mirror } from "./mirror.ts";
 import { requireDeploymentName, tenantOf } from "./names.ts";
 import type { Observed } from "./observed.ts";
-import { changeOf, onlyChange } from "./reconcile.ts";
+import { changeOf, isAhead, onlyChange } from "./reconcile.ts";
 import { type Carried, type Reconciler, newestOf } from "./reconciler.ts";
 import { isSame } from "./same.ts";
 import { Serial } from "./serial.ts";
@@ -188,9 +188,9 @@ export class Deployments {
       return { ...common, revision, flows_ended: 0, done: true, duration_ms: clock.nowMs() - begin };
     }
     // What the host has may be newer than what is known: then this is newer still.
-    const seen = observed.get(base.object.host).deployments?.get(name)?.revision ?? 0;
-    const next = { ...newestOf(base.object), revision: seen + 1 };
-    const revisions = seen > revision ? withRevision(base.object.revisions, next) : base.object.revisions;
+    const seen = observed.get(base.object.host).deployments?.get(name);
+    const next = { ...newestOf(base.object), revision: (seen?.revision ?? 0) + 1 };
+    const revisions = seen && isAhead(seen, newestOf(base.object)) ? withRevision(base.object.revisions, next) : base.object.revisions;
     const object = { ...base.object, revisions, ending: true };
     const written = base.object.ending ? base : await collection.update(name, object, base.version);
     if (!base.object.ending) events.add("deployment", name, "info", `to be ended, by ${by}`);
@@ -245,8 +245,8 @@ export class Deployments {
     // What the host has not done yet is still allowed to end flows.
     const wish = { ...given, replace: given.replace || (before !== undefined && before.replace && reached < before.revision) };
     // The host has something newer than is known: what is wanted now is newer still, whatever it is.
-    const isAhead = before !== undefined && reached > before.revision;
-    const planned = !before ? "start" : isAhead ? changeOf(has!.spec, wish.spec) : changeOf(before.spec, wish.spec);
+    const isNewer = before !== undefined && has !== undefined && isAhead(has, before);
+    const planned = !before ? "start" : isNewer ? changeOf(has.spec, wish.spec) : changeOf(before.spec, wish.spec);
     if (planned === "replace" && !wish.replace)
       throw new NfError("cluster.replace", `deployment ${name} would have to be replaced, and its flows would end: its ports, entries or settings are others`, {
         fix: "Say that it may be replaced, or deploy it under another name.",
@@ -256,7 +256,7 @@ export class Deployments {
       planned === "none" &&
       !isSame([wish.scaling, wish.peers, wish.spec.runtimes], [base!.object.scaling, base!.object.peers, before.spec.runtimes]);
     const action = isScaled ? "scale" : planned;
-    const isNew = action !== "none" || isAhead;
+    const isNew = action !== "none" || isNewer;
     await this.#writes.run(() => this.#requireRoom(name, wish));
     const revision = this.#nextRevision(name, wish.host, base);
     const asked = action === "none" || action === "scale" ? {} : await this.#dryRun(name, before?.spec, wish, revision);
@@ -269,7 +269,7 @@ export class Deployments {
       return { outcome: outcome(carried, true, isNew ? revision : before!.revision), carried };
     }
     const written = isNew
-      ? await this.#writes.run(() => this.#write(name, base, wish, { revision, isAhead, by }))
+      ? await this.#writes.run(() => this.#write(name, base, wish, { revision, isNewer, by }))
       : { stored: base!, revision: before!.revision };
     if (isNew) events.add("deployment", name, "info", `revision ${written.revision} (${wish.why}) by ${by}: ${wish.words}`);
     const carried = await reconciler.wait(written.stored, "there", signal);
@@ -284,7 +284,7 @@ export class Deployments {
     revision: number,
   ): Promise<Omit<Carried, "done"> | undefined> {
     const status = this.#options.observed.get(host).deployments?.get(name);
-    const next = status && status.state === "running" ? onlyChange(status.spec, spec) : undefined;
+    const next = status?.state === "running" && !replace ? onlyChange(status.spec, spec) : undefined;
     const key = randomUUID();
     const asked = await this.#ask(host, async (session): Promise<Omit<Carried, "done">> => {
       if (next) return { swap: await session.call("swap", { deployment: name, revision, entry: next.name, next, dry_run: true }, { key }) };
@@ -316,7 +316,7 @@ export class Deployments {
     name: string,
     base: Stored<Deployment> | undefined,
     wish: Wish,
-    { revision, isAhead, by }: { readonly revision: number; readonly isAhead: boolean; readonly by: string },
+    { revision, isNewer, by }: { readonly revision: number; readonly isNewer: boolean; readonly by: string },
   ): Promise<Written> {
     const { store, collection, mirror, artifacts, dateMs } = this.#options;
     this.#requireRoomNow(name, wish, await this.#options.tenants.require(tenantOf(name)));
@@ -325,7 +325,7 @@ export class Deployments {
     const next = { revision, at, by: by.slice(0, 128), why, replace, spec };
     const before = base && newestOf(base.object);
     // Other bounds alone are nothing that a host would have to do.
-    const revisions = before && isSame(before.spec, spec) && !isAhead ? base.object.revisions : withRevision(base?.object.revisions ?? [], next);
+    const revisions = before && isSame(before.spec, spec) && !isNewer ? base.object.revisions : withRevision(base?.object.revisions ?? [], next);
     const object: Deployment = { host, scaling, peers: [...peers], revisions, ending: false, created: base?.object.created ?? at };
     const uses = [...new Map(versions.map((version) => [version.name, version])).values()];
     const using = uses.map((version) => artifacts.using(version));

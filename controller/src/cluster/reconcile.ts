@@ -55,7 +55,7 @@ export type Order = Common &
 export interface Finding {
   readonly host: string;
   readonly deployment: string;
-  /** `stray`: nobody wants it there, and nobody has said that it is to end. `ahead`: of a newer revision than is known. */
+  /** `stray`: nobody wants it there, and nobody has said that it is to end. `ahead`: newer than what is known. */
   readonly kind: "stray" | "ahead";
   readonly text: string;
 }
@@ -77,7 +77,7 @@ export function reconcile(desired: readonly Desired[], observed: readonly Observ
     const there = hosts.get(one.host);
     const status = there?.get(one.deployment);
     if (there === undefined) continue;
-    if (status && status.revision > one.revision) {
+    if (status && isAhead(status, one)) {
       findings.push(ahead(one, status));
       continue;
     }
@@ -96,14 +96,20 @@ export const peersText = (peers: readonly Peer[]): string => canonical(peers);
 function bring(one: Desired, status: DeploymentStatus | undefined): Order | undefined {
   const { deployment, host, revision, spec, replace } = one;
   const common = { deployment, host, key: keyOf(one, `${revision}`) };
-  if (!status || status.revision !== revision || !isSame(status.spec, spec)) {
-    const next = status && status.state === "running" ? onlyChange(status.spec, spec) : undefined;
+  if (!status || status.revision !== revision) {
+    // What may replace the whole, when flows cannot go on, is deployed.
+    const next = status?.state === "running" && !replace ? onlyChange(status.spec, spec) : undefined;
     if (next) return { ...common, kind: "swap", revision, entry: next.name, next };
     return { ...common, kind: "deploy", revision, spec, replace };
   }
   const told = peersText(one.peers);
   if (status.state !== "running" || one.peersTold === told || (one.peersTold === undefined && one.peers.length === 0)) return undefined;
   return { ...common, key: keyOf(one, `${revision}.peers`), kind: "configure_peers", peers: one.peers, told };
+}
+
+/** The host has something newer than is known, or something else under the same number: both come of a store that is an older copy. */
+export function isAhead(status: Pick<DeploymentStatus, "revision" | "spec">, wanted: Pick<Desired, "revision" | "spec">): boolean {
+  return status.revision > wanted.revision || (status.revision === wanted.revision && !isSame(status.spec, wanted.spec));
 }
 
 const undeploy = (one: Desired): Order => ({ deployment: one.deployment, host: one.host, key: keyOf(one, "end"), kind: "undeploy" });
@@ -133,7 +139,8 @@ function frame(spec: DeploymentSpec): DeploymentSpec {
 }
 
 function ahead({ deployment, host, revision }: Desired, status: DeploymentStatus): Finding {
-  const text = `host ${host} has revision ${status.revision} of it, and ${revision} is the newest that is known: the store seems to be an older copy. It is left as it is; deploy it to take it over`;
+  const what = status.revision > revision ? `and ${revision} is the newest that is known` : "which is not what is known as that";
+  const text = `host ${host} has revision ${status.revision} of it, ${what}: the store seems to be an older copy. It is left as it is; deploy it to take it over`;
   return { host, deployment, kind: "ahead", text };
 }
 

@@ -8,7 +8,8 @@ import type { GroupState } from "../scaling/state.ts";
 import type { Scaling } from "./kinds.ts";
 import type { Load } from "./observed.ts";
 
-type RuntimeJson = RuntimesReport["runtimes"][number];
+/** `peer`: the host that it is at, by name; `targets`: numbers of those that keep its replicas. From hosts that say so. */
+type RuntimeJson = RuntimesReport["runtimes"][number] & { readonly peer?: string | undefined; readonly targets?: readonly number[] | undefined };
 
 /** As it is in the store, to be changed. */
 export interface GroupMemory {
@@ -49,12 +50,10 @@ export function forget(memory: GroupMemory, name: string): void {
   memory.drained = memory.drained.filter((one) => one !== name);
 }
 
-/** Names for those that have none. True when there were some. */
-export function adopt(memory: GroupMemory, report: RuntimesReport): boolean {
+/** Names for those that have none, and are to get one. */
+export function adopt(memory: GroupMemory, report: RuntimesReport, isToGet: (number: number) => boolean): void {
   const known = new Set(Object.values(memory.numbers));
-  const strangers = report.runtimes.filter(({ runtime }) => runtime > 0 && !known.has(runtime));
-  for (const { runtime } of strangers) memory.numbers[`n${memory.next++}`] = runtime;
-  return strangers.length > 0;
+  for (const { runtime } of report.runtimes) if (runtime > 0 && !known.has(runtime) && isToGet(runtime)) memory.numbers[`n${memory.next++}`] = runtime;
 }
 
 export interface GroupPlace {
@@ -71,11 +70,11 @@ const isDraining = ({ state }: RuntimeJson): boolean => state === "draining" || 
 export function runtimesOf(memory: GroupMemory, { report, arrivedMs }: Load, place: GroupPlace): RuntimeView[] {
   const found = new Map(report.runtimes.map((one) => [one.runtime, one]));
   return Object.entries(memory.numbers).map(([runtime, number]): RuntimeView => {
-    const one = found.get(number);
-    const homes = memory.homes[runtime];
+    const one: RuntimeJson | undefined = found.get(number);
+    const homes = one?.targets?.flatMap((target) => nameOf(memory, target) ?? []) ?? memory.homes[runtime];
     if (!one) return { runtime, host: place.host, phase: place.isFresh(runtime) ? "starting" : "gone" };
     return {
-      ...{ runtime, phase: "serving", host: (one.agent === undefined ? undefined : place.hostOfAgent(one.agent)) ?? place.host },
+      ...{ runtime, phase: "serving", host: one.peer ?? (one.agent === undefined ? undefined : place.hostOfAgent(one.agent)) ?? place.host },
       report: reportOf(one, report.at_us, arrivedMs),
       ...(homes === undefined ? {} : { homes }),
       ...(isDraining(one) && !isDrainedByScaling(memory, runtime) ? { held: true } : {}),

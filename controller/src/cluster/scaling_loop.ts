@@ -57,6 +57,8 @@ interface Group {
   outcomes: Outcome[];
   /** Under way, by key; those of people stay a while after they have ended. */
   operations: Map<string, OperationView>;
+  /** Runtimes without a name, by number, and since when. */
+  strangers: Map<number, number>;
   /** Until when a runtime that was started need not be in a report. */
   fresh: Map<string, number>;
 }
@@ -72,6 +74,8 @@ const EVERY_MS = 1_000;
 /** So old averages may be after the controller was started anew. */
 const KEEP_MS = 60_000;
 const FRESH_MS = 10_000;
+/** So long one that nobody has started is seen before it counts. */
+const STRANGER_MS = 3_000;
 /** What somebody has done by hand is left alone for so long. */
 const BY_HAND_MS = 60_000;
 const SIZE_WAIT_MS = 60_000;
@@ -219,15 +223,25 @@ export class ScalingLoop {
 
   /** What the report says of who is there. */
   #learn(group: Group, load: Load, seen: SeenHost, { name }: Stored<Deployment>): void {
-    const { memory, operations } = group;
+    const { memory } = group;
     const starts = seen.deployments?.get(name)?.starts ?? 0;
     // Its supervisor was started anew, and knows nothing of where replicas should be.
     if (starts !== memory.starts) Object.assign(memory, { starts, homes: {} });
-    // The one that is being started has its name already.
-    if (![...operations.keys()].some((key) => isStart(group, key))) adopt(memory, load.report);
+    // One that is being started has its name already.
+    const isStarting = memory.state?.pending.some(({ decision }) => decision.kind === "start") ?? false;
+    if (!isStarting) adopt(memory, load.report, (number) => this.#hasStayed(group, number, load));
+    for (const number of group.strangers.keys()) if (!load.report.runtimes.some(({ runtime }) => runtime === number)) group.strangers.delete(number);
     const reported = new Set(load.report.runtimes.map(({ runtime }) => runtime));
     for (const [runtime, untilMs] of group.fresh)
       if (untilMs <= this.#options.clock.nowMs() || reported.has(memory.numbers[runtime] ?? 0)) group.fresh.delete(runtime);
+  }
+
+  /** A report may be older than what was done last: one that was removed is in it still. Those that are there from the beginning are what they seem. */
+  #hasStayed({ memory, strangers }: Group, number: number, { arrivedMs }: Load): boolean {
+    if (memory.state === undefined) return true;
+    const sinceMs = strangers.get(number) ?? arrivedMs;
+    strangers.set(number, sinceMs);
+    return arrivedMs - sinceMs >= STRANGER_MS;
   }
 
   #runtimesOf({ group, load, stored }: Active): GroupView["runtimes"] {
@@ -364,11 +378,7 @@ export class ScalingLoop {
 }
 
 function newGroup(memory: GroupMemory, incarnation: number): Group {
-  return { memory, incarnation, kept: decisiveOf(memory), keptMs: 0, outcomes: [], operations: new Map(), fresh: new Map() };
-}
-
-function isStart({ memory }: Group, key: string): boolean {
-  return memory.state?.pending.some(({ decision }) => decision.key === key && decision.kind === "start") ?? false;
+  return { memory, incarnation, kept: decisiveOf(memory), keptMs: 0, outcomes: [], operations: new Map(), strangers: new Map(), fresh: new Map() };
 }
 
 /** All but averages, times of reports and what was said. */

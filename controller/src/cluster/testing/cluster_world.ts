@@ -6,7 +6,7 @@ import { ManualClock } from "@nfactor/host/manual_clock";
 import { type Build, admitHere, artifactOf, chunked } from "../../artifacts/testing/artifacts.ts";
 import type { NfVersion } from "../../artifacts/index.ts";
 import { type Controller, type ControllerOptions, openController } from "../../controller.ts";
-import type { Stored } from "../../store/index.ts";
+import type { Store, Stored } from "../../store/index.ts";
 import type { Cluster, DeploymentInput } from "../index.ts";
 import { deploymentInputSchema } from "../index.ts";
 import { FakeHost, type FakeHostOptions } from "./fake_host.ts";
@@ -58,12 +58,13 @@ export class ClusterWorld {
     return this.hosts.get(name)!;
   }
 
-  async openController(): Promise<void> {
+  async openController(store?: Store): Promise<void> {
     const { clock } = this;
     this.#controller = await openController({
       ...{ registry: { admit: admitHere }, onTrouble: (why) => void this.troubles.push(`${why.code}: ${why.message}`) },
       ...this.#options,
       folder: this.folder,
+      ...(store ? { store } : {}),
       ...(clock ? { clock, dateMs: () => DATE_MS + clock.nowMs(), session: { pulse: NEVER } } : {}),
     });
   }
