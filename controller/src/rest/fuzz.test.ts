@@ -11,7 +11,7 @@ import { PARAM_EXAMPLES, pathOf } from "./examples.ts";
 import { type RestLab, ROUTES, expectRefusal, openRestLab, replyOf } from "./testing/rest_lab.ts";
 
 const SEED = Number(process.env.NF_REST_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const ROUNDS = Number(process.env.NF_REST_ROUNDS ?? 600);
+const ROUNDS = Number(process.env.NF_REST_ROUNDS ?? 400);
 
 const PIECES = [
   "..",

@@ -3,7 +3,7 @@
  * to Fastify's router.
  */
 import { readFileSync } from "node:fs";
-import { type Server, type ServerOptions, createServer } from "node:http";
+import { type IncomingMessage, type Server, type ServerOptions, type ServerResponse, createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { BlockList, type Socket, isIP } from "node:net";
 import type { Duplex } from "node:stream";
@@ -59,7 +59,11 @@ export class HttpServers {
   readonly #limits: RestLimits;
   readonly #tls: TlsFiles | undefined;
   readonly #servers = new Set<Server>();
+  /** As they came in; of HTTPS, below the encryption. */
   readonly #sockets = new Set<Socket>();
+  /** Requests under way, of each connection that can have some. */
+  readonly #requests = new Map<Socket, number>();
+  #isClosing = false;
 
   constructor(app: FastifyInstance, limits: RestLimits, tls: TlsFiles | undefined) {
     this.#app = app;
@@ -98,8 +102,9 @@ export class HttpServers {
 
   /** Takes nothing new, and resolves when all is over; what is not by then is cut off. */
   async close(graceMs: number, after: (ms: number, call: () => void) => () => void): Promise<void> {
+    this.#isClosing = true;
     const ended = [...this.#servers].map((server) => new Promise<void>((done) => server.close(() => done())));
-    for (const server of this.#servers) server.closeIdleConnections();
+    for (const [socket, requests] of this.#requests) if (requests === 0) socket.destroy();
     const cancel = after(graceMs, () => {
       for (const socket of this.#sockets) socket.destroy();
     });
@@ -118,9 +123,10 @@ export class HttpServers {
       connectionsCheckingInterval: Math.min(1000, headersMs),
       requireHostHeader: true,
     };
-    const server: Server = withTls && this.#tls ? createTlsServer({ ...options, ...this.#tls, minVersion: "TLSv1.2" }) : createServer(options);
+    const server: Server =
+      withTls && this.#tls ? createTlsServer({ ...options, ...this.#tls, minVersion: "TLSv1.2", handshakeTimeout: headersMs }) : createServer(options);
     // Who waits for a 100 gets it when the request is one that its body is read of; other expectations are not known.
-    for (const event of ["request", "checkContinue", "checkExpectation"] as const) server.on(event, (req, res) => this.#app.routing(req, res));
+    for (const event of ["request", "checkContinue", "checkExpectation"] as const) server.on(event, (req, res) => this.#serve(req, res));
     server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => refuseConnection(error, socket));
     server.on("connection", (socket: Socket) => {
       // Over all addresses: no one of them can take the others' room, as one server's bound would let it.
@@ -128,7 +134,23 @@ export class HttpServers {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
     });
+    server.on(withTls ? "secureConnection" : "connection", (socket: Socket) => {
+      this.#requests.set(socket, 0);
+      socket.once("close", () => this.#requests.delete(socket));
+    });
     return server;
+  }
+
+  #serve(req: IncomingMessage, res: ServerResponse): void {
+    const { socket } = req;
+    this.#requests.set(socket, (this.#requests.get(socket) ?? 0) + 1);
+    res.once("close", () => {
+      const left = (this.#requests.get(socket) ?? 1) - 1;
+      if (!socket.destroyed) this.#requests.set(socket, left);
+      // A connection that would be kept for the next request has none to wait for.
+      if (this.#isClosing && left === 0) socket.destroySoon();
+    });
+    this.#app.routing(req, res);
   }
 }
 

@@ -157,14 +157,10 @@ function fieldsOf(place: "path" | "query", schema: z.ZodType | undefined): Param
 }
 
 function parameter(place: "path" | "query", name: string, field: z.ZodType): Parameter {
-  const { description, default: _, ...schema } = schemaOf(field, "output");
-  return {
-    name,
-    in: place,
-    required: !field.safeParse(undefined).success,
-    schema: schema as JsonObject,
-    description: typeof description === "string" ? description : "",
-  };
+  const { description, ...schema } = schemaOf(field, "output");
+  // What it is by default is a value of ours, not what is written in a query.
+  delete schema.default;
+  return { name, in: place, required: !field.safeParse(undefined).success, schema, description: typeof description === "string" ? description : "" };
 }
 
 function parameters(route: Route): JsonObject {

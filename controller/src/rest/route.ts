@@ -6,7 +6,7 @@ import type { z } from "zod";
 import type { ClusterApi, NumberedEvent, WriteOptions } from "../cluster/cluster_api.ts";
 import type { Clock, Store } from "../store/index.ts";
 import type { AuditLog } from "./audit_log.ts";
-import { nothing } from "./fields.ts";
+import type { nothing } from "./fields.ts";
 import type { RestLimits } from "./limits.ts";
 import type { ControllerMetrics } from "./metrics.ts";
 import type { Caller, ApiTokens, Scope } from "./tokens.ts";

@@ -1,6 +1,7 @@
 /** Streams over real connections: events are resumed without loss, progress is told, and each end is one that can be told from the others. */
 import { afterEach, expect, test } from "vitest";
 import { NfError } from "@nfactor/sdk/errors";
+import { DEFAULT_REST_LIMITS } from "./limits.ts";
 import { EventReader } from "./testing/event_reader.ts";
 import { type RestLab, openRestLab } from "./testing/rest_lab.ts";
 
@@ -182,9 +183,14 @@ test("streams are bounded, in all and for each token; who closes one has room ag
 test("streams show that they live, and end with a word when the server does", async () => {
   lab = await openRestLab();
   const [events, lines] = [await read("/v1/events"), await read("/v1/events", { accept: "application/x-ndjson" })];
+  for (let i = 0; i < 3; i++) {
+    lab.clock.advance(DEFAULT_REST_LIMITS.heartbeatMs);
+    await new Promise(setImmediate);
+  }
   const closed = lab.close();
   expect(await events.next()).toMatchObject({ event: "end", data: { reason: "closing" } });
   expect(await events.next()).toBeUndefined();
+  expect(events.beats).toBeGreaterThan(0);
   expect(lines.status).toBe(200);
   await closed;
   lab = await openRestLab();

@@ -12,6 +12,8 @@ export class EventReader {
   readonly #res: IncomingMessage;
   readonly #source: AsyncIterator<Buffer>;
   #text = "";
+  /** Signs of life that were no events. */
+  beats = 0;
 
   private constructor(req: ClientRequest, res: IncomingMessage) {
     this.#req = req;
@@ -42,6 +44,7 @@ export class EventReader {
         const block = this.#text.slice(0, end);
         this.#text = this.#text.slice(end + 2);
         if (!block.startsWith(":")) return eventOf(block);
+        this.beats += 1;
       } else {
         const { done, value } = await this.#source.next();
         if (done) return undefined;
