@@ -1,4 +1,5 @@
 /** What hosts get of artifacts: parts of those that their deployments name, and of no others. And who uses artifacts, for the registry. */
+import type { DeploymentSpec } from "@nfactor/host/cluster";
 import type { CONTROLLER_METHODS, Handlers } from "@nfactor/host/session";
 import { NfError } from "@nfactor/sdk/errors";
 import { LRU } from "./lru.ts";
@@ -19,6 +20,8 @@ export interface ArtifactSourceOptions {
 export class ArtifactSource {
   readonly #options: ArtifactSourceOptions;
   readonly #held = new LRU<string, Promise<Uint8Array>>(HELD);
+  /** What hosts are asked about now, before it is written down. */
+  readonly #asked = new Set<{ readonly host: string; readonly tenant: string; readonly chain: DeploymentSpec["chain"] }>();
 
   constructor(options: ArtifactSourceOptions) {
     this.#options = options;
@@ -36,11 +39,26 @@ export class ArtifactSource {
     return { total: bytes.length, bytes: bytes.subarray(offset, offset + length) };
   };
 
+  /** A host that is asked whether it could run a chain may have its artifacts, for as long as that takes. */
+  async whileAsking<T>(host: string, deployment: string, { chain }: DeploymentSpec, ask: () => Promise<T>): Promise<T> {
+    const asked = { host, tenant: tenantOf(deployment), chain };
+    this.#asked.add(asked);
+    try {
+      return await ask();
+    } finally {
+      this.#asked.delete(asked);
+    }
+  }
+
   /** Whoever names it among what this host has, or is to have. */
   #placeOf(digest: string, host: string): { readonly tenant: string; readonly nf: string } | undefined {
     for (const { name, object } of this.#options.deployments()) {
       if (object.host !== host && !object.peers.some((peer) => peer.host === host)) continue;
       for (const { spec } of object.revisions) for (const { nf } of spec.chain) if (nf.digest === digest) return { tenant: tenantOf(name), nf: nf.name };
+    }
+    for (const { host: asked, tenant, chain } of this.#asked) {
+      const entry = asked === host ? chain.find(({ nf }) => nf.digest === digest) : undefined;
+      if (entry) return { tenant, nf: entry.nf.name };
     }
     return undefined;
   }

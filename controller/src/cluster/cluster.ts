@@ -108,12 +108,13 @@ export class Cluster implements ClusterApi {
       tenants: () => tenantMirror.all,
     });
     const tenants = new Tenants({ store, artifacts, events, dateMs, deployments: all });
+    const source = new ArtifactSource({ artifacts, deployments: all });
     const deployments = new Deployments({
       ...{ store, clock, dateMs, collection, mirror, artifacts, tenants, hosts, observed, reconciler, sessionOf, events },
+      whileAsking: (...asked) => source.whileAsking(...asked),
       waitForSize: (name, sizes) => scaling.waitForSize(name, sizes),
     });
     const operations = new Operations({ clock, deployments: collection, sessionOf, sessionsOf: (host) => sessions.sessionsOf(host), scaling, events });
-    const source = new ArtifactSource({ artifacts, deployments: all });
     const hostDrain = new HostDrain({ clock, hosts, deployments: all, peersOf, scaling, observed });
     await tenants.makeFirst();
     events.add("controller", "controller", "info", "the controller has started");

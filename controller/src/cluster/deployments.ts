@@ -11,6 +11,7 @@ import { NfError } from "@nfactor/sdk/errors";
 import type { ArtifactRegistry, NfVersion } from "../artifacts/index.ts";
 import type { GroupPolicy } from "../scaling/index.ts";
 import type { Collection, Op, Store, Stored } from "../store/index.ts";
+import type { ArtifactSource } from "./artifact_source.ts";
 import { resolveChain, resolveEntry } from "./chain.ts";
 import type { ClusterApi, DeployOutcome, SwapOutcome, WriteOptions } from "./cluster_api.ts";
 import type { DeploymentInput } from "./deployment_input.ts";
@@ -41,6 +42,8 @@ export interface DeploymentsOptions {
   readonly reconciler: Reconciler;
   readonly sessionOf: (host: string) => HostSession | undefined;
   readonly events: EventLog;
+  /** Lets the host have the artifacts of a chain while it is asked about it. */
+  readonly whileAsking: ArtifactSource["whileAsking"];
   /** Resolves when it has so many runtimes, with whether it has. */
   readonly waitForSize: (deployment: string, sizes: { readonly min: number; readonly max: number }) => Promise<boolean>;
 }
@@ -286,10 +289,11 @@ export class Deployments {
     const status = this.#options.observed.get(host).deployments?.get(name);
     const next = status?.state === "running" && !replace ? onlyChange(status.spec, spec) : undefined;
     const key = randomUUID();
-    const asked = await this.#ask(host, async (session): Promise<Omit<Carried, "done">> => {
+    const ask = async (session: HostSession): Promise<Omit<Carried, "done">> => {
       if (next) return { swap: await session.call("swap", { deployment: name, revision, entry: next.name, next, dry_run: true }, { key }) };
       return { deploy: await session.call("deploy", { deployment: name, revision, spec, replace, dry_run: true }, { key }) };
-    });
+    };
+    const asked = await this.#options.whileAsking(host, name, spec, () => this.#ask(host, ask));
     if (!asked && before) await this.#requireSameLayouts(name, before, spec, versions);
     return asked;
   }
