@@ -237,7 +237,7 @@ describe.skipIf(!isRoot)("in processes", () => {
       "--processes",
     ]);
     expect(other.code).toBe(2);
-    expect(other.stderr).toContain("error[usage]: processes of host 'orphans' run already, with other settings: chain is 'flow_monitor ");
+    expect(other.stderr).toContain("error[host.settings]: processes of host 'orphans' run already, with other settings: chain is 'flow_monitor ");
     expect((await nfactor(["runtimes"], { env })).code).toBe(1);
 
     const second = await start("orphans", 2);

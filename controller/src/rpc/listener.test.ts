@@ -78,7 +78,7 @@ async function start(options: Partial<ListenerOptions> = {}): Promise<void> {
   endpoint = { host: "127.0.0.1", port: await listener.listenTls({ host: "127.0.0.1", port: 0 }) };
 }
 
-const INFO = { name: "h", pid: 1, version: "0", chain: [] };
+const INFO = { name: "h", version: "0", pid: 1, cpus: 2, memory_mb: 1024, room: 8, interfaces: ["c0", "s0"] };
 /** What a host of these tests can do. */
 const handlers = { info: async () => INFO } as Partial<Handlers<typeof HOST_METHODS>> as Handlers<typeof HOST_METHODS>;
 

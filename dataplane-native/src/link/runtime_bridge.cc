@@ -181,6 +181,7 @@ rte_mbuf* RuntimeBridge::TakePacket(rte_mbuf* frame) {
   meta->in_port = static_cast<uint8_t>(packet.header.port);
   meta->emitted = 0;
   meta->emit_order = 0;
+  meta->trace = packet.is_traced ? 1 : 0;
   for (uint32_t i = 0; i < packet.leases.count; ++i) {
     parts_.leases->Set(packet.header.stamp.entry, leasing_[i], packet.leases.values[i]);
   }

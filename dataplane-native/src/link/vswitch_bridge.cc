@@ -244,6 +244,7 @@ rte_mbuf* VswitchBridge::TakePacket(const Remote& remote, rte_mbuf* frame) {
   meta->flow = kNoFlow;
   meta->in_port = meta->out_port = static_cast<uint8_t>(packet.header.port);
   meta->emitted = 0;
+  meta->trace = packet.is_traced ? 1 : 0;
   meta->poll_index = kNoPollIndex;
   // The vswitch looks at what it is to learn from alone.
   if ((packet.header.flags & proto::kLearn) != 0) [[unlikely]] {

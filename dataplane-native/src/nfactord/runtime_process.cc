@@ -49,6 +49,8 @@ class RuntimeProcess final : public MemberProcess {
   RunReport Finish() override;
   Json Members() override;
   link::Bridge& bridge() override { return *bridge_; }
+  TraceTap& trace() override { return runtime_->trace(); }
+  std::string NfReason(uint8_t nf, uint8_t reason) override { return DropName(runtime_->chain().nf(nf), reason); }
 
   Expected<void> Connect(const link::LinkSpec& spec);
   Answer MemberUp(const Json& request);

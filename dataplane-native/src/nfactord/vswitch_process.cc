@@ -39,6 +39,7 @@ class VswitchProcess final : public MemberProcess {
   RunReport Finish() override;
   Json Members() override;
   link::Bridge& bridge() override { return *bridge_; }
+  TraceTap& trace() override { return vswitch_->trace(); }
 
   Answer Link(const Json& request);
   Answer MemberUp(const Json& request);

@@ -17,6 +17,7 @@ struct Command {
     kSwap,
     kFlows,
     kFindFlows,
+    kTrace,  // `trace` from now on; null: nothing is traced any more.
     // Of runtimes behind a vswitch, and of the vswitch.
     kMember,     // Somebody joins or leaves.
     kExclude,    // The vswitch places no new flows there (incarnation 0), or does again.
@@ -49,6 +50,8 @@ struct Command {
   // kFindFlows, kMoveThese: numbers of flows in ascending order, and which actors they are; kNoFlow: none.
   std::vector<uint64_t> numbers;
   std::vector<uint32_t> places;
+
+  class TraceSession* trace = nullptr;
 
   // kMember: the runtime's number, its life (0: it leaves), and how to reach it.
   uint16_t member = 0;

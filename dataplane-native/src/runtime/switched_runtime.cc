@@ -177,6 +177,12 @@ uint32_t SwitchedRuntime::RoundCapture() {
 
 void SwitchedRuntime::Take(rte_mbuf** packets, uint32_t count, uint64_t mono_ns) {
   if (count == 0) return;
+  if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]] {
+    for (uint32_t i = 0; i < count; ++i) {
+      const Transit& transit = Transit::Of(packets[i]);
+      if (transit.is_marker == 0) tap->Arrived(packets[i], TraceHop::kTaken, TraceStampOf(transit.header));
+    }
+  }
   for (uint32_t i = 0; i < count; ++i) {
     const Transit& transit = Transit::Of(packets[i]);
     if (transit.is_marker != 0) continue;
@@ -215,6 +221,8 @@ void SwitchedRuntime::TakePacket(rte_mbuf* mbuf, uint64_t mono_ns) {
   } else if (outcome.verdict == proto::PacketVerdict::kHeld) {
     MetaOf(mbuf)->poll_index = kNoPollIndex;
     counters_.held.Add(1);
+    if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
+      tap->Waits(mbuf, TraceWait::kMove);
   } else {
     counters_.Drop(mbuf, ReasonOf(outcome.reason));
   }

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LiveRuntimes } from "../control/live_runtimes.ts";
+import { LiveTrace } from "../control/live_trace.ts";
 import { TenantInMemory } from "../control/testing.ts";
 import { ControlServer, type Handlers } from "../rpc/server.ts";
 import { prepareSocketPath } from "../rpc/socket_path.ts";
@@ -23,6 +24,7 @@ beforeEach(async () => {
   const handlers: Handlers = {
     ...{ info: unused, flows: unused, swap: unused },
     ...new LiveRuntimes({ dataplane: tenant.dataplane, chain: [], say: () => undefined }),
+    ...new LiveTrace({ dataplane: tenant.dataplane, chain: [], say: () => undefined }),
   };
   server = await ControlServer.listen(prepareSocketPath("t", { XDG_RUNTIME_DIR: cli.folder }), handlers);
 });

@@ -32,7 +32,7 @@ export interface LiveRuntimesOptions {
   say(text: string): void;
 }
 
-export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap"> {
+export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap" | "trace_start" | "trace_read" | "trace_stop"> {
   readonly #options: LiveRuntimesOptions;
   readonly #runtimes: Runtimes;
 

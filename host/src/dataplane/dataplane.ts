@@ -15,6 +15,7 @@ import type {
   RuntimeStatus,
   SwapReport,
 } from "./native_types.ts";
+import type { TraceBatch, TraceWanted } from "../trace/records.ts";
 
 export interface Dataplane {
   /** Runtimes behind a virtual switch. Otherwise (direct mode) all that is about runtimes throws or rejects with runtime.direct. */
@@ -33,6 +34,12 @@ export interface Dataplane {
   drainEvents(): NativeEvent[];
   flows(options: FlowsOptions): Promise<FlowsPage>;
   swap(entry: string, nf: NfSpec): Promise<SwapReport>;
+
+  /** Packets that the filter fits are recorded from now on, in all members; a trace before this one ends. Rejects with trace.unsupported. */
+  traceStart(wanted: TraceWanted): Promise<void>;
+  /** What was recorded since the last read, of each member that can be asked. `wanted.packets` may be more than before. */
+  traceRead(wanted: TraceWanted): Promise<TraceBatch[]>;
+  traceStop(id: number): Promise<void>;
 
   /** The vswitch (number 0), then the runtimes in order of their numbers. Cheap like `counters`. */
   runtimes(): RuntimeStatus[];

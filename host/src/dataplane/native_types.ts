@@ -26,6 +26,8 @@ export interface NativeAddon {
    * newest and counts them in `CountersSnapshot.eventsLost`. After the end of a run the events can still be drained until destroyRuntime.
    */
   drainEvents(id: number): NativeEvent[];
+  /** A command of a trace to all members, in JSON (dataplane-native/src/nfactord/README.md); resolves with a JSON list of their answers, each with `member`. */
+  trace(id: number, request: string): Promise<string>;
 
   // Switched mode. In direct mode all of these throw or reject with runtime.direct.
 

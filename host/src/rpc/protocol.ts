@@ -8,6 +8,7 @@ import { z } from "zod";
 import { grantSchema } from "../config/host_config.ts";
 import { flowSchema } from "../result/run_result.ts";
 import { operationFields, runtimeSchema } from "../result/runtimes_result.ts";
+import { FRAME_BYTES_MAX, TRACE_PACKETS_MAX, TRACE_SECONDS_MAX, tracePacketSchema, traceTotalsSchema } from "../trace/packet.ts";
 
 export const PROTOCOL_VERSION = 1;
 export const FLOWS_LIMIT_MAX = 10_000;
@@ -113,6 +114,30 @@ export const recoverResult = z.strictObject({
   restarts: z.boolean().describe("Its process is started again. Else the runtime is gone."),
 });
 
+export const traceStartParams = z.strictObject({
+  /** As for `flows`, but for fields of states. */
+  match,
+  packets: z.int().min(1).max(TRACE_PACKETS_MAX),
+  seconds: z.int().min(1).max(TRACE_SECONDS_MAX),
+  /** Of a frame that are kept. */
+  frame_bytes: z.int().min(0).max(FRAME_BYTES_MAX),
+  /** A capture: `client`, `server`, `<entry>:in`, `<entry>:out`. */
+  point: z.string().max(80).optional(),
+});
+/** For the calls that follow. */
+const traceNumber = z.int().min(1);
+export const traceReadParams = z.strictObject({
+  trace: traceNumber,
+  /** So long it waits for something to tell. */
+  wait_ms: z.int().min(0).max(2000),
+});
+export const traceReadResult = z.strictObject({
+  packets: z.array(tracePacketSchema),
+  totals: traceTotalsSchema,
+  /** There is no more, and the trace has ended. */
+  done: z.boolean(),
+});
+
 /** `alone`: one after the other, since it changes what the host consists of. All others are served at any time, however long they take. */
 export const METHODS = {
   info: { params: z.strictObject({}), result: infoResult, alone: false },
@@ -125,6 +150,11 @@ export const METHODS = {
   drain: { params: drainParams, result: drainResult, alone: false },
   undrain: { params: undrainParams, result: undrainResult, alone: false },
   recover: { params: recoverParams, result: recoverResult, alone: true },
+  /** One trace at a time: trace.busy. One that is not read from for 5 s ends. */
+  trace_start: { params: traceStartParams, result: z.strictObject({ trace: traceNumber, entries: z.array(z.string()) }), alone: false },
+  trace_read: { params: traceReadParams, result: traceReadResult, alone: false },
+  /** What is known by then comes with the answer. */
+  trace_stop: { params: z.strictObject({ trace: traceNumber }), result: traceReadResult.omit({ done: true }), alone: false },
 } as const;
 export type Method = keyof typeof METHODS;
 export type Params<M extends Method> = z.output<(typeof METHODS)[M]["params"]>;

@@ -1,13 +1,12 @@
 /** What a host serves to its controller, and the controller to hosts. A method is a line here; who lacks a handler for it does not compile. */
 import { z } from "zod";
-import { grantSchema } from "../config/host_config.ts";
+import { deployedEntrySchema, deploymentName, deploymentSpecSchema, deploymentStatusSchema, digestSchema } from "../daemon/deployment_spec.ts";
 import {
   addRuntimeResult,
   drainParams,
   drainResult,
   flowsParams,
   flowsResult,
-  infoResult,
   migrateParams,
   migrateResult,
   recoverParams,
@@ -20,6 +19,7 @@ import {
   undrainParams,
   undrainResult,
 } from "../rpc/protocol.ts";
+import { TRACE_PACKETS_MAX, TRACE_SECONDS_MAX, tracePacketSchema, traceTotalsSchema } from "../trace/packet.ts";
 import { change, read, stream } from "./method.ts";
 
 /** Moving all flows of a runtime may take long, and so may compiling an NF on a busy machine. */
@@ -30,31 +30,89 @@ export const FLOWS_PER_ANSWER_MAX = 2000;
 export const CHUNK_BYTES_MAX = 256 * 1024;
 
 const nothing = z.strictObject({});
-/** SHA-256 of the artifact's bytes. */
-export const digestSchema = z.string().regex(/^[0-9a-f]{64}$/, "64 hex digits are expected");
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= CHUNK_BYTES_MAX, `bytes are expected, ${CHUNK_BYTES_MAX} at most`);
+const runtimeNumber = z.int().min(1).max(65_535);
+
+export const hostInfoSchema = z.strictObject({
+  name: z.string(),
+  version: z.string(),
+  pid: z.int(),
+  cpus: z.int().min(1),
+  memory_mb: z.int().min(0),
+  /** Runtimes that it can run at once, of all tenants. */
+  room: z.int().min(0),
+  /** Where it takes runtimes of other hosts' deployments, if it does: its agent. `key`: what the other host has to show there; the controller hands it on. */
+  agent: z.strictObject({ address: z.string().max(64), iface: z.string().max(15), key: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
+  interfaces: z.array(z.string().max(15)).max(256),
+});
+export const deployResult = z.strictObject({
+  deployment: deploymentName,
+  dry_run: z.boolean(),
+  /** What it does to what runs: `swap` is of entries, and ends no flow. */
+  action: z.enum(["none", "start", "swap", "replace"]),
+  flows_ended: z.int().min(0),
+  duration_ms: z.number().min(0),
+});
+/** Another host's agent. `key`: the secret of both, 64 hex digits; `iface`: of this host, towards it. */
+export const peerSchema = z.strictObject({
+  name: z.string().max(64),
+  address: z.string().max(64),
+  key: z.string().regex(/^[0-9a-f]{64}$/),
+  iface: z.string().max(15),
+});
+/** The story of one packet, hop by hop. */
+export const traceItem = tracePacketSchema;
 /** PEM of one certificate or request. */
 const pem = z.string().max(4096);
 const authorities = z.array(pem).min(1).max(4);
 
+const of = { deployment: deploymentName };
+/** What packets meet on their way, or bytes of a pcapng file: see host/src/trace. */
+const traceParams = z.strictObject({
+  ...of,
+  /** Words that all have to match, as for `flows`. */
+  match: z.array(z.string().max(200)).max(20),
+  packets: z.int().min(1).max(TRACE_PACKETS_MAX),
+  seconds: z.int().min(1).max(TRACE_SECONDS_MAX),
+});
+
 /** With the paper's names where it has names. */
 export const HOST_METHODS = {
-  info: read(nothing, infoResult),
-  /** Load, flows and losses of each runtime. */
-  poll_load: read(nothing, runtimesResult),
-  /** The same, again and again. A slow reader misses some, and is told how many. */
-  watch_load: stream(z.strictObject({ every_ms: z.int().min(100).max(60_000) }), runtimesResult, nothing),
-  flows: read(flowsParams.extend({ limit: z.int().min(1).max(FLOWS_PER_ANSWER_MAX) }), flowsResult, { deadlineMs: 60_000 }),
-  add_runtime: change(nothing, addRuntimeResult, { deadlineMs: 60_000 }),
-  remove_runtime: change(removeRuntimeParams, removeRuntimeResult, { deadlineMs: 60_000 }),
-  migrate_flows: change(migrateParams, migrateResult, { deadlineMs: LONG_MS }),
-  drain: change(drainParams, drainResult, { deadlineMs: LONG_MS }),
-  undrain: change(undrainParams, undrainResult),
-  recover: change(recoverParams, recoverResult, { deadlineMs: 60_000 }),
-  /** The host asks for the artifact, if it has none of this digest. */
-  swap: change(swapParams.pick({ entry: true, config: true, dry_run: true }).extend({ artifact: digestSchema, grant: grantSchema.optional() }), swapResult, {
+  info: read(nothing, hostInfoSchema),
+  /** All that the host has, whether it was asked for or not. */
+  deployments: read(nothing, z.strictObject({ deployments: z.array(deploymentStatusSchema) })),
+  /** Runs it, and goes on doing so. What runs under the name already has to be of the same shape (ports, entries), or `replace` says that its flows may end. */
+  deploy: change(z.strictObject({ ...of, revision: z.int().min(0), spec: deploymentSpecSchema, replace: z.boolean(), dry_run: z.boolean() }), deployResult, {
     deadlineMs: LONG_MS,
   }),
+  undeploy: change(z.strictObject({ ...of, dry_run: z.boolean() }), z.strictObject({ deployment: deploymentName, flows_ended: z.int().min(0) }), {
+    deadlineMs: 60_000,
+  }),
+  /** Load, flows and losses of each runtime. */
+  poll_load: read(z.strictObject(of), runtimesResult),
+  /** The same of all deployments, again and again. A slow reader misses some, and is told how many. */
+  watch_load: stream(z.strictObject({ every_ms: z.int().min(100).max(60_000) }), runtimesResult.extend(of), nothing),
+  flows: read(flowsParams.extend({ ...of, limit: z.int().min(1).max(FLOWS_PER_ANSWER_MAX) }), flowsResult, { deadlineMs: 60_000 }),
+  /** Other hosts that runtimes of this deployment may be on. */
+  configure_peers: change(z.strictObject({ ...of, peers: z.array(peerSchema).max(16) }), z.strictObject({ peers: z.int().min(0) })),
+  /** `at`: name of a peer; this host otherwise. */
+  add_runtime: change(z.strictObject({ ...of, at: z.string().max(64).optional() }), addRuntimeResult, { deadlineMs: 60_000 }),
+  remove_runtime: change(removeRuntimeParams.extend(of), removeRuntimeResult, { deadlineMs: 60_000 }),
+  migrate_flows: change(migrateParams.extend(of), migrateResult, { deadlineMs: LONG_MS }),
+  drain: change(drainParams.extend(of), drainResult, { deadlineMs: LONG_MS }),
+  undrain: change(undrainParams.extend(of), undrainResult),
+  /** Which runtimes keep the replicas of this one's flows, as long as one of them lives. Empty: any. */
+  set_replication_target: change(z.strictObject({ ...of, runtime: runtimeNumber, targets: z.array(runtimeNumber).max(15) }), nothing),
+  recover: change(recoverParams.extend(of), recoverResult, { deadlineMs: 60_000 }),
+  /** The host asks for the artifact, if it has none of this digest. */
+  swap: change(
+    swapParams.pick({ entry: true, dry_run: true }).extend({ ...of, revision: z.int().min(0), next: deployedEntrySchema }),
+    swapResult,
+    { deadlineMs: LONG_MS },
+  ),
+  trace: stream(traceParams, traceItem, traceTotalsSchema),
+  /** Parts of a pcapng file, in order. */
+  capture: stream(traceParams.extend({ point: z.string().max(80) }), bytes, traceTotalsSchema),
 };
 
 /** Served to whoever has a certificate, or is on the same machine. */

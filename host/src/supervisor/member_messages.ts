@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { CountersSnapshot, FlowsPage, NativeEvent, NativeFlow, OperationReport, RunReport, RuntimeStatus, SwapReport } from "../dataplane/native_types.ts";
 import { MOVE_REFUSALS } from "../result/runtimes_result.ts";
+import { traceReadAnswer } from "../trace/records.ts";
 
 const big = z
   .string()
@@ -112,6 +113,9 @@ export const ANSWERS = {
   drain: operation,
   flows: z.object({ flows: z.array(flow), next: amount.optional() }) satisfies z.ZodType<FlowsPage>,
   swap: z.object({ pauseNs: big, burstNs: big, prepareMs: z.number().min(0), flows: amount, packetsDropped: big }) satisfies z.ZodType<SwapReport>,
+  trace_start: z.object({}),
+  trace_read: traceReadAnswer,
+  trace_stop: z.object({}),
   stop: z.object({ report }),
 } as const;
 export type Asked = keyof typeof ANSWERS;

@@ -20,7 +20,9 @@ import type {
 } from "../dataplane/native_types.ts";
 import { droppedBy } from "./counter_file.ts";
 import { LINE_BYTES_MAX } from "./line_reader.ts";
+import type { TraceBatch, TraceWanted } from "../trace/records.ts";
 import { VSWITCH } from "./membership_events.ts";
+import { ProcessTrace } from "./process_trace.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { TenantSpec } from "./tenant_spec.ts";
@@ -53,6 +55,7 @@ function refusedOf(link: Record<string, bigint> | undefined): Record<string, big
 export class ProcessDataplane implements Dataplane {
   readonly switched = true;
   readonly #supervisor: Supervisor;
+  readonly #trace: ProcessTrace;
   readonly #events: NativeEvent[];
   readonly #lost: { events: bigint };
   readonly #say: (text: string) => void;
@@ -67,6 +70,7 @@ export class ProcessDataplane implements Dataplane {
   private constructor(supervisor: Supervisor, events: NativeEvent[], lost: { events: bigint }, say: (text: string) => void) {
     this.#say = say;
     this.#supervisor = supervisor;
+    this.#trace = new ProcessTrace(supervisor);
     this.#events = events;
     this.#lost = lost;
     this.#end = new Promise((done, fail) => {
@@ -196,6 +200,16 @@ export class ProcessDataplane implements Dataplane {
       }
       return sum;
     });
+  }
+
+  traceStart(wanted: TraceWanted): Promise<void> {
+    return this.#trace.start(wanted);
+  }
+  traceRead(wanted: TraceWanted): Promise<TraceBatch[]> {
+    return this.#trace.read(wanted);
+  }
+  traceStop(id: number): Promise<void> {
+    return this.#trace.stop(id);
   }
 
   runtimes(): RuntimeStatus[] {

@@ -5,13 +5,13 @@
  * Whoever holds the lock is the supervisor. It names a process by its id and the time of its start, so that one that was killed does not hold it.
  */
 import { createHash } from "node:crypto";
-import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
 import { writeDurably } from "../durable_file.ts";
+import { takeLock } from "../process_lock.ts";
 import { checkFolder, prepareFolder, requireSocketPath } from "../rpc/socket_path.ts";
 import type { Life } from "./membership_events.ts";
-import { type ProcessId, isAlive, startOf } from "./process_id.ts";
 
 const STATE = "state.json";
 const LOCK = "lock";
@@ -47,26 +47,11 @@ export class RunFolder {
   }
 
   #lock(who: string): void {
-    const path = join(this.path, LOCK);
-    const temporary = join(this.path, `lock.${process.pid}`);
-    const mine: ProcessId = { pid: process.pid, start: startOf(process.pid) ?? "" };
-    writeFileSync(temporary, JSON.stringify(mine), { mode: 0o600 });
-    try {
-      linkSync(temporary, path);
-    } catch {
-      const holder = readLock(path);
-      if (holder && isAlive(holder)) {
-        rmSync(temporary, { force: true });
-        throw new NfError("host.socket", `another ${who} (pid ${holder.pid}) runs the processes of host '${this.name}'`, {
-          fix: "Give this one another name with --name.",
-        });
-      }
-      renameSync(temporary, path);
-    }
-    rmSync(temporary, { force: true });
-    // Of two that find the lock of a dead one, the last has it.
-    const now = readLock(path);
-    if (now?.pid !== mine.pid || now.start !== mine.start) throw new NfError("host.socket", `another ${who} has just taken host '${this.name}'`);
+    const holder = takeLock(join(this.path, LOCK));
+    if (holder)
+      throw new NfError("host.socket", `another ${who} (pid ${holder.pid}) runs the processes of host '${this.name}'`, {
+        fix: "Give this one another name with --name.",
+      });
     this.#locked = true;
   }
 
@@ -179,13 +164,4 @@ export const lifeName = ({ member, incarnation }: Life): string => `m${member}.$
 export function lifeOfSpec(file: string): Life | undefined {
   const match = /^m(\d{1,2})\.(\d{1,10})\.spec\.json$/.exec(file);
   return match ? { member: Number(match[1]), incarnation: Number(match[2]) } : undefined;
-}
-
-function readLock(path: string): ProcessId | undefined {
-  try {
-    const { pid, start } = JSON.parse(readFileSync(path, "utf8")) as Partial<ProcessId>;
-    return typeof pid === "number" && typeof start === "string" ? { pid, start } : undefined;
-  } catch {
-    return undefined;
-  }
 }

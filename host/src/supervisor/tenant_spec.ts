@@ -90,14 +90,14 @@ export function describe({ eal, runtime, agents }: TenantSpec): Record<string, s
   return words;
 }
 
-/** Throws NfError (usage) unless what runs is what is wanted. */
+/** Throws NfError (host.settings) unless what runs is what is wanted. */
 export function requireSame(name: string, runs: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): void {
   const keys = [...new Set([...Object.keys(runs), ...Object.keys(wanted)])];
   const differ = keys.filter((key) => runs[key] !== wanted[key]);
   if (differ.length === 0) return;
   const [first] = differ as [string];
   const more = differ.length > 1 ? ` Also different: ${differ.slice(1).join(", ")}.` : "";
-  throw new NfError("usage", `processes of host '${name}' run already, with other settings: ${first} is '${runs[first] ?? "not there"}'`, {
+  throw new NfError("host.settings", `processes of host '${name}' run already, with other settings: ${first} is '${runs[first] ?? "not there"}'`, {
     given: wanted[first] ?? "not there",
     fix: `Start it with the same settings to take them over; or end them first (SIGTERM to each), or use another --name.${more}`,
   });

@@ -1,0 +1,29 @@
+/** What somebody writes to have a chain run: `web.yaml` for `nfactor deploy`, the body of a PUT. NFs are references; the controller makes digests of them. */
+import { entrySchema, hostConfigSchema } from "@nfactor/host/config";
+import { deploymentSpecSchema } from "@nfactor/host/deployment";
+import { z } from "zod";
+import { groupPolicySchema } from "../scaling/policy.ts";
+
+const spec = deploymentSpecSchema.shape;
+
+export const deploymentInputSchema = z.strictObject({
+  apiVersion: z.literal("nfactor/v1"),
+  host: z.string().max(63).optional().describe("Where its interfaces are. Default: the only host there is."),
+  ports: hostConfigSchema.shape.ports.unwrap(),
+  non_ip: spec.non_ip,
+  flows: spec.flows,
+  placement: spec.placement,
+  replication: spec.replication,
+  memory_mb: spec.memory_mb,
+  /** Its `min` is what it starts with. */
+  scaling: groupPolicySchema.prefault({ min: 2 }),
+  peers: z
+    .array(z.strictObject({ host: z.string().max(63), iface: z.string().max(15) }))
+    .max(16)
+    .default([]),
+  chain: z
+    .array(entrySchema)
+    .min(1)
+    .describe("As in nfactor.yaml; `nf` is the name of one that was pushed, as firewall, firewall@1.2.0 or firewall@sha256:3f9a…"),
+});
+export type DeploymentInput = z.output<typeof deploymentInputSchema>;
