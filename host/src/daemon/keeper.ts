@@ -9,6 +9,7 @@ import { NfError } from "@nfactor/sdk/errors";
 import { EXIT, exitCodeOf } from "../cli/exit_codes.ts";
 import type { Clock } from "../clock/clock.ts";
 import { pause } from "../session/again.ts";
+import type { ControlClient } from "../rpc/client.ts";
 import type { Method, Result } from "../rpc/protocol.ts";
 import type { ArtifactCache } from "./artifact_cache.ts";
 import type { Child, Children } from "./child.ts";
@@ -141,6 +142,11 @@ export class Keeper {
     return this.#calls.call(this.#child.socket, method, params as never, signal);
   }
 
+  async connected<T>(use: (client: ControlClient) => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (this.#state !== "running" || !this.#child) throw this.#notRunning();
+    return this.#calls.connected(this.#child.socket, use, signal);
+  }
+
   async runtimes(signal: AbortSignal): Promise<Result<"runtimes">> {
     return (await this.call("runtimes", {}, signal)) as Result<"runtimes">;
   }
@@ -186,8 +192,7 @@ export class Keeper {
     if (child) {
       child.signal("SIGTERM");
       // The second one ends its processes at once.
-      const isOver =
-        (await this.#endsWithin(child, END_MS.graceful)) || (child.signal("SIGTERM"), await this.#endsWithin(child, END_MS.hurried));
+      const isOver = (await this.#endsWithin(child, END_MS.graceful)) || (child.signal("SIGTERM"), await this.#endsWithin(child, END_MS.hurried));
       if (!isOver) {
         child.signal("SIGKILL");
         await this.#endsWithin(child, END_MS.killed);
@@ -225,7 +230,9 @@ export class Keeper {
         may = [];
         if (runningMs !== undefined && clock.nowMs() - runningMs >= STABLE_MS) this.#failures = 0;
         const waitMs = this.#failed(why);
-        say(`${runningMs === undefined ? "it does not start" : "it has ended"}: ${why.message}; it is started again${waitMs >= 1000 ? ` in ${waitMs / 1000} s` : ""}`);
+        say(
+          `${runningMs === undefined ? "it does not start" : "it has ended"}: ${why.message}; it is started again${waitMs >= 1000 ? ` in ${waitMs / 1000} s` : ""}`,
+        );
         await this.#pause(waitMs, signal);
       }
     }
