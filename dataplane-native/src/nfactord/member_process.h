@@ -52,6 +52,8 @@ class MemberProcess {
   // The lcore has ended.
   virtual RunReport Finish() = 0;
   virtual Json Members() = 0;
+  // What else it was told that its status says.
+  virtual Json Says() { return Json::object(); }
   virtual link::Bridge& bridge() = 0;
 
   // Fields of a command; throw what becomes an error.
