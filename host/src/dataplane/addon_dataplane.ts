@@ -1,6 +1,6 @@
 /** A dataplane in this process: one of the addon's, by its number there, with the addon's errors as the project's own. */
 import type { Dataplane } from "./dataplane.ts";
-import { native, nativeAsync } from "./native_error.ts";
+import { native, nativeAsync, nativeError } from "./native_error.ts";
 import type {
   CountersSnapshot,
   FlowsOptions,
@@ -68,7 +68,8 @@ export class AddonDataplane implements Dataplane {
     return native(() => this.#addon.runtimes(this.#id));
   }
 
-  addRuntime(): Promise<number> {
+  async addRuntime({ at }: { at?: string | undefined } = {}): Promise<number> {
+    if (at !== undefined) throw nativeError("runtime.in_process", "all runtimes of this host are in one process");
     return nativeAsync(() => this.#addon.addRuntime(this.#id));
   }
 
@@ -91,5 +92,15 @@ export class AddonDataplane implements Dataplane {
 
   undrain(runtime: number): Promise<void> {
     return nativeAsync(() => this.#addon.undrain(this.#id, runtime));
+  }
+
+  async setReplicationTargets(): Promise<never> {
+    throw nativeError("runtime.in_process", "all runtimes of this host are in one process, so their replicas are, too");
+  }
+  async peers(): Promise<never> {
+    throw nativeError("runtime.in_process", "all runtimes of this host are in one process");
+  }
+  configurePeers(): Promise<never> {
+    return this.peers();
   }
 }

@@ -76,38 +76,42 @@ enum class ErrorCode : uint16_t {
   kRpcUnreachable = 67,  // Nobody answers at the controller's address.
   kRpcUntrusted = 68,  // Whoever answers at the controller's address is not the controller that is trusted.
   kRpcVersion = 69,  // Controller and host have no version of their protocol in common.
-  kRuntimeBusy = 70,  // The runtime is doing something that excludes this.
-  kRuntimeDirect = 71,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeEnded = 72,  // The run has ended, or ended meanwhile.
-  kRuntimeLast = 73,  // A host keeps one runtime at least.
-  kRuntimeLimit = 74,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 75,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 76,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 77,  // The addon has no dataplane of this id.
-  kRuntimeSame = 78,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 79,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 80,  // The host has no runtime of this number.
-  kStateTooLarge = 81,  // The state store of an NF would exceed what the ABI has room for.
-  kStoreClosed = 82,  // The store was closed.
-  kStoreCompacted = 83,  // The revision is no longer kept: read everything again.
-  kStoreDamaged = 84,  // The store's file is damaged, or part of it is missing; nothing was changed.
-  kStoreExists = 85,  // There is an object of this name already.
-  kStoreFormat = 86,  // The file is no store, or one of a version that this NFActor does not know.
-  kStoreFull = 87,  // The store, or its disk, has no room; nothing was written.
-  kStoreFuture = 88,  // The revision has not been made yet.
-  kStoreIo = 89,  // The store's file cannot be made, read or written.
-  kStoreLease = 90,  // There is no such lease: its time ran out, or it was ended.
-  kStoreLimit = 91,  // A bound of the store would be exceeded.
-  kStoreLocked = 92,  // The store's file is in use.
-  kStoreName = 93,  // A name, key or prefix is malformed or too long.
-  kStoreNotFound = 94,  // There is no object of this name.
-  kStoreObject = 95,  // An object does not fit the schema of its kind.
-  kStoreStale = 96,  // The object was changed meanwhile: the version given is not the one it has.
-  kSwapEntry = 97,  // The chain has no such entry.
-  kSwapExports = 98,  // The new version lacks something that the running one provides.
-  kSwapLayout = 99,  // The new version's state layout differs from the running one's.
-  kSwapRights = 100,  // The new version wants other rights than were granted to the entry.
-  kUsage = 101,  // The command line is not understood.
+  kPeerInUse = 70,  // The peer has runtimes, so it cannot be removed, nor its interface changed.
+  kPeerUnknown = 71,  // The host has no peer of this name.
+  kRuntimeBusy = 72,  // The runtime is doing something that excludes this.
+  kRuntimeDirect = 73,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeEnded = 74,  // The run has ended, or ended meanwhile.
+  kRuntimeInProcess = 75,  // The host's runtimes share one process: none of them can be elsewhere.
+  kRuntimeLast = 76,  // A host keeps one runtime at least.
+  kRuntimeLimit = 77,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 78,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 79,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 80,  // The addon has no dataplane of this id.
+  kRuntimeSame = 81,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 82,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 83,  // The host has no runtime of this number.
+  kRuntimeUnreplicated = 84,  // The host keeps no replicas of flows.
+  kStateTooLarge = 85,  // The state store of an NF would exceed what the ABI has room for.
+  kStoreClosed = 86,  // The store was closed.
+  kStoreCompacted = 87,  // The revision is no longer kept: read everything again.
+  kStoreDamaged = 88,  // The store's file is damaged, or part of it is missing; nothing was changed.
+  kStoreExists = 89,  // There is an object of this name already.
+  kStoreFormat = 90,  // The file is no store, or one of a version that this NFActor does not know.
+  kStoreFull = 91,  // The store, or its disk, has no room; nothing was written.
+  kStoreFuture = 92,  // The revision has not been made yet.
+  kStoreIo = 93,  // The store's file cannot be made, read or written.
+  kStoreLease = 94,  // There is no such lease: its time ran out, or it was ended.
+  kStoreLimit = 95,  // A bound of the store would be exceeded.
+  kStoreLocked = 96,  // The store's file is in use.
+  kStoreName = 97,  // A name, key or prefix is malformed or too long.
+  kStoreNotFound = 98,  // There is no object of this name.
+  kStoreObject = 99,  // An object does not fit the schema of its kind.
+  kStoreStale = 100,  // The object was changed meanwhile: the version given is not the one it has.
+  kSwapEntry = 101,  // The chain has no such entry.
+  kSwapExports = 102,  // The new version lacks something that the running one provides.
+  kSwapLayout = 103,  // The new version's state layout differs from the running one's.
+  kSwapRights = 104,  // The new version wants other rights than were granted to the entry.
+  kUsage = 105,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -253,12 +257,18 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "rpc.untrusted";
     case ErrorCode::kRpcVersion:
       return "rpc.version";
+    case ErrorCode::kPeerInUse:
+      return "peer.in_use";
+    case ErrorCode::kPeerUnknown:
+      return "peer.unknown";
     case ErrorCode::kRuntimeBusy:
       return "runtime.busy";
     case ErrorCode::kRuntimeDirect:
       return "runtime.direct";
     case ErrorCode::kRuntimeEnded:
       return "runtime.ended";
+    case ErrorCode::kRuntimeInProcess:
+      return "runtime.in_process";
     case ErrorCode::kRuntimeLast:
       return "runtime.last";
     case ErrorCode::kRuntimeLimit:
@@ -275,6 +285,8 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "runtime.spec";
     case ErrorCode::kRuntimeUnknown:
       return "runtime.unknown";
+    case ErrorCode::kRuntimeUnreplicated:
+      return "runtime.unreplicated";
     case ErrorCode::kStateTooLarge:
       return "state.too_large";
     case ErrorCode::kStoreClosed:
