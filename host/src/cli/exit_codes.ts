@@ -33,6 +33,7 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "host.not_running",
   "native.missing",
   "nf.compile",
+  "peer.in_use",
   "port.start",
   "rpc.busy",
   "rpc.cancelled",

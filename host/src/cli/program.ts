@@ -9,6 +9,7 @@ import { drainCommand, undrainCommand } from "./commands/drain.ts";
 import { flowsCommand } from "./commands/flows.ts";
 import { initCommand } from "./commands/init.ts";
 import { migrateCommand } from "./commands/migrate.ts";
+import { peersCommand } from "./commands/peers.ts";
 import { recoverCommand } from "./commands/recover.ts";
 import { runCommand } from "./commands/run.ts";
 import { runtimesCommand } from "./commands/runtimes.ts";
@@ -25,7 +26,7 @@ export function createProgram(): Command {
     .showSuggestionAfterError(true);
   const commands = [
     ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand],
-    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, doctorCommand],
+    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, peersCommand, agentCommand, doctorCommand],
   ];
   for (const make of commands) program.addCommand(make());
   for (const { command } of allCommands(program)) command.option("--json", "print one JSON object on stdout").helpOption("-h, --help", "print this help");
