@@ -5,8 +5,7 @@
 namespace nf::proto {
 
 Endpoint::Endpoint(uint16_t own, uint16_t members, const ChannelConfig& config)
-    : max_message_bytes_(config.max_message_bytes),
-      own_(own) {
+    : max_message_bytes_(config.max_message_bytes), own_(own) {
   for (uint16_t id = 0; id < members; ++id) peers_.push_back(std::make_unique<Peer>(own, id, config));
   live_.reserve(members);
 }

@@ -60,8 +60,7 @@ TEST_F(EndpointTest, FramesToWhomTheWayIsNarrowAreShorterWhateverIsSaid) {
   record.bytes = static_cast<uint32_t>(state.size());
   for (uint16_t peer : {1, 2}) {
     for (int i = 0; i < 20; ++i) EXPECT_TRUE(a.Say(peer, MessageType::kOpened, Note{}));
-    EXPECT_TRUE(
-        a.Say(peer, MessageType::kFull, {reinterpret_cast<const uint8_t*>(&record), sizeof record}, state));
+    EXPECT_TRUE(a.Say(peer, MessageType::kFull, {reinterpret_cast<const uint8_t*>(&record), sizeof record}, state));
   }
   uint32_t wide = 0;
   for (int round = 0; round < 100 && inbox.records < 21; ++round) {

@@ -318,7 +318,7 @@ class ReplicationSource {
   ReplicationHost* host_;
   Outlet* outlet_;
   std::bitset<kRing> is_place_;
-  std::bitset<kRing> is_home_;  // Empty: any place is as good.
+  std::bitset<kRing> is_home_;   // Empty: any place is as good.
   HugeVector<Flow> flows_;       // By actor.
   std::vector<uint32_t> dirty_;  // A ring with room for every actor once.
   uint32_t dirty_first_ = 0, dirty_count_ = 0;

@@ -42,8 +42,8 @@ class MemberMail final : public proto::MessageSink, private proto::FrameSink, pr
   MailBox* box() const { return box_.get(); }
 
   // ---- The member's lcore.
-  // How to reach a peer from now on; incarnation 0: not any more. `frame_bytes`: what the way there has room for; 0: for
-  // all.
+  // How to reach a peer from now on; incarnation 0: not any more. `frame_bytes`: what the way there has room for; 0:
+  // for all.
   void SetPeer(uint16_t id, uint32_t incarnation, MailBox* box, uint32_t frame_bytes = 0);
   bool Say(uint16_t peer, proto::MessageType type, std::span<const uint8_t> record,
            std::span<const uint8_t> tail) override;

@@ -3,7 +3,13 @@ import type { KeptPeer, PeerConfig } from "../config/peer.ts";
 import { changePeers } from "./peers.ts";
 
 const KEY = "ab".repeat(32);
-const peer = (name: string, last: number, more: Partial<PeerConfig> = {}): PeerConfig => ({ name, address: `10.0.0.${last}:7700`, iface: "l0", key: KEY, ...more });
+const peer = (name: string, last: number, more: Partial<PeerConfig> = {}): PeerConfig => ({
+  name,
+  address: `10.0.0.${last}:7700`,
+  iface: "l0",
+  key: KEY,
+  ...more,
+});
 const kept = (name: string, last: number, isLeaving = false): KeptPeer => ({ ...peer(name, last), key: KEY, isLeaving });
 
 const change = (peers: KeptPeer[], wanted: PeerConfig[], { placed = {}, going = [] as number[], taken = [] as string[] } = {}): KeptPeer[] => {
@@ -21,7 +27,9 @@ test("peers come, go, and get new addresses and keys; a key that is not said sta
 test("one with runtimes cannot go, nor change its interface; what can be done is said", () => {
   const placed = { 4: "a", 3: "a", 5: "b" };
   expect(() => change([kept("a", 1), kept("b", 2)], [peer("b", 2)], { placed })).toThrow("peer 'a' has runtimes 3, 4, so it cannot be removed");
-  expect(() => change([kept("a", 1)], [], { placed: { 3: "a" } })).toThrow(expect.objectContaining({ code: "peer.in_use", fix: expect.stringContaining("'nfactor drain 3") as string }));
+  expect(() => change([kept("a", 1)], [], { placed: { 3: "a" } })).toThrow(
+    expect.objectContaining({ code: "peer.in_use", fix: expect.stringContaining("'nfactor drain 3") as string }),
+  );
   expect(() => change([kept("a", 1)], [peer("a", 1, { iface: "l1" })], { placed })).toThrow("its interface cannot change");
   expect(change([kept("a", 1)], [peer("a", 9)], { placed })).toEqual([kept("a", 9)]);
 });
@@ -40,5 +48,10 @@ test("no two of one name or address, none without a key, and not too many", () =
   expect(() => change([], [peer("a", 1), peer("b", 1)])).toThrow("peer 'b' is at 10.0.0.1:7700");
   expect(() => change([], [peer("a", 1)], { taken: ["10.0.0.1:7700"] })).toThrow("where this host has another agent");
   expect(() => change([], [peer("a", 1, { key: undefined })])).toThrow("peer 'a' is new, and needs a key");
-  expect(() => change([], Array.from({ length: 17 }, (_, i) => peer(`p${i}`, i + 1)))).toThrow("17 peers are too many");
+  expect(() =>
+    change(
+      [],
+      Array.from({ length: 17 }, (_, i) => peer(`p${i}`, i + 1)),
+    ),
+  ).toThrow("17 peers are too many");
 });

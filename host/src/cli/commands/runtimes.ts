@@ -98,7 +98,9 @@ function removeCommand(): Command {
 
 function protectCommand(): Command {
   return addHostOption(new Command("protect"))
-    .description("Say where the replicas of a runtime's flows are to be, in the form of other runtimes. They move there while packets flow. Needs --replicas 1.")
+    .description(
+      "Say where the replicas of a runtime's flows are to be, in the form of other runtimes. They move there while packets flow. Needs --replicas 1.",
+    )
     .argument("<runtime>", "its number")
     .addOption(
       new Option("--by <runtimes>", "numbers, with commas, or repeated; as long as none of them can keep replicas, others do. any: whichever")
