@@ -8,7 +8,7 @@ import { NfError } from "@nfactor/sdk/errors";
 import { nativeError } from "../dataplane/native_error.ts";
 import type { CountersSnapshot, NfSpec, RunReport } from "../dataplane/native_types.ts";
 import { safeText } from "../result/text.ts";
-import { Accounts } from "./accounts.ts";
+import { Accounts, accountOf } from "./accounts.ts";
 import { adoptAll, meet } from "./adopt.ts";
 import { Agents } from "./agents.ts";
 import { Changes } from "./changes.ts";
@@ -170,7 +170,8 @@ export class Supervisor {
 
   /** All lives together. */
   counters(): CountersSnapshot {
-    const living = this.hasStopped ? [] : [...this.runtimes, VSWITCH].map((member) => this.account(member));
+    const of = (member: number): Account => accountOf(this.account(member), this.#membership.isGivenUp(member));
+    const living = this.hasStopped ? [] : [...this.numbers, VSWITCH].map(of);
     return this.#accounts.snapshot(living, this.hasStopped);
   }
 
