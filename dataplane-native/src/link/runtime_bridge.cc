@@ -22,13 +22,14 @@ Expected<std::unique_ptr<RuntimeBridge>> RuntimeBridge::Create(const Surrounding
   return std::unique_ptr<RuntimeBridge>(new RuntimeBridge(surroundings, std::move(*codec), parts));
 }
 
-void RuntimeBridge::SetPeer(uint16_t member, uint32_t incarnation) {
+void RuntimeBridge::SetPeer(uint16_t member, uint32_t incarnation, uint32_t frame_bytes) {
   if (codec_.incarnation_of(member) == incarnation) return;
   codec_.SetPeer(member, incarnation);
   Command command{.kind = Command::Kind::kMember,
                   .member = member,
                   .incarnation = incarnation,
-                  .mail = incarnation != 0 ? parts_.outbox : nullptr};
+                  .mail = incarnation != 0 ? parts_.outbox : nullptr,
+                  .frame_bytes = frame_bytes};
   parts_.runtime->Execute(command);
 }
 

@@ -51,6 +51,7 @@ bool VswitchBridge::Admit(uint16_t member) {
                   .member = member,
                   .incarnation = remote->incarnation,
                   .mail = remote->outbox.get(),
+                  .frame_bytes = remote->frame_bytes,
                   .link = remote->link.get()};
   vswitch_.Execute(command);
   remote->is_member = true;

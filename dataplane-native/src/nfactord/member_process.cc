@@ -211,11 +211,13 @@ void MemberProcess::Take(uint64_t connection, const std::string& line) {
 MemberProcess::Outcome MemberProcess::DoCommon(const std::string& word, const Json& request) {
   const auto& [tenant, member, incarnation, key] = spec_.identity;
   if (word == "status") {
-    return Answer(Json::object({{"member", member},
+    Json status = Json::object({{"member", member},
                                 {"incarnation", incarnation},
                                 {"term", spec_.term},
                                 {"pid", getpid()},
-                                {"members", Members()}}));
+                                {"members", Members()}});
+    status.update(Says());
+    return Answer(std::move(status));
   }
   if (word == "stop") {
     is_leaving_ = request.value("leaves", false);

@@ -54,6 +54,8 @@ class MemberProcess {
   // The lcore has ended.
   virtual RunReport Finish() = 0;
   virtual Json Members() = 0;
+  // What else it was told that its status says.
+  virtual Json Says() { return Json::object(); }
   virtual link::Bridge& bridge() = 0;
   virtual TraceTap& trace() = 0;
   // What the NF at this place of the chain calls a drop.

@@ -25,6 +25,7 @@ struct Command {
     kMoveThese,  // Those at `places`, if they still have these `numbers`.
     kDrain,
     kUndrain,
+    kHomes,  // Where replicas are to be.
   };
   Kind kind;
 
@@ -57,6 +58,7 @@ struct Command {
   uint16_t member = 0;
   uint32_t incarnation = 0;
   class MailBox* mail = nullptr;
+  uint32_t frame_bytes = 0;  // That the way there has room for; 0: for all.
   struct RuntimeLink* link = nullptr;
   bool owns_ring = false;  // What lies in the ring to one that leaves is the vswitch's again: nobody else takes it.
 
@@ -64,6 +66,9 @@ struct Command {
   Operation* operation = nullptr;
   uint32_t flows_wanted = 0;
   std::vector<uint16_t> targets;
+
+  // kHomes: bits by number; 0: any.
+  uint32_t homes = 0;
 
   std::atomic<bool> done{false};
 };

@@ -372,7 +372,7 @@ bool SwitchedRuntime::Serve(Command& command) {
     case Command::Kind::kMember:
       // What another vswitch has stamped and has come here counts: the next one goes on behind it.
       while (command.member == proto::kVswitch && rte_ring_empty(link_.down) == 0) RoundLive();
-      mail_.SetPeer(command.member, command.incarnation, command.mail);
+      mail_.SetPeer(command.member, command.incarnation, command.mail, command.frame_bytes);
       if (command.incarnation != 0)
         machine_.MemberUp(command.member, command.incarnation, MonotonicNs());
       else
@@ -381,6 +381,9 @@ bool SwitchedRuntime::Serve(Command& command) {
       return true;
     case Command::Kind::kUndrain:
       machine_.Undrain();
+      return true;
+    case Command::Kind::kHomes:
+      if (replicas_ != nullptr) machine_.SetHomes(command.homes, MonotonicNs());
       return true;
     case Command::Kind::kMoveThese:
       if (!Choose(command)) return false;  // Goes on next turn.

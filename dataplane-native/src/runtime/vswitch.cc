@@ -140,7 +140,7 @@ void Vswitch::Serve(Command& command) {
   if (command.kind == Command::Kind::kTrace) return trace_.Take(command.trace);
   if (command.kind == Command::Kind::kExclude) return machine_.SetAccepting(command.member, command.incarnation != 0);
   Runtime& runtime = runtimes_[command.member];
-  mail_.SetPeer(command.member, command.incarnation, command.mail);
+  mail_.SetPeer(command.member, command.incarnation, command.mail, command.frame_bytes);
   if (command.incarnation != 0) {
     runtime.link = command.link;
     runtime.queue = std::make_unique<RingQueue>(command.link->down, command.link->markers);

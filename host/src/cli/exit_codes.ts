@@ -40,6 +40,7 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "host.not_running",
   "native.missing",
   "nf.compile",
+  "peer.in_use",
   "port.start",
   "rest.aborted",
   "rest.busy",

@@ -11,6 +11,7 @@ import { flowsCommand } from "./commands/flows.ts";
 import { hostCommand } from "./commands/host.ts";
 import { initCommand } from "./commands/init.ts";
 import { migrateCommand } from "./commands/migrate.ts";
+import { peersCommand } from "./commands/peers.ts";
 import { recoverCommand } from "./commands/recover.ts";
 import { runCommand } from "./commands/run.ts";
 import { runtimesCommand } from "./commands/runtimes.ts";
@@ -24,7 +25,7 @@ import { FORMATS, setMachineFormat } from "./output.ts";
 export function hostCommands(): Command[] {
   const commands = [
     ...[initCommand, buildCommand, checkCommand, testCommand, simCommand, runCommand, swapCommand, flowsCommand, traceCommand, captureCommand],
-    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, agentCommand, hostCommand, doctorCommand],
+    ...[runtimesCommand, migrateCommand, drainCommand, undrainCommand, recoverCommand, peersCommand, agentCommand, hostCommand, doctorCommand],
   ];
   return commands.map((make) => make());
 }

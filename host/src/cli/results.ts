@@ -8,12 +8,15 @@ import { runtimeSchema } from "../result/runtimes_result.ts";
 import { traceHopSchema, tracePacketSchema, traceTotalsSchema } from "../trace/packet.ts";
 import {
   addRuntimeResult,
+  configurePeersResult,
   drainResult,
   errorSchema,
   flowsResult,
   migrateResult,
+  peersResult,
   recoverResult,
   removeRuntimeResult,
+  setReplicationTargetParams,
   swapResult,
   undrainResult,
 } from "../rpc/protocol.ts";
@@ -79,6 +82,10 @@ export const runtimesResultSchema = z.strictObject({
 });
 export const runtimesAddResultSchema = addRuntimeResult;
 export const runtimesRemoveResultSchema = removeRuntimeResult;
+export const runtimesProtectResultSchema = setReplicationTargetParams;
+export const peersResultSchema = peersResult;
+export const peersAddResultSchema = configurePeersResult;
+export const peersRemoveResultSchema = configurePeersResult;
 export const migrateResultSchema = migrateResult;
 export const drainResultSchema = drainResult;
 export const undrainResultSchema = undrainResult;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { type TraceBatch, type TraceWanted, traceReadAnswer } from "../trace/records.ts";
 import type { Dataplane } from "./dataplane.ts";
-import { native, nativeAsync } from "./native_error.ts";
+import { native, nativeAsync, nativeError } from "./native_error.ts";
 import type {
   CountersSnapshot,
   FlowsOptions,
@@ -94,7 +94,8 @@ export class AddonDataplane implements Dataplane {
     return native(() => this.#addon.runtimes(this.#id));
   }
 
-  addRuntime(): Promise<number> {
+  async addRuntime({ at }: { at?: string | undefined } = {}): Promise<number> {
+    if (at !== undefined) throw nativeError("runtime.in_process", "all runtimes of this host are in one process");
     return nativeAsync(() => this.#addon.addRuntime(this.#id));
   }
 
@@ -117,5 +118,15 @@ export class AddonDataplane implements Dataplane {
 
   undrain(runtime: number): Promise<void> {
     return nativeAsync(() => this.#addon.undrain(this.#id, runtime));
+  }
+
+  async setReplicationTargets(): Promise<never> {
+    throw nativeError("runtime.in_process", "all runtimes of this host are in one process, so their replicas are, too");
+  }
+  async peers(): Promise<never> {
+    throw nativeError("runtime.in_process", "all runtimes of this host are in one process");
+  }
+  configurePeers(): Promise<never> {
+    return this.peers();
   }
 }

@@ -230,9 +230,12 @@ export interface RuntimeStatus {
     pid?: number | undefined;
     restarts: number;
     isUp: boolean;
-    /** Of one on another machine: the address of the agent there, and whether it answers. */
+    /** Of one on another machine: the address of the agent there, the name of the peer if it is one, and whether it answers. */
     agent?: string | undefined;
+    peer?: string | undefined;
     isReachable?: boolean;
+    /** Where replicas of its flows are to be; empty: anywhere. */
+    homes?: readonly number[] | undefined;
     /** Frames of its links that went nowhere, by what was wrong with them. */
     refusedFrames?: Record<string, bigint>;
   };

@@ -110,42 +110,46 @@ enum class ErrorCode : uint16_t {
   kRpcUnreachable = 101,  // Nobody answers at the controller's address.
   kRpcUntrusted = 102,  // Whoever answers at the controller's address is not the controller that is trusted.
   kRpcVersion = 103,  // Controller and host have no version of their protocol in common.
-  kRuntimeBusy = 104,  // The runtime is doing something that excludes this.
-  kRuntimeDirect = 105,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeEnded = 106,  // The run has ended, or ended meanwhile.
-  kRuntimeLast = 107,  // A host keeps one runtime at least.
-  kRuntimeLimit = 108,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 109,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 110,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 111,  // The addon has no dataplane of this id.
-  kRuntimeSame = 112,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 113,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 114,  // The host has no runtime of this number.
-  kStateTooLarge = 115,  // The state store of an NF would exceed what the ABI has room for.
-  kStoreClosed = 116,  // The store was closed.
-  kStoreCompacted = 117,  // The revision is no longer kept: read everything again.
-  kStoreDamaged = 118,  // The store's file is damaged, or part of it is missing; nothing was changed.
-  kStoreExists = 119,  // There is an object of this name already.
-  kStoreFormat = 120,  // The file is no store, or one of a version that this NFActor does not know.
-  kStoreFull = 121,  // The store, or its disk, has no room; nothing was written.
-  kStoreFuture = 122,  // The revision has not been made yet.
-  kStoreIo = 123,  // The store's file cannot be made, read or written.
-  kStoreLease = 124,  // There is no such lease: its time ran out, or it was ended.
-  kStoreLimit = 125,  // A bound of the store would be exceeded.
-  kStoreLocked = 126,  // The store's file is in use.
-  kStoreName = 127,  // A name, key or prefix is malformed or too long.
-  kStoreNotFound = 128,  // There is no object of this name.
-  kStoreObject = 129,  // An object does not fit the schema of its kind.
-  kStoreStale = 130,  // The object was changed meanwhile: the version given is not the one it has.
-  kSwapEntry = 131,  // The chain has no such entry.
-  kSwapExports = 132,  // The new version lacks something that the running one provides.
-  kSwapLayout = 133,  // The new version's state layout differs from the running one's.
-  kSwapRights = 134,  // The new version wants other rights than were granted to the entry.
-  kTraceBusy = 135,  // A trace or capture of the host is under way; there is one at a time.
-  kTraceEnded = 136,  // The trace has ended: it was stopped, or nobody read from it for too long.
-  kTracePoint = 137,  // The chain has no such point to capture at.
-  kTraceUnsupported = 138,  // A process of the host is of an older version, which cannot trace.
-  kUsage = 139,  // The command line is not understood.
+  kPeerInUse = 104,  // The peer has runtimes, so it cannot be removed, nor its interface changed.
+  kPeerUnknown = 105,  // The host has no peer of this name.
+  kRuntimeBusy = 106,  // The runtime is doing something that excludes this.
+  kRuntimeDirect = 107,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeEnded = 108,  // The run has ended, or ended meanwhile.
+  kRuntimeInProcess = 109,  // The host's runtimes share one process: none of them can be elsewhere.
+  kRuntimeLast = 110,  // A host keeps one runtime at least.
+  kRuntimeLimit = 111,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 112,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 113,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 114,  // The addon has no dataplane of this id.
+  kRuntimeSame = 115,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 116,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 117,  // The host has no runtime of this number.
+  kRuntimeUnreplicated = 118,  // The host keeps no replicas of flows.
+  kStateTooLarge = 119,  // The state store of an NF would exceed what the ABI has room for.
+  kStoreClosed = 120,  // The store was closed.
+  kStoreCompacted = 121,  // The revision is no longer kept: read everything again.
+  kStoreDamaged = 122,  // The store's file is damaged, or part of it is missing; nothing was changed.
+  kStoreExists = 123,  // There is an object of this name already.
+  kStoreFormat = 124,  // The file is no store, or one of a version that this NFActor does not know.
+  kStoreFull = 125,  // The store, or its disk, has no room; nothing was written.
+  kStoreFuture = 126,  // The revision has not been made yet.
+  kStoreIo = 127,  // The store's file cannot be made, read or written.
+  kStoreLease = 128,  // There is no such lease: its time ran out, or it was ended.
+  kStoreLimit = 129,  // A bound of the store would be exceeded.
+  kStoreLocked = 130,  // The store's file is in use.
+  kStoreName = 131,  // A name, key or prefix is malformed or too long.
+  kStoreNotFound = 132,  // There is no object of this name.
+  kStoreObject = 133,  // An object does not fit the schema of its kind.
+  kStoreStale = 134,  // The object was changed meanwhile: the version given is not the one it has.
+  kSwapEntry = 135,  // The chain has no such entry.
+  kSwapExports = 136,  // The new version lacks something that the running one provides.
+  kSwapLayout = 137,  // The new version's state layout differs from the running one's.
+  kSwapRights = 138,  // The new version wants other rights than were granted to the entry.
+  kTraceBusy = 139,  // A trace or capture of the host is under way; there is one at a time.
+  kTraceEnded = 140,  // The trace has ended: it was stopped, or nobody read from it for too long.
+  kTracePoint = 141,  // The chain has no such point to capture at.
+  kTraceUnsupported = 142,  // A process of the host is of an older version, which cannot trace.
+  kUsage = 143,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -359,12 +363,18 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "rpc.untrusted";
     case ErrorCode::kRpcVersion:
       return "rpc.version";
+    case ErrorCode::kPeerInUse:
+      return "peer.in_use";
+    case ErrorCode::kPeerUnknown:
+      return "peer.unknown";
     case ErrorCode::kRuntimeBusy:
       return "runtime.busy";
     case ErrorCode::kRuntimeDirect:
       return "runtime.direct";
     case ErrorCode::kRuntimeEnded:
       return "runtime.ended";
+    case ErrorCode::kRuntimeInProcess:
+      return "runtime.in_process";
     case ErrorCode::kRuntimeLast:
       return "runtime.last";
     case ErrorCode::kRuntimeLimit:
@@ -381,6 +391,8 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "runtime.spec";
     case ErrorCode::kRuntimeUnknown:
       return "runtime.unknown";
+    case ErrorCode::kRuntimeUnreplicated:
+      return "runtime.unreplicated";
     case ErrorCode::kStateTooLarge:
       return "state.too_large";
     case ErrorCode::kStoreClosed:
