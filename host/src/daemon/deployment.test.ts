@@ -184,6 +184,7 @@ describe("after a death", () => {
     if (done < 2) await expect(asked).rejects.toMatchObject({ code: "host.not_running" });
     else await asked;
     await host.until(async () => (await host.status())!.revision === 2 && (await host.status())!.state === "running");
+    expect(host.events.some(({ text }) => text.includes("nobody answers"))).toBe(false);
     expect(host.order()).toEqual({ v: 1, ...of, revision: 2, spec: next, ending: false });
     expect(host.children.members.get(RUN)!.chain).toEqual(host.runFile(next));
     expect(await host.deploy(2, next)).toMatchObject({ action: "none" });

@@ -32,6 +32,8 @@ const FAILED_AFTER = 3;
 /** It compiles, makes its memory, and starts its processes. */
 const START_MS = 180_000;
 const ANSWERS_MS = 30;
+/** From the end of its connections to its own. */
+const DYING_MS = 1_000;
 /** What is in flight leaves; then less patiently. */
 const END_MS = { graceful: 20_000, hurried: 5_000, killed: 5_000, taken_over: 15_000 };
 
@@ -294,7 +296,11 @@ export class Keeper {
     ended.catch(() => undefined);
     for (;;) {
       if (this.#order.next) {
-        const refused = await unlessAborted(this.finish(signal, { isCutOff: true }), signal);
+        const refused = await unlessAborted(this.finish(signal, { isCutOff: true }), signal).catch(async (error: unknown) => {
+          // That it has died says more than that it does not answer.
+          if (isUnanswered(error)) await unlessAborted(Promise.race([ended, pause(this.#options.clock, signal, DYING_MS)]), signal);
+          throw error;
+        });
         this.#options.say(refused ? `a change that was cut off is refused: ${refused.message}` : "a change that was cut off is finished");
       }
       this.#become("running");
