@@ -7,6 +7,7 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
+import type { Method, Params, Result } from "../../host/src/rpc/protocol.ts";
 import { startOf } from "../../host/src/supervisor/process_id.ts";
 import { HeldDownload } from "../../scripts/lib/held_download.ts";
 import { LiveHost, NFACTOR, newVersion } from "../../scripts/lib/live_host.ts";
@@ -61,6 +62,11 @@ describe.skipIf(!isRoot)("on two hosts", () => {
     });
     for (const { held } of downloads) await held.begun();
     return downloads;
+  };
+  const all = { flows: { all: true }, dry_run: false } as const;
+  const ask = async <M extends Method>(host: LiveHost, method: M, params: Params<M>): Promise<Result<M>> => {
+    const client = await host.connect();
+    return client.call(method, params).finally(() => client.close());
   };
   const runtimeOfDownload = async (host: LiveHost): Promise<number | undefined> => (await host.flows("tcp", ":80")).flows[0]?.runtime;
   /** All flows are at the far runtime, and the other one has their states. */
@@ -267,7 +273,7 @@ describe.skipIf(!isRoot)("on two hosts", () => {
   }, 120_000);
 
   test("a peer is added, given all flows and the replicas, taken over with the rest, drained and removed under traffic: no connection breaks", async () => {
-    const flags = ["--chain", "flow_monitor,firewall", "--runtimes", "2", "--processes", "--replicas", "1"];
+    const flags = ["--chain", "firewall", "--runtimes", "2", "--processes", "--replicas", "1"];
     const first = await LiveHost.start(lab, "elastic", flags);
     const downloads = await downloadMany(8);
     const add = ["rack2", "--address", hosts.address, "--key-file", hosts.key, "--iface", "between"];
@@ -275,11 +281,11 @@ describe.skipIf(!isRoot)("on two hosts", () => {
     expect(await first.json("runtimes add", "--at", "rack2")).toMatchObject({ runtime: 3 });
     const flows = (all: readonly RuntimeJson[]): number[] => all.slice(1).map((one) => one.flows);
     // Of both machines: the replicas are over there, then the flows themselves.
-    for (const runtime of ["1", "2"]) expect(await first.json("runtimes protect", runtime, "--by", "3")).toEqual({ runtime: Number(runtime), targets: [3] });
+    for (const runtime of [1, 2]) expect(await ask(first, "set_replication_target", { runtime, targets: [3] })).toEqual({});
     const kept = await until(first, "all replicas are there", (all) => isProtected(all) && all[3]!.replicas === all[1]!.flows + all[2]!.flows);
     expect(kept[1]!.flows + kept[2]!.flows).toBeGreaterThanOrEqual(downloads.length);
     expect(kept[3]).toMatchObject({ agent: hosts.address, peer: "rack2" });
-    for (const runtime of ["1", "2"]) expect(await first.json("migrate", "--from", runtime, "--to", "3", "--all")).toMatchObject({ failed: 0, reason: "none" });
+    for (const from of [1, 2]) expect(await ask(first, "migrate", { from, to: 3, ...all })).toMatchObject({ failed: 0, reason: "none" });
     await until(first, "all flows are there", (all) => flows(all)[2]! >= downloads.length);
     const refused = await first.run("peers remove", "rack2");
     expect(refused).toMatchObject({ code: 1 });
@@ -291,10 +297,10 @@ describe.skipIf(!isRoot)("on two hosts", () => {
     const after = await until(host, "all are taken over", (all) => isWhole(all) && all.length === before.length);
     expect(after.map(({ pid, peer, targets }) => ({ pid, peer, targets }))).toEqual(before.map(({ pid, peer, targets }) => ({ pid, peer, targets })));
 
-    expect(await host.json("drain", "3")).toMatchObject({ failed: 0, drained: true });
-    expect(await host.json("runtimes remove", "3")).toEqual({ runtime: 3, dry_run: false, flows_ended: 0 });
+    expect(await ask(host, "drain", { runtime: 3, to: [], dry_run: false })).toMatchObject({ failed: 0, drained: true });
+    expect(await ask(host, "remove_runtime", { runtime: 3, force: false, dry_run: false })).toEqual({ runtime: 3, dry_run: false, flows_ended: 0 });
     expect((await statusOf(host)).map(({ targets }) => targets)).toEqual([undefined, undefined, undefined]);
-    expect(await host.json("peers")).toEqual({ peers: [{ name: "rack2", address: hosts.address, iface: "between", runtimes: [] }] });
+    expect(await ask(host, "peers", {})).toEqual({ peers: [{ name: "rack2", address: hosts.address, iface: "between", runtimes: [] }] });
     expect(await host.json("peers remove", "rack2")).toEqual({ peers: 0 });
     expect(startOf(pidOf(before, 3))).toBeUndefined();
     for (const { held, wanted } of downloads) expect(await held.finish()).toMatchObject({ code: 0, sha256: wanted });
@@ -308,20 +314,21 @@ describe.skipIf(!isRoot)("on two hosts", () => {
 
   test("a peer's machine cannot be reached: its runtime is removed by force, and ended when the machine is back", async () => {
     const host = await LiveHost.start(lab, "gone", ["--chain", "firewall", "--runtimes", "2", "--processes", "--replicas", "1"]);
-    expect(await host.json("peers add", "rack2", "--address", hosts.address, "--key-file", hosts.key, "--iface", "between")).toEqual({ peers: 1 });
-    expect(await host.json("runtimes add", "--at", "rack2")).toMatchObject({ runtime: 3 });
+    const key = readFileSync(hosts.key, "utf8").trim();
+    expect(await ask(host, "configure_peers", { peers: [{ name: "rack2", address: hosts.address, key, iface: "between" }] })).toEqual({ peers: 1 });
+    expect(await ask(host, "add_runtime", { at: "rack2" })).toMatchObject({ runtime: 3 });
     const downloads = await downloadMany(4);
-    for (const runtime of ["1", "2"]) expect(await host.json("migrate", "--from", runtime, "--to", "3", "--all")).toMatchObject({ failed: 0 });
+    for (const from of [1, 2]) expect(await ask(host, "migrate", { from, to: 3, ...all })).toMatchObject({ failed: 0 });
     await pause(1500);
     const before = await until(host, "every flow has a replica", (all) => isProtected(all) && all[3]!.flows >= downloads.length);
     for (const cable of ["orders", "between"] as const) lab.setUp(cable, false);
     await until(host, "nobody can be reached there", (all) => all[3]?.unreachable === true && all[3].state === "down");
-    expect((await host.run("runtimes remove", "3")).stderr).toContain("error[runtime.");
+    await expect(ask(host, "remove_runtime", { runtime: 3, force: false, dry_run: false })).rejects.toThrow("runtime 3 has");
     expect(await host.json("runtimes remove", "3", "--force", "--yes")).toMatchObject({ runtime: 3, dry_run: false });
     expect((await statusOf(host)).map(({ runtime }) => runtime)).toEqual([0, 1, 2]);
-    expect(await host.json("peers remove", "rack2")).toEqual({ peers: 0 });
+    expect(await ask(host, "configure_peers", { peers: [] })).toEqual({ peers: 0 });
     // Its number is not given to another one while it may live.
-    expect(await host.json("runtimes add")).toMatchObject({ runtime: 4 });
+    expect(await ask(host, "add_runtime", {})).toMatchObject({ runtime: 4 });
     expect(startOf(pidOf(before, 3))).toBeDefined();
     for (const cable of ["orders", "between"] as const) lab.setUp(cable, true);
     for (let i = 0; i < 200 && startOf(pidOf(before, 3)) !== undefined; i++) await pause(50);

@@ -372,7 +372,7 @@ bool World::Empty() {
 // All live by now. Who has no room, or another layout, keeps nothing wherever it is to be.
 bool World::AtHome() const {
   const Conditions& c = scenario_.conditions;
-  if (c.tight || c.mixed_layouts) return true;
+  if (c.places == 0 || c.tight || c.mixed_layouts) return true;
   for (uint16_t id = 1; id < members_; ++id) {
     const uint32_t homes = homes_[id] & ~(1u << (id - 1));
     if (runtimes_[id] == nullptr) return false;

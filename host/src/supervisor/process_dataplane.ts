@@ -36,6 +36,7 @@ const FLOW_BYTES = 800;
 const CURSOR = 2 ** 32;
 /** An empty runtime that gets no new flows stays empty: what was on its way there has arrived by then. */
 const SETTLE_MS = 20;
+const SETTLE_LOOKS = 10;
 const SWAP_MS = 120_000;
 
 export interface ProcessDataplaneOptions {
@@ -281,6 +282,7 @@ export class ProcessDataplane implements Dataplane {
         supervisor.setDraining(runtime, true);
         await supervisor.until(() => supervisor.of(runtime)?.isExcluded !== false);
         await new Promise((done) => setTimeout(done, SETTLE_MS));
+        await supervisor.agents.of(runtime)?.refresh();
         const flows = supervisor.account(runtime).file?.flowsOpen ?? 0;
         if (flows > 0) {
           supervisor.setDraining(runtime, one.isDraining);
@@ -335,7 +337,18 @@ export class ProcessDataplane implements Dataplane {
   /** As long as it takes; it ends with the process that flows leave. */
   async #operate(from: number, asked: "migrate" | "drain", fields: object): Promise<OperationReport> {
     if (!this.#supervisor.of(from)) throw this.#unknown(from);
-    return this.#supervisor.ask(from, asked, fields, Number.POSITIVE_INFINITY);
+    const report = await this.#supervisor.ask(from, asked, fields, Number.POSITIVE_INFINITY);
+    if (report.drained) await this.#showsEmpty(from);
+    return report;
+  }
+
+  /** What members have counted is known some ms late, from elsewhere later: whoever looks next sees no flows any more, unless there are new ones. */
+  async #showsEmpty(member: number): Promise<void> {
+    const isEmpty = (): boolean => (this.#supervisor.account(member).file?.flowsOpen ?? 0) === 0;
+    for (let i = 0; i < SETTLE_LOOKS && !isEmpty(); i++) {
+      await this.#supervisor.agents.of(member)?.refresh();
+      if (!isEmpty()) await new Promise((done) => setTimeout(done, SETTLE_MS));
+    }
   }
 
   async #alone<T>(what: () => Promise<T>): Promise<T> {

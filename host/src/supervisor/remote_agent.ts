@@ -165,6 +165,14 @@ export class RemoteAgent {
     if (!this.isReachable && !this.#isClosed) await new Promise<void>((done) => this.#whenReachable.push(done));
   }
 
+  /** What is known of its processes is as of now; as of before, when it cannot be reached. */
+  async refresh(): Promise<void> {
+    await this.order("report", {}, SILENCE_MS.of_agent).then(
+      ({ lives }) => this.#reported(lives),
+      () => undefined,
+    );
+  }
+
   watch(process: RemoteProcess): void {
     this.#processes.set(lifeName(process.life), process);
   }
