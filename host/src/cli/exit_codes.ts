@@ -25,6 +25,7 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "artifact.io",
   "artifact.uncertain",
   "capture.write",
+  "cluster.host_away",
   "doctor.missing",
   "eal.init",
   "eal.memory",

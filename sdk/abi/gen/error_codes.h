@@ -30,101 +30,109 @@ enum class ErrorCode : uint16_t {
   kCaptureRead = 21,  // The capture file cannot be read.
   kCaptureTruncated = 22,  // The capture file ends inside a record.
   kCaptureWrite = 23,  // The output capture cannot be written.
-  kConfigField = 24,  // A configuration field is missing, unknown, of the wrong type or out of range.
-  kConfigNotFound = 25,  // The configuration file does not exist or cannot be read.
-  kConfigPortRange = 26,  // A port range is malformed or reversed.
-  kConfigPrefix = 27,  // An address or prefix is malformed.
-  kConfigRefused = 28,  // The NF refused its configuration.
-  kConfigRights = 29,  // An NF wants a right that the operator did not grant.
-  kConfigTooLarge = 30,  // The encoded configuration exceeds its limit.
-  kConfigYaml = 31,  // The file is not well-formed YAML.
-  kDoctorMissing = 32,  // Something that the machine needs is missing.
-  kEalInit = 33,  // DPDK's environment could not be initialised.
-  kEalMemory = 34,  // Not enough memory for packets and flows.
-  kHostPermission = 35,  // The operation needs a permission that this process lacks.
-  kHostSocket = 36,  // The control socket cannot be made, reached or understood.
-  kHostNotRunning = 37,  // No running host answers on the control socket.
-  kManifestField = 38,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
-  kManifestNotFound = 39,  // There is no nf.yaml.
-  kManifestYaml = 40,  // nf.yaml is not well-formed YAML.
-  kMemberCommand = 41,  // A member's process does not understand a command, or cannot follow it as things stand.
-  kNativeMissing = 42,  // The native part has not been built for this machine.
-  kNfArtifact = 43,  // The file is no NF artifact.
-  kNfCompile = 44,  // The module could not be compiled to native code.
-  kNfNotFound = 45,  // No NF of this name or path.
-  kNfStart = 46,  // The NF failed in init or configure.
-  kPackComponent = 47,  // The core module does not fit the NF world.
-  kPortMissing = 48,  // The network interface does not exist.
-  kPortStart = 49,  // The port could not be opened or started.
-  kRestAborted = 50,  // The request ended before it was whole; nothing was changed.
-  kRestBody = 51,  // The request's body, or the request itself, is malformed.
-  kRestBusy = 52,  // As many streams as may be are open: try again.
-  kRestClosing = 53,  // The controller is about to end: try again when it is back.
-  kRestField = 54,  // A field of the request is missing, unknown, of the wrong type or out of range.
-  kRestForbidden = 55,  // The token may not do this: its scope is too low, or it is of one tenant.
-  kRestHeader = 56,  // The request's headers are too long.
-  kRestListen = 57,  // The controller's API cannot listen there.
-  kRestMediaType = 58,  // The request's body is of a type that is not taken there.
-  kRestMethod = 59,  // The path is not for this method.
-  kRestNotFound = 60,  // The API has nothing under this path.
-  kRestPath = 61,  // The request's path is malformed or too long.
-  kRestRate = 62,  // Too many requests without a good token came from this address.
-  kRestTimeout = 63,  // The request did not come in time.
-  kRestTls = 64,  // The certificate or key of the controller's API cannot be read, or do not fit each other.
-  kRestTooLarge = 65,  // The request's body is too large.
-  kRestUnauthorized = 66,  // A token is needed; or the one that was given is malformed, unknown, expired or revoked.
-  kRpcBusy = 67,  // The other side has as much to do as it takes at once; nothing was done.
-  kRpcCancelled = 68,  // The request was called off by whoever made it.
-  kRpcCertificate = 69,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
-  kRpcClosed = 70,  // The connection between controller and host is closed; what was asked for last may have been done.
-  kRpcDeadline = 71,  // The request was not done within its time; part of it may have been.
-  kRpcFrame = 72,  // A message between controller and host is too long, too deep, or no MessagePack.
-  kRpcIdempotency = 73,  // An idempotency key is missing, or was used for another request.
-  kRpcJoin = 74,  // The join token is malformed, unknown, expired or used.
-  kRpcListen = 75,  // The controller cannot listen there.
-  kRpcLost = 76,  // The other side has not been heard of for too long.
-  kRpcMethod = 77,  // The other side serves no such method, or not to this caller.
-  kRpcOutcome = 78,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
-  kRpcParams = 79,  // A request's parameters do not fit its method.
-  kRpcProtocol = 80,  // The other side does not keep to the protocol between controller and host.
-  kRpcReplaced = 81,  // A newer connection of the same host has taken this one's place.
-  kRpcResult = 82,  // An answer does not fit its method.
-  kRpcSlow = 83,  // A stream's reader did not take what came in time.
-  kRpcUnreachable = 84,  // Nobody answers at the controller's address.
-  kRpcUntrusted = 85,  // Whoever answers at the controller's address is not the controller that is trusted.
-  kRpcVersion = 86,  // Controller and host have no version of their protocol in common.
-  kRuntimeBusy = 87,  // The runtime is doing something that excludes this.
-  kRuntimeDirect = 88,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeEnded = 89,  // The run has ended, or ended meanwhile.
-  kRuntimeLast = 90,  // A host keeps one runtime at least.
-  kRuntimeLimit = 91,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 92,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 93,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 94,  // The addon has no dataplane of this id.
-  kRuntimeSame = 95,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 96,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 97,  // The host has no runtime of this number.
-  kStateTooLarge = 98,  // The state store of an NF would exceed what the ABI has room for.
-  kStoreClosed = 99,  // The store was closed.
-  kStoreCompacted = 100,  // The revision is no longer kept: read everything again.
-  kStoreDamaged = 101,  // The store's file is damaged, or part of it is missing; nothing was changed.
-  kStoreExists = 102,  // There is an object of this name already.
-  kStoreFormat = 103,  // The file is no store, or one of a version that this NFActor does not know.
-  kStoreFull = 104,  // The store, or its disk, has no room; nothing was written.
-  kStoreFuture = 105,  // The revision has not been made yet.
-  kStoreIo = 106,  // The store's file cannot be made, read or written.
-  kStoreLease = 107,  // There is no such lease: its time ran out, or it was ended.
-  kStoreLimit = 108,  // A bound of the store would be exceeded.
-  kStoreLocked = 109,  // The store's file is in use.
-  kStoreName = 110,  // A name, key or prefix is malformed or too long.
-  kStoreNotFound = 111,  // There is no object of this name.
-  kStoreObject = 112,  // An object does not fit the schema of its kind.
-  kStoreStale = 113,  // The object was changed meanwhile: the version given is not the one it has.
-  kSwapEntry = 114,  // The chain has no such entry.
-  kSwapExports = 115,  // The new version lacks something that the running one provides.
-  kSwapLayout = 116,  // The new version's state layout differs from the running one's.
-  kSwapRights = 117,  // The new version wants other rights than were granted to the entry.
-  kUsage = 118,  // The command line is not understood.
+  kClusterEnding = 24,  // The deployment is being ended, or was ended meanwhile.
+  kClusterHost = 25,  // The deployment cannot be on that host, or it is not said on which.
+  kClusterHostAway = 26,  // The host is not connected to its controller; packets flow meanwhile.
+  kClusterInUse = 27,  // What is to be deleted still has something: a tenant deployments or NFs, a host deployments.
+  kClusterPort = 28,  // Another deployment has the interface.
+  kClusterQuota = 29,  // The tenant's quota of deployments or runtimes would be exceeded.
+  kClusterReplace = 30,  // The change would end flows, and that was not allowed.
+  kClusterRevision = 31,  // The deployment has no such revision to go back to.
+  kConfigField = 32,  // A configuration field is missing, unknown, of the wrong type or out of range.
+  kConfigNotFound = 33,  // The configuration file does not exist or cannot be read.
+  kConfigPortRange = 34,  // A port range is malformed or reversed.
+  kConfigPrefix = 35,  // An address or prefix is malformed.
+  kConfigRefused = 36,  // The NF refused its configuration.
+  kConfigRights = 37,  // An NF wants a right that the operator did not grant.
+  kConfigTooLarge = 38,  // The encoded configuration exceeds its limit.
+  kConfigYaml = 39,  // The file is not well-formed YAML.
+  kDoctorMissing = 40,  // Something that the machine needs is missing.
+  kEalInit = 41,  // DPDK's environment could not be initialised.
+  kEalMemory = 42,  // Not enough memory for packets and flows.
+  kHostPermission = 43,  // The operation needs a permission that this process lacks.
+  kHostSocket = 44,  // The control socket cannot be made, reached or understood.
+  kHostNotRunning = 45,  // No running host answers on the control socket.
+  kManifestField = 46,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
+  kManifestNotFound = 47,  // There is no nf.yaml.
+  kManifestYaml = 48,  // nf.yaml is not well-formed YAML.
+  kMemberCommand = 49,  // A member's process does not understand a command, or cannot follow it as things stand.
+  kNativeMissing = 50,  // The native part has not been built for this machine.
+  kNfArtifact = 51,  // The file is no NF artifact.
+  kNfCompile = 52,  // The module could not be compiled to native code.
+  kNfNotFound = 53,  // No NF of this name or path.
+  kNfStart = 54,  // The NF failed in init or configure.
+  kPackComponent = 55,  // The core module does not fit the NF world.
+  kPortMissing = 56,  // The network interface does not exist.
+  kPortStart = 57,  // The port could not be opened or started.
+  kRestAborted = 58,  // The request ended before it was whole; nothing was changed.
+  kRestBody = 59,  // The request's body, or the request itself, is malformed.
+  kRestBusy = 60,  // As many streams as may be are open: try again.
+  kRestClosing = 61,  // The controller is about to end: try again when it is back.
+  kRestField = 62,  // A field of the request is missing, unknown, of the wrong type or out of range.
+  kRestForbidden = 63,  // The token may not do this: its scope is too low, or it is of one tenant.
+  kRestHeader = 64,  // The request's headers are too long.
+  kRestListen = 65,  // The controller's API cannot listen there.
+  kRestMediaType = 66,  // The request's body is of a type that is not taken there.
+  kRestMethod = 67,  // The path is not for this method.
+  kRestNotFound = 68,  // The API has nothing under this path.
+  kRestPath = 69,  // The request's path is malformed or too long.
+  kRestRate = 70,  // Too many requests without a good token came from this address.
+  kRestTimeout = 71,  // The request did not come in time.
+  kRestTls = 72,  // The certificate or key of the controller's API cannot be read, or do not fit each other.
+  kRestTooLarge = 73,  // The request's body is too large.
+  kRestUnauthorized = 74,  // A token is needed; or the one that was given is malformed, unknown, expired or revoked.
+  kRpcBusy = 75,  // The other side has as much to do as it takes at once; nothing was done.
+  kRpcCancelled = 76,  // The request was called off by whoever made it.
+  kRpcCertificate = 77,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
+  kRpcClosed = 78,  // The connection between controller and host is closed; what was asked for last may have been done.
+  kRpcDeadline = 79,  // The request was not done within its time; part of it may have been.
+  kRpcFrame = 80,  // A message between controller and host is too long, too deep, or no MessagePack.
+  kRpcIdempotency = 81,  // An idempotency key is missing, or was used for another request.
+  kRpcJoin = 82,  // The join token is malformed, unknown, expired or used.
+  kRpcListen = 83,  // The controller cannot listen there.
+  kRpcLost = 84,  // The other side has not been heard of for too long.
+  kRpcMethod = 85,  // The other side serves no such method, or not to this caller.
+  kRpcOutcome = 86,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
+  kRpcParams = 87,  // A request's parameters do not fit its method.
+  kRpcProtocol = 88,  // The other side does not keep to the protocol between controller and host.
+  kRpcReplaced = 89,  // A newer connection of the same host has taken this one's place.
+  kRpcResult = 90,  // An answer does not fit its method.
+  kRpcSlow = 91,  // A stream's reader did not take what came in time.
+  kRpcUnreachable = 92,  // Nobody answers at the controller's address.
+  kRpcUntrusted = 93,  // Whoever answers at the controller's address is not the controller that is trusted.
+  kRpcVersion = 94,  // Controller and host have no version of their protocol in common.
+  kRuntimeBusy = 95,  // The runtime is doing something that excludes this.
+  kRuntimeDirect = 96,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeEnded = 97,  // The run has ended, or ended meanwhile.
+  kRuntimeLast = 98,  // A host keeps one runtime at least.
+  kRuntimeLimit = 99,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 100,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 101,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 102,  // The addon has no dataplane of this id.
+  kRuntimeSame = 103,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 104,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 105,  // The host has no runtime of this number.
+  kStateTooLarge = 106,  // The state store of an NF would exceed what the ABI has room for.
+  kStoreClosed = 107,  // The store was closed.
+  kStoreCompacted = 108,  // The revision is no longer kept: read everything again.
+  kStoreDamaged = 109,  // The store's file is damaged, or part of it is missing; nothing was changed.
+  kStoreExists = 110,  // There is an object of this name already.
+  kStoreFormat = 111,  // The file is no store, or one of a version that this NFActor does not know.
+  kStoreFull = 112,  // The store, or its disk, has no room; nothing was written.
+  kStoreFuture = 113,  // The revision has not been made yet.
+  kStoreIo = 114,  // The store's file cannot be made, read or written.
+  kStoreLease = 115,  // There is no such lease: its time ran out, or it was ended.
+  kStoreLimit = 116,  // A bound of the store would be exceeded.
+  kStoreLocked = 117,  // The store's file is in use.
+  kStoreName = 118,  // A name, key or prefix is malformed or too long.
+  kStoreNotFound = 119,  // There is no object of this name.
+  kStoreObject = 120,  // An object does not fit the schema of its kind.
+  kStoreStale = 121,  // The object was changed meanwhile: the version given is not the one it has.
+  kSwapEntry = 122,  // The chain has no such entry.
+  kSwapExports = 123,  // The new version lacks something that the running one provides.
+  kSwapLayout = 124,  // The new version's state layout differs from the running one's.
+  kSwapRights = 125,  // The new version wants other rights than were granted to the entry.
+  kUsage = 126,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -178,6 +186,22 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "capture.truncated";
     case ErrorCode::kCaptureWrite:
       return "capture.write";
+    case ErrorCode::kClusterEnding:
+      return "cluster.ending";
+    case ErrorCode::kClusterHost:
+      return "cluster.host";
+    case ErrorCode::kClusterHostAway:
+      return "cluster.host_away";
+    case ErrorCode::kClusterInUse:
+      return "cluster.in_use";
+    case ErrorCode::kClusterPort:
+      return "cluster.port";
+    case ErrorCode::kClusterQuota:
+      return "cluster.quota";
+    case ErrorCode::kClusterReplace:
+      return "cluster.replace";
+    case ErrorCode::kClusterRevision:
+      return "cluster.revision";
     case ErrorCode::kConfigField:
       return "config.field";
     case ErrorCode::kConfigNotFound:
