@@ -40,8 +40,8 @@ export const hostInfoSchema = z.strictObject({
   memory_mb: z.int().min(0),
   /** Runtimes that it can run at once, of all tenants. */
   room: z.int().min(0),
-  /** Where it takes runtimes of other hosts' deployments, if it does: its agent. */
-  agent: z.strictObject({ address: z.string().max(64), iface: z.string().max(15) }).optional(),
+  /** Where it takes runtimes of other hosts' deployments, if it does: its agent. `key`: what the other host has to show there; the controller hands it on. */
+  agent: z.strictObject({ address: z.string().max(64), iface: z.string().max(15), key: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
   interfaces: z.array(z.string().max(15)).max(256),
 });
 export const deployResult = z.strictObject({
