@@ -1,4 +1,4 @@
-/** The API's routes as methods; what they answer has the types of the API's own schemas. What an object is called was checked before, or is refused by the API. */
+/** The API's routes as methods; what they answer has the types of its own schemas. What an object is called was checked before, or is refused there. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Params, Result } from "@nfactor/host/cluster";
 import { NfError } from "@nfactor/sdk/errors";
@@ -186,7 +186,10 @@ export class Api {
     return this.#ask("POST", isCordon ? path`/v1/hosts/${host}/cordon` : path`/v1/hosts/${host}/uncordon`);
   }
 
-  drainHost(host: string, wish: Lasting): Promise<{ readonly host: string; readonly dry_run: boolean; readonly moved: number; readonly left: readonly string[] } | undefined> {
+  drainHost(
+    host: string,
+    wish: Lasting,
+  ): Promise<{ readonly host: string; readonly dry_run: boolean; readonly moved: number; readonly left: readonly string[] } | undefined> {
     return this.#last("POST", path`/v1/hosts/${host}/drain`, undefined, wish);
   }
 
@@ -237,7 +240,10 @@ export class Api {
   }
 
   /** Those after the one of this number, as they happen. A connection that breaks is made anew, so that none is missed and none comes twice. */
-  async *watchEvents({ about, after }: { readonly about?: string | undefined; readonly after?: number | undefined }, signal: AbortSignal): AsyncGenerator<EventJson> {
+  async *watchEvents(
+    { about, after }: { readonly about?: string | undefined; readonly after?: number | undefined },
+    signal: AbortSignal,
+  ): AsyncGenerator<EventJson> {
     let last = after;
     while (!signal.aborted) {
       try {

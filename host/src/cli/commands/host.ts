@@ -60,8 +60,7 @@ async function run(options: HostCommandOptions): Promise<void> {
   const onEvent = (event: DaemonEvent): void => say(event, output);
   if (options.end) return end(options, output);
   if (options.dryRun || options.yes) throw new NfError("usage", `${options.dryRun ? "--dry-run" : "--yes"} has no meaning without --end`);
-  if (options.controller === undefined)
-    throw new NfError("usage", "--controller is missing", { fix: "Give the path of its socket, or its address and port." });
+  if (options.controller === undefined) throw new NfError("usage", "--controller is missing", { fix: "Give the path of its socket, or its address and port." });
   const { controller, name, join, state } = options;
   const own = hostOptions(options);
   const [{ startHostDaemon }, { wayTo }] = await Promise.all([import("../../daemon/index.ts"), import("../../daemon/way.ts")]);
