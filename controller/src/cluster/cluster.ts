@@ -5,7 +5,7 @@
 import type { Clock } from "@nfactor/host/clock";
 import type { HostInfo, RuntimesReport } from "@nfactor/host/cluster";
 import type { HostSession } from "@nfactor/host/identity";
-import { CONTROLLER_METHODS, type HOST_METHODS, type Handlers, type Sessions } from "@nfactor/host/session";
+import type { CONTROLLER_METHODS, HOST_METHODS, Handlers, Sessions } from "@nfactor/host/session";
 import { NfError } from "@nfactor/sdk/errors";
 import type { ArtifactRegistry } from "../artifacts/index.ts";
 import type { Enrolment } from "../rpc/index.ts";
@@ -321,15 +321,14 @@ export class Cluster implements ClusterApi {
 }
 
 /** The key of its agent is for hosts alone. */
-function withoutKey(info: HostInfo): HostInfo {
-  const { agent } = info;
-  return agent === undefined ? info : { ...info, agent: { ...agent, key: undefined } as NonNullable<HostInfo["agent"]> };
+function withoutKey({ agent, ...info }: HostInfo): HostView["info"] {
+  return agent === undefined ? info : { ...info, agent: { address: agent.address, iface: agent.iface } };
 }
 
-/** Those whose agents are known, and whose keys: others cannot be told of. */
+/** Those whose agents are known: others cannot be told of. */
 function peersFrom({ peers }: Deployment, observed: Observed): readonly Peer[] {
   return peers.flatMap(({ host, iface }) => {
-    const agent: (HostInfo["agent"] & { readonly key?: string }) | undefined = observed.get(host).info?.agent;
-    return agent?.key === undefined ? [] : [{ name: host, address: agent.address, key: agent.key, iface }];
+    const agent = observed.get(host).info?.agent;
+    return agent === undefined ? [] : [{ name: host, address: agent.address, key: agent.key, iface }];
   });
 }

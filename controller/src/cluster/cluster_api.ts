@@ -24,7 +24,8 @@ export interface HostView {
   readonly host: Stored<Host>;
   readonly connected: boolean;
   readonly leased: boolean;
-  readonly info?: HostInfo | undefined;
+  /** What it said last; without the key of its agent, which is for hosts alone. */
+  readonly info?: (Omit<HostInfo, "agent"> & { readonly agent?: Omit<NonNullable<HostInfo["agent"]>, "key"> | undefined }) | undefined;
 }
 
 export interface DeployOutcome {

@@ -85,7 +85,7 @@ export class EventLog {
   /** The newest last. */
   async read({
     about,
-    before = this.#next,
+    before,
     limit,
   }: {
     readonly about?: string | undefined;
@@ -94,7 +94,7 @@ export class EventLog {
   }): Promise<readonly NumberedEvent[]> {
     await this.flush();
     const found: NumberedEvent[] = [];
-    let end = Math.min(before, this.#next);
+    let end = Math.min(before ?? this.#next, this.#next);
     while (found.length < limit && end > this.#first) {
       const begin = Math.max(this.#first, end - PAGE);
       const { objects } = await this.#events.list({ after: nameOf(begin - 1), limit: end - begin });

@@ -136,3 +136,40 @@ describe("a controller that is started anew", () => {
     expect(flows()).toBe(40);
   });
 });
+
+test("with a peer, owners and replicas are on different hosts; and that host is emptied again", async () => {
+  const agent = { address: "10.0.0.2:7700", iface: "l1", key: "ab".repeat(32) };
+  await world.addHost({ name: "h2", agent });
+  await deploy({ min: 3, max: 4 }, { host: "h1", replication: {}, peers: [{ host: "h2", iface: "l0" }] });
+  await world.advance(20_000);
+  const away = world
+    .host()
+    .runtimesOf(NAME)
+    .filter((one) => one.agent === agent.address);
+  expect(away.length).toBe(0);
+  world.host().set(NAME, 3, { state: "down" });
+  await world.advance(40_000);
+  expect(asked("configure_peers")[0]).toMatchObject({ peers: [{ name: "h2", ...agent, iface: "l0" }] });
+  expect(asked("add_runtime")).toEqual([{ deployment: NAME, at: "h2" }]);
+  const [there] = world
+    .host()
+    .runtimesOf(NAME)
+    .filter((one) => one.agent === agent.address);
+  const here = world
+    .host()
+    .runtimesOf(NAME)
+    .filter((one) => one.agent === undefined);
+  expect(here.map(({ homes }) => homes)).toEqual(here.map(() => [there!.runtime]));
+  world.host().set(NAME, there!.runtime, { flows: 50 });
+  expect((await world.cluster.host("h2")).info).toMatchObject({ agent: { address: agent.address } });
+  expect(JSON.stringify(await world.cluster.hosts())).not.toContain(agent.key);
+  const result = await world.settle(world.cluster.drainHost("h2", BY));
+  expect(result).toEqual({ moved: 1, left: [] });
+  expect(flows()).toBe(50);
+  expect(
+    world
+      .host()
+      .runtimesOf(NAME)
+      .some((one) => one.agent !== undefined),
+  ).toBe(false);
+});

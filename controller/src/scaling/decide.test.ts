@@ -376,6 +376,24 @@ test("a host that is to be emptied: others start elsewhere, then its runtimes ar
   expect(decisions.map((one) => (one.kind === "drain" ? `${one.runtime} ${one.to.length}` : one.kind))).toEqual(["a 1", "b 1"]);
 });
 
+test("what is drained by hand is neither used again nor removed, and another one takes its place", () => {
+  const world = new Written(1, { min: 2, max: 4 }).add("a").add("b", { draining: true, flows: 0 });
+  world.twist = ({ groups, ...view }) => ({
+    ...view,
+    groups: groups.map((group) => ({ ...group, runtimes: group.runtimes.map((one) => ({ ...one, held: one.runtime === "b" })) })),
+  });
+  const { decisions, explanations } = world.run(3);
+  expect(kinds(decisions)).toEqual(["start"]);
+  expect(texts(explanations)).toContain("somebody has drained it by hand");
+});
+
+test("a group that is bound to some hosts starts on no other one", () => {
+  const world = new Written(3, { min: 3, replicas: 1 }).add("a", { homes: ["b"] }).add("b", { homes: ["a"], host: "h2" });
+  world.hosts[1]!.room = 1;
+  world.twist = ({ groups, ...view }) => ({ ...view, groups: groups.map((group) => ({ ...group, hosts: ["h1", "h2"] })) });
+  expect(world.run(3).decisions).toMatchObject([{ kind: "start", host: "h1" }]);
+});
+
 describe("reports that cannot be true", () => {
   const bad: [string, (status: { busyNs: bigint; flowsOpen: number; queued: number; received: bigint }) => void][] = [
     ["no number", (status) => (status.flowsOpen = Number.NaN)],
