@@ -1,6 +1,8 @@
-/** Events from behind a number on, each once, in order; and what is missing where the log does not reach back so far. */
-import { NfError } from "@nfactor/sdk/errors";
-import type { ClusterApi } from "../cluster/cluster_api.ts";
+/**
+ * Events from behind a number on, each once, in order. Numbers have no gaps, so all events are followed, and what is asked for is picked here: what the log did not
+ * have any more for a reader that came late, or was slow, is told.
+ */
+import type { ClusterApi, NumberedEvent } from "../cluster/cluster_api.ts";
 import { type StreamItem, isOfTenant } from "./route.ts";
 
 export interface EventQuery {
@@ -11,37 +13,16 @@ export interface EventQuery {
   readonly bound: string | undefined;
 }
 
-export async function* eventsAfter(cluster: ClusterApi, { about, after, bound }: EventQuery, signal: AbortSignal): AsyncGenerator<StreamItem> {
-  let last = after;
-  for (let gaps = 0; ;) {
-    try {
-      for await (const event of cluster.watchEvents({ about, after: last }, signal)) {
-        if (last !== undefined && event.number <= last) continue;
-        last = event.number;
-        gaps = 0;
-        if (bound === undefined || isOfTenant(event, bound)) yield { event: "event", id: event.number, data: event };
-      }
-      return;
-    } catch (error) {
-      if (!(error instanceof NfError) || error.code !== "store.compacted" || ++gaps > GAPS_MAX) throw error;
-      // The log begins behind it: the reader is told, and goes on with the oldest there is.
-      const oldest = await oldestOf(cluster);
-      yield { event: "gap", data: { after: last ?? 0, ...(oldest !== undefined && { before: oldest }) } };
-      last = oldest === undefined ? undefined : oldest - 1;
-    }
+export async function* eventsAfter(cluster: Pick<ClusterApi, "watchEvents">, query: EventQuery, signal: AbortSignal): AsyncGenerator<StreamItem> {
+  let last = query.after;
+  for await (const event of cluster.watchEvents({ after: last }, signal)) {
+    const { number } = event;
+    if (last !== undefined && number <= last) continue;
+    if (last !== undefined && number > last + 1) yield { event: "gap", data: { after: last, before: number } };
+    last = number;
+    if (isWanted(event, query)) yield { event: "event", id: number, data: event };
   }
 }
 
-const PAGE = 1000;
-/** In a row: events that go faster than they can be read. */
-const GAPS_MAX = 3;
-
-/** Undefined: there is none at all. */
-async function oldestOf(cluster: ClusterApi): Promise<number | undefined> {
-  let oldest: number | undefined;
-  for (;;) {
-    const page = await cluster.events({ before: oldest, limit: PAGE });
-    oldest = page[0]?.number ?? oldest;
-    if (page.length < PAGE) return oldest;
-  }
-}
+const isWanted = (event: NumberedEvent, { about, bound }: EventQuery): boolean =>
+  (about === undefined || event.about === about || event.about.startsWith(`${about}/`)) && (bound === undefined || isOfTenant(event, bound));

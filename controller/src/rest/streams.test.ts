@@ -1,6 +1,7 @@
 /** Streams over real connections: events are resumed without loss, progress is told, and each end is one that can be told from the others. */
 import { afterEach, expect, test } from "vitest";
 import { NfError } from "@nfactor/sdk/errors";
+import { eventsAfter } from "./event_stream.ts";
 import { DEFAULT_REST_LIMITS } from "./limits.ts";
 import { EventReader } from "./testing/event_reader.ts";
 import { type RestLab, openRestLab } from "./testing/rest_lab.ts";
@@ -194,4 +195,16 @@ test("streams show that they live, and end with a word when the server does", as
   expect(lines.status).toBe(200);
   await closed;
   lab = await openRestLab();
+});
+
+test("an event that comes twice is told once, and what is missing in between is told", async () => {
+  lab = await openRestLab();
+  const event = (number: number) => ({ number, at: 1, kind: "deployment", about: "blue/web", severity: "info", text: "x" }) as const;
+  const watchEvents = async function* () {
+    for (const number of [3, 4, 4, 3, 9, 10]) yield event(number);
+  };
+  const found: unknown[] = [];
+  for await (const item of eventsAfter({ watchEvents }, { about: undefined, after: 2, bound: undefined }, new AbortController().signal))
+    found.push(item.event === "gap" ? item.data : item.id);
+  expect(found).toEqual([3, 4, { after: 4, before: 9 }, 9, 10]);
 });

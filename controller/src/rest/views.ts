@@ -1,5 +1,6 @@
 /** What answers look like: the cluster's objects as JSON. The schemas document them, and the tests hold every answer against them. */
-import { CHUNK_BYTES_MAX, HOST_METHODS } from "@nfactor/host/session";
+import { deploymentSpecSchema } from "@nfactor/host/deployment";
+import { HOST_METHODS } from "@nfactor/host/session";
 import { z } from "zod";
 import type { NfVersion, Page } from "../artifacts/index.ts";
 import type { DeploymentView, HostView } from "../cluster/cluster_api.ts";
@@ -62,7 +63,7 @@ export const outcomeView = z.strictObject({
 });
 export const swapView = outcomeView.extend({
   swap: shapeOf.swap.result.optional().describe("What the host says of it; absent when there was nothing to do, or it is not there."),
-  nf: z.strictObject({ version: z.int() }).describe("Of the object of the NF's version that runs now."),
+  nf: deploymentSpecSchema.shape.chain.element.shape.nf.describe("What the entry has now."),
 });
 
 export const hostView = z.strictObject({
@@ -131,5 +132,3 @@ export const pageJson = <T, J>({ items, next, unreadable }: Page<T>, toJson: (it
 export const eventView = eventSchema.extend({ number: z.int().describe("Rises; also the id of the event in a stream.") });
 export const auditView = auditSchema.extend({ number: z.int() });
 export const loadView = z.strictObject({ load: z.array(z.strictObject({ deployment: z.string(), report: shapeOf.poll_load.result })) });
-
-export { CHUNK_BYTES_MAX };

@@ -100,12 +100,15 @@ export const deploymentRoutes = [
     method: "DELETE",
     path: PATH,
     summary: "Undeploy",
-    detail: "Its flows end.",
+    detail: "Its flows end. Also of what a host has and the controller does not know of.",
     scope: "deploy",
     versioned: true,
+    query: z.strictObject({
+      force: queryFlag.optional().describe("Forget it although its host is away; what that still has when it comes back is left alone, and reported."),
+    }),
     answers: [outcome],
     example: {},
-    handle: async ({ services, params, write }) => json(await services.cluster.undeploy(nameOf(params), write)),
+    handle: async ({ services, params, query, write }) => json(await services.cluster.undeploy(nameOf(params), { ...write, force: query.force ?? false })),
   }),
   route({
     ...changing,
@@ -139,10 +142,15 @@ export const deploymentRoutes = [
     method: "POST",
     path: `${PATH}/rollback`,
     summary: "Go back to an earlier revision",
-    detail: "As a new revision.",
+    detail: "As a new revision. Its size stays.",
     scope: "deploy",
     versioned: true,
-    body: z.strictObject({ to: z.int().min(1).optional().describe("Left out: the one before.") }).prefault({}),
+    body: z
+      .strictObject({
+        to: z.int().min(1).optional().describe("Left out: the newest earlier one that differs in more than size."),
+        replace: z.boolean().optional().describe("Its flows may end: needed when ports or entries change."),
+      })
+      .prefault({}),
     answers: [outcome],
     example: { body: { to: 1 } },
     handle: async ({ services, params, body, write }) => json(await services.cluster.rollback(nameOf(params), body, write)),

@@ -2,6 +2,7 @@
 import { HOST_METHODS } from "@nfactor/host/session";
 import { NfError } from "@nfactor/sdk/errors";
 import { z } from "zod";
+import type { TraceEvent } from "../../cluster/cluster_api.ts";
 import { limitField, ofDeployment, queryInt, queryWords } from "../fields.ts";
 import { type StreamItem, answers, json, route } from "../route.ts";
 import { changing, nameOf } from "./deployments.ts";
@@ -21,8 +22,8 @@ const looking = trace.params.omit({ deployment: true }).extend({
   seconds: trace.params.shape.seconds.default(60),
 });
 
-async function* hopsOf(hops: AsyncIterable<unknown>): AsyncGenerator<StreamItem> {
-  for await (const data of hops) yield { event: "hop", data };
+async function* hopsOf(hops: AsyncIterable<TraceEvent>): AsyncGenerator<StreamItem> {
+  for await (const data of hops) yield { event: "lost" in data ? "lost" : "hop", data };
 }
 
 export const operationRoutes = [
@@ -137,7 +138,7 @@ export const operationRoutes = [
     tag,
     summary: "Follow packets through the chain, hop by hop",
     detail:
-      "A stream in any case: server-sent events, or lines of JSON. Event `hop` for each hop of each packet, `frame` in base64. Ends with `end` when so many packets were seen, or the time is over. " +
+      "A stream in any case: server-sent events, or lines of JSON. Event `hop` for each hop of each packet, `frame` in base64; event `lost` where some were lost, since they came faster than they were read. Ends with `end` when so many packets were seen, or the time is over. " +
       "It shows payloads, so it is in the audit log.",
     scope: "operate",
     reach: "tenant",

@@ -3,7 +3,7 @@ import type { HostInfo, RuntimesReport } from "@nfactor/host/cluster";
 import { deploymentSpecSchema } from "@nfactor/host/deployment";
 import { NfError } from "@nfactor/sdk/errors";
 import type { ArtifactRegistry } from "../../artifacts/index.ts";
-import type { ClusterApi, DeployOutcome, DeploymentView, HostView, NumberedEvent, WriteOptions } from "../../cluster/cluster_api.ts";
+import type { ClusterApi, DeployOutcome, DeploymentView, HostView, NumberedEvent, TraceEvent, WriteOptions } from "../../cluster/cluster_api.ts";
 import { DEPLOYMENT, type ClusterEvent, type Deployment, EVENT, HOST, type Host, TENANT, type Tenant } from "../../cluster/kinds.ts";
 import { groupPolicySchema } from "../../scaling/policy.ts";
 import { Collection, type Store, type Stored } from "../../store/index.ts";
@@ -148,7 +148,7 @@ export class MemoryCluster implements ClusterApi {
     await this.#deployments.get(name);
     if (entry !== "firewall") throw new NfError("swap.entry", `the chain has no entry ${entry}`, { given: entry, allowed: "firewall" });
     await this.#pass();
-    return { ...(await this.#write(name, "swap", options)), nf: { version: 1 } } as unknown as Awaited<ReturnType<ClusterApi["swap"]>>;
+    return { ...(await this.#write(name, "swap", options)), nf: SPEC.chain[0]!.nf };
   }
 
   async rollback(name: string, _: { readonly to?: number | undefined }, options: WriteOptions): Promise<DeployOutcome> {
@@ -169,7 +169,7 @@ export class MemoryCluster implements ClusterApi {
     const found = await this.#deployments.find(name);
     this.#compare(found, version);
     const before = found?.object.revisions ?? [];
-    const revision = { revision: before.length + 1, at: 1, by, why, spec: SPEC };
+    const revision = { revision: before.length + 1, at: 1, by, why, replace: false, spec: SPEC };
     const object: Deployment = {
       host: "h1",
       scaling: groupPolicySchema.parse({ min: 2 }),
@@ -220,9 +220,9 @@ export class MemoryCluster implements ClusterApi {
     return { runtime, dry_run, flows: 2, recovered: 2, lost: 0, duration_ns: 3_000_000, restarts: true };
   }
 
-  async *trace(name: string): AsyncGenerator<unknown> {
+  async *trace(name: string): AsyncGenerator<TraceEvent> {
     await this.#deployments.get(name);
-    if (this.hops) yield* this.hops;
+    if (this.hops) yield* this.hops as AsyncIterable<TraceEvent>;
     else yield { packet: 0, at_ns: 5, hop: "firewall", runtime: 1, verdict: "FORWARD", frame: Uint8Array.of(1, 2, 3) };
   }
 
@@ -264,13 +264,12 @@ export class MemoryCluster implements ClusterApi {
 
   async events({ about, before = Infinity, limit }: { readonly about?: string | undefined; readonly before?: number | undefined; readonly limit: number }) {
     const all = (await this.#events.list()).objects.map(({ name, object }) => ({ number: Number(name), ...object }));
-    return all.filter((event) => event.number < before && (about === undefined || event.about === about)).slice(-limit);
+    return all.filter((event) => event.number < before && (about === undefined || event.about === about || event.about.startsWith(`${about}/`))).slice(-limit);
   }
 
   async *watchEvents({ about, after = this.#lastEvent }: { readonly about?: string | undefined; readonly after?: number | undefined }, signal: AbortSignal) {
     let last = after;
     while (!signal.aborted) {
-      if (last < this.#oldestEvent - 1) throw new NfError("store.compacted", "the events are gone");
       const told = new Promise<void>((done) => {
         this.#told.addEventListener("told", () => done(), { once: true });
         signal.addEventListener("abort", () => done(), { once: true });

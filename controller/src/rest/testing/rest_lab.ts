@@ -84,7 +84,7 @@ export async function openRestLab(options: Partial<RestServerOptions> = {}): Pro
 }
 
 /** An answer that the reference does not describe is a fault. */
-function requireSchema(route: Route, status: number, body: unknown): void {
+export function requireSchema(route: Route, status: number, body: unknown): void {
   const answer = route.answers.find((each) => (each.status ?? 200) === status);
   if (!answer) throw new Error(`${routeName(route)} answers ${status}, which it does not say`);
   const parsed = answer.content["application/json"]?.safeParse(body);
