@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Authority, Enrolment, Listener } from "../../controller/src/rpc/index.ts";
 import { openMemoryStore } from "../../controller/src/store/index.ts";
+import { finished } from "../../host/src/cli/testing.ts";
 import { type DeployedEntry, deploymentSpecSchema } from "../../host/src/daemon/deployment_spec.ts";
 import type { HostSession } from "../../host/src/identity/index.ts";
 import { loadNf } from "../../host/src/nf/loaded_nf.ts";
@@ -88,9 +89,10 @@ describe.skipIf(!isRoot)("a host daemon", () => {
     lab.close();
   });
 
+  const command = (...args: string[]): ChildProcess =>
+    lab.spawn("wire", process.execPath, [NFACTOR, "host", ...args], { env: { ...process.env, XDG_RUNTIME_DIR: lab.folder } });
   const startDaemon = (): ChildProcess => {
-    const args = ["host", "--controller", join(lab.folder, "controller.sock"), "--name", "h1", "--state", join(lab.folder, "state")];
-    const child = lab.spawn("wire", process.execPath, [NFACTOR, ...args], { env: { ...process.env, XDG_RUNTIME_DIR: lab.folder } });
+    const child = command("--controller", join(lab.folder, "controller.sock"), "--name", "h1", "--state", join(lab.folder, "state"));
     child.stderr!.on("data", (chunk: Buffer) => (said += chunk.toString()));
     return child;
   };
@@ -155,9 +157,16 @@ describe.skipIf(!isRoot)("a host daemon", () => {
     expect((await again.call("undeploy", { ...of, dry_run: false }, controller.options)).flows_ended).toBeGreaterThanOrEqual(FLOWS);
     for (const { pid } of [third, ...runtimes]) expect(startOf(pid!)).toBeUndefined();
     expect(await again.call("deployments", {})).toEqual({ deployments: [] });
+
+    expect(await again.call("deploy", { ...deploy, revision: 3 }, controller.options)).toMatchObject({ action: "start" });
+    const left = await status();
     const ended = once(daemon, "exit");
     daemon.kill("SIGTERM");
     expect(await ended).toEqual([0, null]);
-    expect(said).toContain("blue/web: ");
+    expect(said).toContain("the daemon has ended; blue/web go on");
+    expect(startOf(left.pid!)).toBeDefined();
+    const end = await finished(command("--state", join(lab.folder, "state"), "--end", "--yes", "--json"));
+    expect(JSON.parse(end.stdout)).toEqual({ dry_run: false, deployments: [of.deployment] });
+    expect(startOf(left.pid!)).toBeUndefined();
   }, 120_000);
 });

@@ -17,11 +17,20 @@ export class ControlCalls {
   /** Rejects with what the child says; NfError host.not_running, host.socket; the signal's reason, and then the child may go on with it. */
   async call<M extends Method>(socket: string, method: M, params: Params<M>, signal: AbortSignal): Promise<Result<M>> {
     const kind = BRIEF.has(method) ? "brief" : "long";
+    return this.#connected(kind, socket, (client) => unlessAborted(client.call(method, params, DEADLINE_MS[kind]), signal), signal);
+  }
+
+  /** For what is more than one request. `signal` is of the wait for a place; `use` sees to it from then on. */
+  connected<T>(socket: string, use: (client: ControlClient) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#connected("long", socket, use, signal);
+  }
+
+  async #connected<T>(kind: "brief" | "long", socket: string, use: (client: ControlClient) => Promise<T>, signal: AbortSignal): Promise<T> {
     const leave = await this.#lines[kind].enter(signal);
     let client: ControlClient | undefined;
     try {
       client = await ControlClient.connect(socket);
-      return await unlessAborted(client.call(method, params, DEADLINE_MS[kind]), signal);
+      return await use(client);
     } finally {
       client?.close();
       leave();
@@ -33,8 +42,11 @@ export class ControlCalls {
 export function requireMethod(method: string, params: object): Method {
   const known = Object.hasOwn(METHODS, method) ? METHODS[method as Method] : undefined;
   if (known && (Object.keys(params).length === 0 || known.params.safeParse(params).success)) return method as Method;
-  const given = known ? `${method}' with ${Object.keys(params).join(", ")}` : `${method}'`;
-  throw new NfError("rpc.method", `what runs this host's deployments serves no '${given}`, { fix: "Use a newer NFActor on the host." });
+  throw lacks(known ? `'${method}' with ${Object.keys(params).join(", ")}` : `'${method}'`);
+}
+
+export function lacks(what: string): NfError {
+  return new NfError("rpc.method", `what runs this host's deployments serves no ${what}`, { fix: "Use a newer NFActor on the host." });
 }
 
 /** The connection broke before there was an answer: whether it was done is not known. */

@@ -69,7 +69,11 @@ describe("deploying", () => {
 
   test("another shape ends flows, so it is only done when that is wanted", async () => {
     await host.deploy(1, host.spec(["one", "two"]));
-    for (const other of [host.spec(["one"]), host.spec(["one", "two"], { memory_mb: 512 }), host.spec(["one", "two"], { ports: { client: { iface: "c1" }, server: { iface: "s0" } } })]) {
+    for (const other of [
+      host.spec(["one"]),
+      host.spec(["one", "two"], { memory_mb: 512 }),
+      host.spec(["one", "two"], { ports: { client: { iface: "c1" }, server: { iface: "s0" } } }),
+    ]) {
       const error = await host.deploy(2, other).catch((why: unknown) => why);
       expect(error).toMatchObject({ code: "host.shape", fix: expect.stringContaining("7 flows would end") as string });
     }
@@ -180,6 +184,7 @@ describe("after a death", () => {
     if (done < 2) await expect(asked).rejects.toMatchObject({ code: "host.not_running" });
     else await asked;
     await host.until(async () => (await host.status())!.revision === 2 && (await host.status())!.state === "running");
+    expect(host.events.some(({ text }) => text.includes("nobody answers"))).toBe(false);
     expect(host.order()).toEqual({ v: 1, ...of, revision: 2, spec: next, ending: false });
     expect(host.children.members.get(RUN)!.chain).toEqual(host.runFile(next));
     expect(await host.deploy(2, next)).toMatchObject({ action: "none" });
@@ -236,7 +241,10 @@ describe("after a death", () => {
   });
 
   test("two daemons do not share a folder", async () => {
-    await expect(new TestHost().start({ state: host.folder })).rejects.toMatchObject({ code: "host.state", message: expect.stringContaining(`pid ${process.pid}`) as string });
+    await expect(new TestHost().start({ state: host.folder })).rejects.toMatchObject({
+      code: "host.state",
+      message: expect.stringContaining(`pid ${process.pid}`) as string,
+    });
   });
 });
 
@@ -304,6 +312,10 @@ describe("what goes to the deployment", () => {
       [1, 7],
       [2, 0],
     ]);
+    const params = { ...of, match: [], packets: 1, seconds: 1 };
+    const sink = { offer: () => true, send: async () => undefined };
+    const request = { peer: { name: "c", software: "", life: "" }, signal: new AbortController().signal, key: undefined };
+    await expect(host.daemon.handlers.trace({ ...params, deployment: "red/x" }, sink, request)).rejects.toMatchObject({ code: "host.no_deployment" });
     await expect(host.call("recover", { deployment: "red/x", runtime: 1, dry_run: false })).rejects.toMatchObject({ code: "host.no_deployment" });
   });
 

@@ -2,10 +2,9 @@
 import { NfError } from "@nfactor/sdk/errors";
 import { nearest } from "@nfactor/sdk/manifest";
 import type { Params as HostParams, Result as HostResult, RuntimesReport } from "../session/cluster_types.ts";
+import type { ControlClient } from "../rpc/client.ts";
 import type { Method, Result } from "../rpc/protocol.ts";
 import { plural } from "../result/text.ts";
-import type { ArtifactCache } from "./artifact_cache.ts";
-import { isUnanswered } from "./control_calls.ts";
 import type { DeployedEntry, DeploymentSpec, DeploymentStatus } from "./deployment_spec.ts";
 import { Keeper, type KeeperOptions } from "./keeper.ts";
 import { digestsOf, runNameOf } from "./run_file.ts";
@@ -100,6 +99,11 @@ export class Deployment {
   call(method: Method, params: object, signal: AbortSignal, isChange = false): Promise<unknown> {
     const call = async (): Promise<unknown> => this.#require().call(method, params, signal);
     return isChange ? this.#alone(signal, call) : call();
+  }
+
+  /** A connection of its own to the control socket, for as long as `use` takes. */
+  connected<T>(use: (client: ControlClient) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#require().connected(use, signal);
   }
 
   async load(signal: AbortSignal): Promise<RuntimesReport> {

@@ -25,7 +25,11 @@ export async function swapEntries(
       done.push(i);
     } catch (error) {
       if (isUnanswered(error)) throw error;
-      const stay = await back(swapOne, from, [...new Set([...done, ...maybe])].sort((a, b) => a - b));
+      const stay = await back(
+        swapOne,
+        from,
+        [...new Set([...done, ...maybe])].sort((a, b) => a - b),
+      );
       return { runs: withEntries(from, to, stay), refused: error as NfError };
     }
   }

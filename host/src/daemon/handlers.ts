@@ -2,13 +2,21 @@
 import type { Clock } from "../clock/clock.ts";
 import { pause } from "../session/again.ts";
 import type { HOST_METHODS } from "../session/host_methods.ts";
-import type { CallMethod, CallName, Handler, Handlers, Request, Sink } from "../session/method.ts";
+import type { CallMethod, CallName, Handler, Handlers, ItemOf, ParamsOf, Request, ResultOf, Sink } from "../session/method.ts";
 import type { HostInfo, Item } from "../session/cluster_types.ts";
-import { requireMethod } from "./control_calls.ts";
+import type { ControlClient } from "../rpc/client.ts";
+import { lacks, requireMethod } from "./control_calls.ts";
 import type { Deployment } from "./deployment.ts";
 import type { DeploymentStatus } from "./deployment_spec.ts";
 
 type Methods = typeof HOST_METHODS;
+/** Streams that are made of requests to the control socket, over a connection of their own. */
+type Followed = "trace" | "capture";
+type Follow<N extends Followed> = (
+  client: ControlClient,
+  params: Omit<ParamsOf<Methods[N]>, "deployment">,
+  options: { readonly signal: AbortSignal; readonly onTotals: (totals: ResultOf<Methods[N]>) => void },
+) => AsyncIterable<ItemOf<Methods[N]>>;
 
 /** The deployments of a host. */
 export interface Deployments {
@@ -34,12 +42,19 @@ export function hostHandlers(host: Deployments): Handlers<Methods> {
     };
     return handler as Handler<Methods[N]>;
   };
-  /** Of streams, which the control socket does not serve. */
-  const refused = async (method: string, { deployment }: { deployment: string }): Promise<never> => {
-    host.get(deployment);
-    requireMethod(method, {});
-    throw new Error(`${method} is no stream`);
-  };
+  /** What `follow` gives of the control socket, piece by piece; its totals are the answer. */
+  const followed =
+    <N extends Followed>(follow: Follow<N>) =>
+    async (params: ParamsOf<Methods[N]>, sink: Sink<ItemOf<Methods[N]>>, { signal }: Request): Promise<ResultOf<Methods[N]>> => {
+      const { deployment, ...rest } = params as { deployment: string };
+      const use = async (client: ControlClient): Promise<ResultOf<Methods[N]>> => {
+        let totals: ResultOf<Methods[N]> | undefined;
+        for await (const item of follow(client, rest as never, { signal, onTotals: (known) => (totals = known) })) await sink.send(item);
+        if (totals === undefined) throw signal.reason;
+        return totals;
+      };
+      return host.get(deployment).connected(use, signal);
+    };
   return {
     info: async () => host.info(),
     deployments: async () => ({ deployments: host.all().flatMap(({ status }): DeploymentStatus[] => (status ? [status] : [])) }),
@@ -61,10 +76,14 @@ export function hostHandlers(host: Deployments): Handlers<Methods> {
     undrain: passed<"undrain">("undrain"),
     set_replication_target: passed<"set_replication_target">("set_replication_target"),
     recover: passed<"recover">("recover", { isChange: true }),
-    trace: async (params) => refused("trace", params),
-    capture: async (params) => refused("capture", params),
+    trace: followed<"trace">(lacking("trace")),
+    capture: followed<"capture">(lacking("capture")),
   };
 }
+
+const lacking = (method: Followed) => (): never => {
+  throw lacks(`'${method}'`);
+};
 
 /** All deployments that run, each at its own pace when it is slow to answer. */
 async function watchLoad(host: Deployments, everyMs: number, sink: Sink<Item<"watch_load">>, { signal }: Request): Promise<Record<string, never>> {

@@ -3,6 +3,7 @@
  * with what it was told; without it, what runs goes on.
  */
 import { availableParallelism } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { NfError } from "@nfactor/sdk/errors";
 import { Agent } from "../agent/agent.ts";
 import { type Clock, systemClock } from "../clock/clock.ts";
@@ -32,6 +33,7 @@ const LOGS_MS = 10_000;
 /** Of what the controller says its time is. */
 const ALIVE_PART = 3;
 const ALIVE_MS = 10_000;
+const LEAVE_MS = 500;
 
 export interface DaemonEvent {
   /** ms since 1970. */
@@ -108,7 +110,8 @@ export class HostDaemon implements Deployments {
   /** Ends the daemon. What runs goes on, and the next daemon finds it: the names of those deployments. */
   async leave(): Promise<string[]> {
     clearInterval(this.#logs);
-    await this.#link?.stop();
+    // One that is just being greeted may take longer, and is no reason to stay.
+    if (this.#link) await Promise.race([this.#link.stop(), sleep(LEAVE_MS)]);
     const left = [...this.#deployments.values()].filter(({ status }) => status !== undefined);
     await Promise.all(left.map((deployment) => deployment.leave()));
     for (const text of this.#agent?.leave() ?? []) this.#say({ event: "agent", text: `${text} goes on` });

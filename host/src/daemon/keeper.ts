@@ -9,6 +9,7 @@ import { NfError } from "@nfactor/sdk/errors";
 import { EXIT, exitCodeOf } from "../cli/exit_codes.ts";
 import type { Clock } from "../clock/clock.ts";
 import { pause } from "../session/again.ts";
+import type { ControlClient } from "../rpc/client.ts";
 import type { Method, Result } from "../rpc/protocol.ts";
 import type { ArtifactCache } from "./artifact_cache.ts";
 import type { Child, Children } from "./child.ts";
@@ -31,6 +32,8 @@ const FAILED_AFTER = 3;
 /** It compiles, makes its memory, and starts its processes. */
 const START_MS = 180_000;
 const ANSWERS_MS = 30;
+/** From the end of its connections to its own. */
+const DYING_MS = 1_000;
 /** What is in flight leaves; then less patiently. */
 const END_MS = { graceful: 20_000, hurried: 5_000, killed: 5_000, taken_over: 15_000 };
 
@@ -141,6 +144,11 @@ export class Keeper {
     return this.#calls.call(this.#child.socket, method, params as never, signal);
   }
 
+  async connected<T>(use: (client: ControlClient) => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (this.#state !== "running" || !this.#child) throw this.#notRunning();
+    return this.#calls.connected(this.#child.socket, use, signal);
+  }
+
   async runtimes(signal: AbortSignal): Promise<Result<"runtimes">> {
     return (await this.call("runtimes", {}, signal)) as Result<"runtimes">;
   }
@@ -186,8 +194,7 @@ export class Keeper {
     if (child) {
       child.signal("SIGTERM");
       // The second one ends its processes at once.
-      const isOver =
-        (await this.#endsWithin(child, END_MS.graceful)) || (child.signal("SIGTERM"), await this.#endsWithin(child, END_MS.hurried));
+      const isOver = (await this.#endsWithin(child, END_MS.graceful)) || (child.signal("SIGTERM"), await this.#endsWithin(child, END_MS.hurried));
       if (!isOver) {
         child.signal("SIGKILL");
         await this.#endsWithin(child, END_MS.killed);
@@ -225,7 +232,9 @@ export class Keeper {
         may = [];
         if (runningMs !== undefined && clock.nowMs() - runningMs >= STABLE_MS) this.#failures = 0;
         const waitMs = this.#failed(why);
-        say(`${runningMs === undefined ? "it does not start" : "it has ended"}: ${why.message}; it is started again${waitMs >= 1000 ? ` in ${waitMs / 1000} s` : ""}`);
+        say(
+          `${runningMs === undefined ? "it does not start" : "it has ended"}: ${why.message}; it is started again${waitMs >= 1000 ? ` in ${waitMs / 1000} s` : ""}`,
+        );
         await this.#pause(waitMs, signal);
       }
     }
@@ -287,7 +296,11 @@ export class Keeper {
     ended.catch(() => undefined);
     for (;;) {
       if (this.#order.next) {
-        const refused = await unlessAborted(this.finish(signal, { isCutOff: true }), signal);
+        const refused = await unlessAborted(this.finish(signal, { isCutOff: true }), signal).catch(async (error: unknown) => {
+          // That it has died says more than that it does not answer.
+          if (isUnanswered(error)) await unlessAborted(Promise.race([ended, pause(this.#options.clock, signal, DYING_MS)]), signal);
+          throw error;
+        });
         this.#options.say(refused ? `a change that was cut off is refused: ${refused.message}` : "a change that was cut off is finished");
       }
       this.#become("running");

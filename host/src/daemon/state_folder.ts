@@ -10,7 +10,7 @@
  *         child.log       what that has said (the end of it); child.out: what it has ended with
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
 import { z } from "zod";
 import { writeDurably } from "../durable_file.ts";
@@ -44,7 +44,8 @@ export class StateFolder {
   }
 
   /** Makes it, or finds it, and has it until release(). Throws NfError (host.state). */
-  static open(path: string): StateFolder {
+  static open(given: string): StateFolder {
+    const path = resolve(given);
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
       const { uid } = statSync(path);

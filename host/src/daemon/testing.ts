@@ -146,7 +146,20 @@ export class FakeChildren implements Children {
 
 const NO_SWAP = { flows: 7, pause_ns: 1, burst_ns: 1, prepare_ms: 1, packets_dropped: 0 };
 const NO_RUNTIME = {
-  ...{ runtime: 0, lcore: 0, state: "running" as const, flows: 0, received: 0, sent: 0, dropped: 0, held: 0, moved_in: 0, moved_out: 0, under_way: 0, nf_asked: 0 },
+  ...{
+    runtime: 0,
+    lcore: 0,
+    state: "running" as const,
+    flows: 0,
+    received: 0,
+    sent: 0,
+    dropped: 0,
+    held: 0,
+    moved_in: 0,
+    moved_out: 0,
+    under_way: 0,
+    nf_asked: 0,
+  },
   ...{ nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0, queued: 0, missed: 0, replicas: 0, unprotected: 0, replication_lag: 0, relayed: 0, recovered: 0 },
   ...{ state_lost: 0, refused_messages: 0, busy_us: 0 },
 };

@@ -43,7 +43,9 @@ export async function wayTo({ controller, name, token, state, say }: WayWish): P
       throw new NfError("usage", "this host has not joined a controller yet", { fix: "Get a token from the controller, and give it once with --join." });
     const identity = known ?? (await joinOnce(endpoint, token!, folder.joinKey));
     if (name !== undefined && name !== identity.host)
-      throw new NfError("usage", `the controller knows this host as '${identity.host}', not '${name}'`, { fix: "Leave out --name, or join with a token for that name." });
+      throw new NfError("usage", `the controller knows this host as '${identity.host}', not '${name}'`, {
+        fix: "Leave out --name, or join with a token for that name.",
+      });
     if (!known) {
       writeIdentity(folder.identity, identity);
       say(`joined as ${identity.host}`);

@@ -111,6 +111,10 @@ export const HOST_METHODS = {
     { deadlineMs: LONG_MS },
   ),
   trace: stream(traceParams, traceItem, traceTotalsSchema),
+  swap: change(swapParams.pick({ entry: true, dry_run: true }).extend({ ...of, revision: z.int().min(0), next: deployedEntrySchema }), swapResult, {
+    deadlineMs: LONG_MS,
+  }),
+  trace: stream(traceParams, traceItem, z.strictObject({ packets: z.int().min(0) })),
   /** Parts of a pcapng file, in order. */
   capture: stream(traceParams.extend({ point: z.string().max(80) }), bytes, traceTotalsSchema),
 };
