@@ -72,7 +72,7 @@ TEST(TraceTest, TheStoriesOfPacketsThatPassAreChangedDroppedAndTurned) {
   run.Client(UdpFrame(1001, Payload({{}, {.verdict = Verdict::kDrop, .drop_reason = 130}})));
   run.Client(UdpFrame(1002, Payload({{}, {.verdict = Verdict::kReply}})));
   run.Client(UdpFrame(1003, Payload({{.op = Answer::kTrap}, {}})));
-  run.Client("too short for anything");
+  run.Client(Ethernet(0x0800, "E"));
   TraceSession session(Spec(), 100);
   run.worker().trace().Take(&session);
   run.Turns();

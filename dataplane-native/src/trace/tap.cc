@@ -7,10 +7,18 @@
 
 namespace nf {
 
-constinit thread_local TraceTap* current_trace_tap [[gnu::tls_model("initial-exec")]] = nullptr;
+constinit std::atomic<uint32_t> trace_taps_on{0};
+
+namespace {
+constinit thread_local TraceTap* current = nullptr;
+}  // namespace
+
+void TraceTap::Enter() { current = session_ != nullptr ? this : nullptr; }
+TraceTap* TraceTap::OfThread() { return current; }
 
 void TraceTap::Take(TraceSession* session) {
-  if (current_trace_tap == this) current_trace_tap = nullptr;
+  if (current == this) current = nullptr;
+  if ((session_ != nullptr) != (session != nullptr)) trace_taps_on.fetch_add(session != nullptr ? 1u : UINT32_MAX);
   session_ = session;
 }
 

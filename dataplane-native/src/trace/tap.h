@@ -1,10 +1,11 @@
 // A member's end of a trace: chooses packets, numbers them, and records what they meet. Off, it costs a look at one
-// pointer of the thread. Used by one lcore; Take comes between its turns.
+// number. Used by one lcore; Take comes between its turns.
 #pragma once
 
 #include <rte_mbuf.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 
 #include "nf_abi.h"
@@ -14,8 +15,9 @@
 namespace nf {
 
 class TraceTap;
-// The tap of the member that this thread works on just now, if it is on. A plain load.
-extern constinit thread_local TraceTap* current_trace_tap [[gnu::tls_model("initial-exec")]];
+// Members of this process that trace: what is looked at first, since a variable of a thread costs a call in a shared
+// library.
+extern constinit std::atomic<uint32_t> trace_taps_on;
 
 class TraceTap {
  public:
@@ -29,9 +31,13 @@ class TraceTap {
   const TraceSession* session() const { return session_; }
 
   // At the begin of each turn of the member.
-  void Enter() { current_trace_tap = session_ != nullptr ? this : nullptr; }
-  // Null: nothing is traced.
-  static TraceTap* Current() { return current_trace_tap; }
+  void Enter();
+  // The tap of the member that this thread works on just now. Null: it does not trace.
+  static TraceTap* Current() {
+    if (trace_taps_on.load(std::memory_order_relaxed) == 0) [[likely]]
+      return nullptr;
+    return OfThread();
+  }
 
   // ---- Where packets come in.
   bool chooses() const { return session_ != nullptr && session_->spec_.chooses; }
@@ -67,6 +73,7 @@ class TraceTap {
   void Emitted(rte_mbuf* mbuf, const PacketMeta& cause, uint8_t nf);
 
  private:
+  static TraceTap* OfThread();
   struct Before {
     uint16_t number = 0;  // 0: is not traced.
     uint16_t length = 0;
