@@ -44,6 +44,8 @@ export interface Wish {
   readonly dryRun?: boolean | undefined;
   /** Flows may end. */
   readonly replace?: boolean | undefined;
+  /** Forget it although its host is away. */
+  readonly force?: boolean | undefined;
   /** Of the object that was looked at; "none": there was none. */
   readonly version?: number | "none" | undefined;
   readonly timeoutMs?: number | undefined;
@@ -126,7 +128,7 @@ export class Api {
     return this.#last("POST", `${of(name)}/swap`, body, wish);
   }
 
-  rollback(name: string, body: { readonly to?: number | undefined }, wish: Lasting): Promise<OutcomeJson | undefined> {
+  rollback(name: string, body: { readonly to?: number | undefined; readonly replace?: boolean | undefined }, wish: Lasting): Promise<OutcomeJson | undefined> {
     return this.#last("POST", `${of(name)}/rollback`, body, wish);
   }
 
@@ -308,9 +310,9 @@ export class Api {
   }
 }
 
-function asked({ dryRun, replace, version }: Wish) {
+function asked({ dryRun, replace, force, version }: Wish) {
   const headers: Record<string, string> = version === undefined ? {} : version === "none" ? { "if-none-match": "*" } : { "if-match": `"${version}"` };
-  return { query: { dry_run: dryRun || undefined, replace: replace || undefined }, headers };
+  return { query: { dry_run: dryRun || undefined, replace: replace || undefined, force: force || undefined }, headers };
 }
 
 /** Whatever stands in a name stays in its segment. */

@@ -105,16 +105,10 @@ export const HOST_METHODS = {
   set_replication_target: change(z.strictObject({ ...of, runtime: runtimeNumber, targets: z.array(runtimeNumber).max(15) }), nothing),
   recover: change(recoverParams.extend(of), recoverResult, { deadlineMs: 60_000 }),
   /** The host asks for the artifact, if it has none of this digest. */
-  swap: change(
-    swapParams.pick({ entry: true, dry_run: true }).extend({ ...of, revision: z.int().min(0), next: deployedEntrySchema }),
-    swapResult,
-    { deadlineMs: LONG_MS },
-  ),
-  trace: stream(traceParams, traceItem, traceTotalsSchema),
   swap: change(swapParams.pick({ entry: true, dry_run: true }).extend({ ...of, revision: z.int().min(0), next: deployedEntrySchema }), swapResult, {
     deadlineMs: LONG_MS,
   }),
-  trace: stream(traceParams, traceItem, z.strictObject({ packets: z.int().min(0) })),
+  trace: stream(traceParams, traceItem, traceTotalsSchema),
   /** Parts of a pcapng file, in order. */
   capture: stream(traceParams.extend({ point: z.string().max(80) }), bytes, traceTotalsSchema),
 };

@@ -18,6 +18,7 @@ import { waiting } from "../wait.ts";
 
 export interface ChangeOptions extends ApiOptions {
   readonly dryRun?: boolean;
+  readonly force?: boolean;
   readonly yes?: boolean;
   /** --no-wait */
   readonly wait?: boolean;
@@ -99,18 +100,19 @@ export async function change<T extends OutcomeJson>(
 export function undeployCommand(): Command {
   const command = new Command("undeploy")
     .description("End a deployment: its flows end, its processes too. What was pushed stays.")
-    .argument("<deployment>", "<tenant>/<name>");
+    .argument("<deployment>", "<tenant>/<name>")
+    .option("--force", "forget it although its host is away: what that still has is left alone when it comes back");
   return addChangeOptions(command)
     .addHelpText("after", examples(["nfactor undeploy blue/web", "asks first"], ["nfactor undeploy blue/web --yes --json", ""]))
     .action(async (word: string, options: ChangeOptions) => {
       await withApi(options, async (connection) => {
         const { api, chosen, output } = connection;
         const name = deploymentName(word, chosen.tenant);
-        const would = (await api.undeploy(name, { dryRun: true }))!;
+        const would = (await api.undeploy(name, { dryRun: true, force: options.force }))!;
         const text = (outcome: OutcomeJson): string => endedText(outcome);
         if (options.dryRun) return void output.result(would, text(would));
         if (!options.yes) await confirm(`${name} would end, and ${plural(would.flows_ended, "flow")} with it`, "End it?");
-        await change(connection, name, options, `ending ${name}`, (wish) => api.undeploy(name, wish), text);
+        await change(connection, name, options, `ending ${name}`, (wish) => api.undeploy(name, { ...wish, force: options.force }), text);
       });
     });
 }
@@ -132,10 +134,10 @@ export function rollbackCommand(): Command {
       await withApi(options, async (connection) => {
         const { api, chosen, output } = connection;
         const name = deploymentName(word, chosen.tenant);
-        const would = (await api.rollback(name, { to }, { dryRun: true }))!;
+        const would = (await api.rollback(name, { to, replace: true }, { dryRun: true }))!;
         if (options.dryRun) return void output.result(would, outcomeText(would));
         if (would.flows_ended > 0 && !options.yes) await confirm(`${plural(would.flows_ended, "flow")} of ${name} would end`, "Roll back?");
-        await change(connection, name, options, `rolling ${name} back`, (wish) => api.rollback(name, { to }, wish));
+        await change(connection, name, options, `rolling ${name} back`, (wish) => api.rollback(name, { to, replace: would.action === "replace" }, wish));
       });
     });
 }
