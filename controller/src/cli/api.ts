@@ -1,4 +1,4 @@
-/** The API's routes as methods; what they answer has the types of the API's own schemas. What an object is called was checked before, or is refused by the API. */
+/** The API's routes as methods; what they answer has the types of its own schemas. What an object is called was checked before, or is refused there. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Params, Result } from "@nfactor/host/cluster";
 import { NfError } from "@nfactor/sdk/errors";
@@ -44,6 +44,8 @@ export interface Wish {
   readonly dryRun?: boolean | undefined;
   /** Flows may end. */
   readonly replace?: boolean | undefined;
+  /** Forget it although its host is away. */
+  readonly force?: boolean | undefined;
   /** Of the object that was looked at; "none": there was none. */
   readonly version?: number | "none" | undefined;
   readonly timeoutMs?: number | undefined;
@@ -126,7 +128,7 @@ export class Api {
     return this.#last("POST", `${of(name)}/swap`, body, wish);
   }
 
-  rollback(name: string, body: { readonly to?: number | undefined }, wish: Lasting): Promise<OutcomeJson | undefined> {
+  rollback(name: string, body: { readonly to?: number | undefined; readonly replace?: boolean | undefined }, wish: Lasting): Promise<OutcomeJson | undefined> {
     return this.#last("POST", `${of(name)}/rollback`, body, wish);
   }
 
@@ -186,7 +188,10 @@ export class Api {
     return this.#ask("POST", isCordon ? path`/v1/hosts/${host}/cordon` : path`/v1/hosts/${host}/uncordon`);
   }
 
-  drainHost(host: string, wish: Lasting): Promise<{ readonly host: string; readonly dry_run: boolean; readonly moved: number; readonly left: readonly string[] } | undefined> {
+  drainHost(
+    host: string,
+    wish: Lasting,
+  ): Promise<{ readonly host: string; readonly dry_run: boolean; readonly moved: number; readonly left: readonly string[] } | undefined> {
     return this.#last("POST", path`/v1/hosts/${host}/drain`, undefined, wish);
   }
 
@@ -237,7 +242,10 @@ export class Api {
   }
 
   /** Those after the one of this number, as they happen. A connection that breaks is made anew, so that none is missed and none comes twice. */
-  async *watchEvents({ about, after }: { readonly about?: string | undefined; readonly after?: number | undefined }, signal: AbortSignal): AsyncGenerator<EventJson> {
+  async *watchEvents(
+    { about, after }: { readonly about?: string | undefined; readonly after?: number | undefined },
+    signal: AbortSignal,
+  ): AsyncGenerator<EventJson> {
     let last = after;
     while (!signal.aborted) {
       try {
@@ -302,9 +310,9 @@ export class Api {
   }
 }
 
-function asked({ dryRun, replace, version }: Wish) {
+function asked({ dryRun, replace, force, version }: Wish) {
   const headers: Record<string, string> = version === undefined ? {} : version === "none" ? { "if-none-match": "*" } : { "if-match": `"${version}"` };
-  return { query: { dry_run: dryRun || undefined, replace: replace || undefined }, headers };
+  return { query: { dry_run: dryRun || undefined, replace: replace || undefined, force: force || undefined }, headers };
 }
 
 /** Whatever stands in a name stays in its segment. */

@@ -30,7 +30,13 @@ afterEach(() => {
   server.close();
 });
 
-const failing = async (promise: Promise<unknown>): Promise<NfError> => promise.then(() => { throw new Error("it should fail"); }, (error: NfError) => error);
+const failing = async (promise: Promise<unknown>): Promise<NfError> =>
+  promise.then(
+    () => {
+      throw new Error("it should fail");
+    },
+    (error: NfError) => error,
+  );
 const json = (response: ServerResponse, status: number, body: unknown): void => {
   response.writeHead(status, { "content-type": "application/json" });
   response.end(JSON.stringify(body));
@@ -111,7 +117,11 @@ test("nothing listens: what to run", async () => {
   server.close();
   await once(server, "close");
   const error = await failing(new ApiClient({ api: `http://127.0.0.1:${port}` }).get("/"));
-  expect(error).toMatchObject({ code: "cli.unreachable", message: `nothing listens at http://127.0.0.1:${port}`, fix: expect.stringContaining("nfactor up") as string });
+  expect(error).toMatchObject({
+    code: "cli.unreachable",
+    message: `nothing listens at http://127.0.0.1:${port}`,
+    fix: expect.stringContaining("nfactor up") as string,
+  });
 });
 
 test("a stream, however it is cut, until its end", async () => {
@@ -131,12 +141,14 @@ test("a stream, however it is cut, until its end", async () => {
 
 test("a stream that just stops was cut off, and one that ends with an error says which", async () => {
   const all = async (): Promise<void> => {
-    for await (const _ of client.stream("/"));
+    for await (const item of client.stream("/")) expect(item.event).toBe("hop");
   };
   answer = (_, response) => response.writeHead(200, { "content-type": "application/x-ndjson" }).end('{"event":"hop","data":1}\n');
   expect(await failing(all())).toMatchObject({ code: "cli.unreachable" });
   answer = (_, response) =>
-    response.writeHead(200, { "content-type": "application/x-ndjson" }).end('{"event":"error","data":{"status":503,"error":{"code":"rpc.slow","message":"too slow"}}}\n');
+    response
+      .writeHead(200, { "content-type": "application/x-ndjson" })
+      .end('{"event":"error","data":{"status":503,"error":{"code":"rpc.slow","message":"too slow"}}}\n');
   expect(await failing(all())).toMatchObject({ code: "rpc.slow", message: "too slow" });
 });
 

@@ -189,11 +189,20 @@ export class ApiClient {
     const { code } = error as NodeJS.ErrnoException;
     const { shown, kind } = this.address;
     if (code === "ECONNREFUSED" || (code === "ENOENT" && kind === "unix"))
-      return new NfError("cli.unreachable", `nothing listens at ${shown}`, { cause: error, fix: "Start a controller with 'nfactor up', or see 'nfactor context'." });
+      return new NfError("cli.unreachable", `nothing listens at ${shown}`, {
+        cause: error,
+        fix: "Start a controller with 'nfactor up', or see 'nfactor context'.",
+      });
     if (code === "EACCES")
-      return new NfError("cli.unreachable", `this user may not connect to ${shown}`, { cause: error, fix: "Be the user who runs 'nfactor up', or use its TCP address." });
+      return new NfError("cli.unreachable", `this user may not connect to ${shown}`, {
+        cause: error,
+        fix: "Be the user who runs 'nfactor up', or use its TCP address.",
+      });
     if (code === "ENOTFOUND" || code === "EAI_AGAIN" || code === "EHOSTUNREACH" || code === "ENETUNREACH" || code === "ETIMEDOUT")
-      return new NfError("cli.unreachable", `${shown} cannot be reached: ${(error as Error).message}`, { cause: error, fix: "See 'nfactor context' for the address." });
+      return new NfError("cli.unreachable", `${shown} cannot be reached: ${(error as Error).message}`, {
+        cause: error,
+        fix: "See 'nfactor context' for the address.",
+      });
     return error;
   }
 
@@ -252,6 +261,9 @@ function broken(error: unknown): unknown {
 
 function timedOut({ method = "GET" }: ApiRequest, ms: number): NfError {
   return new NfError("cli.timeout", `there was no answer within ${ms / 1000} s`, {
-    fix: method === "GET" ? "Try again, or allow more time with --timeout." : "The controller may go on with it: see 'nfactor status'. --timeout allows more time.",
+    fix:
+      method === "GET"
+        ? "Try again, or allow more time with --timeout."
+        : "The controller may go on with it: see 'nfactor status'. --timeout allows more time.",
   });
 }

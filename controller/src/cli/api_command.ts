@@ -71,9 +71,13 @@ export const isName = (word: string): boolean => NAME.test(word);
 export function deploymentName(word: string, tenant: string | undefined): string {
   if (isFullName(word)) return word;
   if (!isName(word))
-    throw new NfError("usage", `'${safeText(word, 80)}' is no name of a deployment`, { allowed: "<tenant>/<name>, both of lower-case letters, digits and underscores, 32 at most" });
+    throw new NfError("usage", `'${safeText(word, 80)}' is no name of a deployment`, {
+      allowed: "<tenant>/<name>, both of lower-case letters, digits and underscores, 32 at most",
+    });
   if (tenant === undefined)
-    throw new NfError("usage", `'${word}' is a deployment of which tenant?`, { fix: `Write <tenant>/${word}, use --tenant, or 'nfactor context set --tenant'.` });
+    throw new NfError("usage", `'${word}' is a deployment of which tenant?`, {
+      fix: `Write <tenant>/${word}, use --tenant, or 'nfactor context set --tenant'.`,
+    });
   return `${tenant}/${word}`;
 }
 

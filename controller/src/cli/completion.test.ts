@@ -36,7 +36,10 @@ function offered(...words: string[]): string[] {
 
 test.each([
   [["unde"], ["undeploy"]],
-  [["deploy", "blue/"], ["blue/mail", "blue/web"]],
+  [
+    ["deploy", "blue/"],
+    ["blue/mail", "blue/web"],
+  ],
   [["deploy", "--dr"], ["--dry-run"]],
   [["swap", "we"], ["web"]],
   [["hosts", "dr"], ["drain"]],

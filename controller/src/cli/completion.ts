@@ -15,7 +15,13 @@ interface Entry {
   readonly path: string;
   readonly description: string;
   readonly words: readonly (readonly [word: string, description: string])[];
-  readonly options: readonly { readonly flags: readonly string[]; readonly takesValue: boolean; readonly values: readonly string[]; readonly kind: Kind; readonly description: string }[];
+  readonly options: readonly {
+    readonly flags: readonly string[];
+    readonly takesValue: boolean;
+    readonly values: readonly string[];
+    readonly kind: Kind;
+    readonly description: string;
+  }[];
   readonly first: Kind;
 }
 type Kind = NameKind | "file" | "none";
@@ -105,7 +111,8 @@ function bashOf(kind: Kind, choices: readonly string[]): string {
 }
 
 function zsh(entries: readonly Entry[]): string {
-  const described = (pairs: readonly (readonly [string, string])[]): string => pairs.map(([word, what]) => quoted(`${word.replaceAll(":", "\\:")}:${what}`)).join(" ");
+  const described = (pairs: readonly (readonly [string, string])[]): string =>
+    pairs.map(([word, what]) => quoted(`${word.replaceAll(":", "\\:")}:${what}`)).join(" ");
   const cases = entries.map((entry) => {
     const values = entry.options.filter(({ takesValue }) => takesValue);
     const lines = values.map(({ flags, values: choices, kind }) => `        ${flags.join("|")}) ${zshOf(kind, choices)}; return ;;`);
@@ -152,10 +159,19 @@ function fish(entries: readonly Entry[]): string {
     for (const [word, what] of entry.words) lines.push(`complete -c nfactor ${when} -f -a ${word} -d ${quoted(what)}`);
     for (const { flags, takesValue, values, kind, description } of entry.options) {
       const names = flags.map((flag) => (flag.startsWith("--") ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`)).join(" ");
-      const value = !takesValue ? "" : values.length > 0 ? ` -x -a ${quoted(values.join(" "))}` : kind === "file" ? " -r -F" : kind === "none" ? " -x" : ` -x -a '(_nfactor_names ${kind})'`;
+      const value = !takesValue
+        ? ""
+        : values.length > 0
+          ? ` -x -a ${quoted(values.join(" "))}`
+          : kind === "file"
+            ? " -r -F"
+            : kind === "none"
+              ? " -x"
+              : ` -x -a '(_nfactor_names ${kind})'`;
       lines.push(`complete -c nfactor ${when} ${names}${value} -d ${quoted(description)}`);
     }
-    if (entry.first !== "none") lines.push(entry.first === "file" ? `complete -c nfactor ${when} -F` : `complete -c nfactor ${when} -f -a '(_nfactor_names ${entry.first})'`);
+    if (entry.first !== "none")
+      lines.push(entry.first === "file" ? `complete -c nfactor ${when} -F` : `complete -c nfactor ${when} -f -a '(_nfactor_names ${entry.first})'`);
   }
   const paths = entries.filter(({ path }) => path !== "").map(({ path }) => path.replaceAll(" ", "_"));
   return `# fish completion of nfactor. To load it: nfactor completion fish | source

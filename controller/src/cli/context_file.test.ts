@@ -62,6 +62,8 @@ test("--token-file: one line, and what is in a wrong one is not shown", () => {
   writeFileSync(path, "  good-token\n");
   expect(chooseContext({ tokenFile: path }, env).token).toBe("good-token");
   writeFileSync(path, "two words\nprivate");
-  expect(() => chooseContext({ tokenFile: path }, env)).toThrow(expect.objectContaining({ message: expect.not.stringContaining("private") as string }) as Error);
+  expect(() => chooseContext({ tokenFile: path }, env)).toThrow(
+    expect.objectContaining({ message: expect.not.stringContaining("private") as string }) as Error,
+  );
   expect(readFileSync(contextPath(env), "utf8")).not.toContain("good-token");
 });

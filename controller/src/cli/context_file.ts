@@ -111,8 +111,7 @@ export function chooseContext(options: ContextOptions, env: NodeJS.ProcessEnv = 
   const names = Object.keys(contexts);
   const name = wanted ?? current ?? (names.length === 1 ? names[0] : undefined);
   const context = name === undefined ? undefined : contexts[name];
-  if (name !== undefined && context)
-    return { ...context, name, ...(given === undefined ? {} : { token: given }), ...(tenant === undefined ? {} : { tenant }) };
+  if (name !== undefined && context) return { ...context, name, ...(given === undefined ? {} : { token: given }), ...(tenant === undefined ? {} : { tenant }) };
   throw new NfError("cli.context", name === undefined ? "it is not known which controller is meant" : `there is no context '${safeText(name, 80)}'`, {
     ...(names.length > 0 ? { allowed: names.join(", ") } : {}),
     fix: "Run 'nfactor up' on this machine, or 'nfactor context set <name> --api <address> --token-file <file>' for a controller elsewhere.",

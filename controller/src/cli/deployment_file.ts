@@ -43,11 +43,15 @@ export function readInput(flags: InputFlags): ReadInput {
   const place = path.join(".");
   if (place.startsWith("ports"))
     throw new NfError("usage", `between which interfaces? ${place}: ${message}`, { fix: "Give --client-iface and --server-iface, or 'ports' in the file." });
-  throw new NfError("config.field", `${place === "" ? "the deployment" : place}: ${message}`, { fix: "See docs/schemas/deployment.schema.json for what is allowed." });
+  throw new NfError("config.field", `${place === "" ? "the deployment" : place}: ${message}`, {
+    fix: "See docs/schemas/deployment.schema.json for what is allowed.",
+  });
 }
 
-function overrides({ file: _, ...flags }: InputFlags): boolean {
-  return [flags.chain, flags.clientIface, flags.serverIface, flags.at, flags.nfConfig, flags.grant, flags.lease, flags.runtimes].some((flag) => flag !== undefined);
+function overrides(flags: InputFlags): boolean {
+  return [flags.chain, flags.clientIface, flags.serverIface, flags.at, flags.nfConfig, flags.grant, flags.lease, flags.runtimes].some(
+    (flag) => flag !== undefined,
+  );
 }
 
 function textOf(path: string): string {
@@ -99,7 +103,9 @@ function each(list: readonly string[] | undefined, flag: string, entries: readon
     const [, name, value] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
     const entry = entries.find((one) => nameOf(one) === name);
     if (value === undefined || !entry)
-      throw new NfError("usage", `${flag}: '${text}' names no entry of the chain`, { allowed: entries.map((one) => `${nameOf(one)}=…`).join(", ") || "an entry" });
+      throw new NfError("usage", `${flag}: '${text}' names no entry of the chain`, {
+        allowed: entries.map((one) => `${nameOf(one)}=…`).join(", ") || "an entry",
+      });
     set(entry, value);
   }
 }

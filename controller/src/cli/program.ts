@@ -49,12 +49,29 @@ const GROUPS: readonly (readonly [heading: string, names: readonly string[]])[] 
 export function createClusterProgram(args: readonly string[]): Command {
   const runLocal: RunLocal = () => prepared(createProgram()).parseAsync([...args], { from: "user" });
   const hosts = hostCommands().map((command) => BOTH[command.name()]?.(command, runLocal) ?? command);
-  const own = [upCommand(), statusCommand(), pushCommand(), versionsCommand(), deployCommand(), undeployCommand(), rollbackCommand(), scaleCommand(), flowCommand(), topCommand()];
+  const own = [
+    upCommand(),
+    statusCommand(),
+    pushCommand(),
+    versionsCommand(),
+    deployCommand(),
+    undeployCommand(),
+    rollbackCommand(),
+    scaleCommand(),
+    flowCommand(),
+    topCommand(),
+  ];
   const more = [eventsCommand(), hostsCommand(), tenantsCommand(), tokensCommand(), auditCommand(), contextCommand(), completionCommand(() => program)];
   const all = [...hosts, ...own, ...more];
   const ordered = GROUPS.flatMap(([heading, names]) => names.flatMap((name) => all.filter((one) => one.name() === name).map((one) => one.helpGroup(heading))));
   // The list of all commands has the first sentence of each.
-  for (const one of all) one.summary(one.description().split(/(?<=[a-z)'])[.:;] /)[0]!.replace(/\.$/, ""));
+  for (const one of all)
+    one.summary(
+      one
+        .description()
+        .split(/(?<=[a-z)'])[.:;] /)[0]!
+        .replace(/\.$/, ""),
+    );
   const program: Command = createProgram([...ordered, ...all.filter((one) => !ordered.includes(one))]);
   return program;
 }

@@ -3,6 +3,7 @@ import { NfError } from "@nfactor/sdk/errors";
 import type { DeploymentInput } from "../cluster/deployment_input.ts";
 import type { Api, DeploymentJson } from "./api.ts";
 import { type DiffLine, diffOf, flatten } from "./deployment_diff.ts";
+import { without } from "./without.ts";
 
 export interface RunningDiff {
   readonly diff: readonly DiffLine[];
@@ -18,10 +19,12 @@ export async function diffWithRunning(api: Api, name: string, input: DeploymentI
     if (error instanceof NfError && error.code === "store.not_found") return { diff: [], version: "none" };
     throw error;
   }
-  const nfs = await Promise.all(input.chain.map(async ({ nf: reference }) => {
-    const { nf, version, artifact } = await api.resolve(name.split("/")[0]!, reference);
-    return { name: nf, version, digest: artifact.digest };
-  }));
+  const nfs = await Promise.all(
+    input.chain.map(async ({ nf: reference }) => {
+      const { nf, version, artifact } = await api.resolve(name.split("/")[0]!, reference);
+      return { name: nf, version, digest: artifact.digest };
+    }),
+  );
   return { diff: diffOf(flatten(runningText(view.wanted)), flatten(wantedText(input, view.wanted, nfs))), version: view.version };
 }
 
@@ -33,10 +36,11 @@ interface Resolved {
 
 const nfText = ({ name, version, digest }: Resolved): string => `${name}@${version} (sha256:${digest.slice(0, 12)})`;
 
-function runningText({ host, scaling, peers, spec: { chain, runtimes: _, ...spec } }: DeploymentJson["wanted"]): object {
-  return { host, scaling, peers, ...spec, chain: chain.map(({ nf, ...entry }) => ({ ...entry, nf: nfText(nf) })) };
+function runningText({ host, scaling, peers, spec }: DeploymentJson["wanted"]): object {
+  return { host, scaling, peers, ...without(spec, "chain", "runtimes"), chain: spec.chain.map((entry) => ({ ...entry, nf: nfText(entry.nf) })) };
 }
 
-function wantedText({ apiVersion: _, chain, host, ...rest }: DeploymentInput, { host: present }: DeploymentJson["wanted"], nfs: readonly Resolved[]): object {
-  return { host: host ?? present, ...rest, chain: chain.map(({ nf: _nf, name, ...entry }, i) => ({ name: name ?? nfs[i]!.name, ...entry, nf: nfText(nfs[i]!) })) };
+function wantedText(input: DeploymentInput, { host: present }: DeploymentJson["wanted"], nfs: readonly Resolved[]): object {
+  const chain = input.chain.map((entry, i) => ({ ...entry, name: entry.name ?? nfs[i]!.name, nf: nfText(nfs[i]!) }));
+  return { ...without(input, "apiVersion", "host", "chain"), host: input.host ?? present, chain };
 }

@@ -17,7 +17,8 @@ export async function* streamItems(pieces: AsyncIterable<Uint8Array>, cutOff: ()
     if (line === "") continue;
     const item = parsed(line);
     if (item.event === "end") return;
-    if (item.event === "error") throw apiErrorOf(item.data) ?? new NfError("cli.answer", `the stream ends with an error that is not understood: ${safeText(line, 200)}`);
+    if (item.event === "error")
+      throw apiErrorOf(item.data) ?? new NfError("cli.answer", `the stream ends with an error that is not understood: ${safeText(line, 200)}`);
     yield item;
     // A result is the last that is to come.
     if (item.event === "result") return;

@@ -40,8 +40,7 @@ export function twoTargets<O>(name: string, of: TwoTargets<O>, runLocal: RunLoca
   const words = of.words === "any" ? [] : of.words;
   for (const [word, what] of words) command.argument(`[${word}]`, what);
   if (of.words === "any") command.argument("[match...]", of.local.registeredArguments[0]?.description);
-  for (const option of of.local.options)
-    if (!isFormat(option)) command.addOption(option.long === "--host" ? localOnly(option) : option);
+  for (const option of of.local.options) if (!isFormat(option)) command.addOption(option.long === "--host" ? localOnly(option) : option);
   for (const option of of.options ?? []) command.addOption(option);
   command.addOption(new Option("--deployment <name>", "the same as the first word, for a name that could be something else").helpGroup(API_GROUP));
   for (const option of apiOptions()) command.addOption(option);
@@ -54,7 +53,8 @@ export function twoTargets<O>(name: string, of: TwoTargets<O>, runLocal: RunLoca
       await runLocal();
       return;
     }
-    if (options.host !== undefined) throw new NfError("usage", `--host is of a run on this machine, and ${deployment} is a deployment`, { fix: "Leave one of them out." });
+    if (options.host !== undefined)
+      throw new NfError("usage", `--host is of a run on this machine, and ${deployment} is a deployment`, { fix: "Leave one of them out." });
     requireWords(name, given, of);
     await of.run(deployment, given, options);
   });
@@ -88,11 +88,19 @@ function take<O>(given: string[], options: ApiOptions & { deployment?: string; h
 /** Options that are the API's have no meaning for a local run. */
 function requireLocal<O>(command: Command, of: TwoTargets<O>): void {
   const known = new Set(of.local.options.map((option) => option.attributeName()));
-  const wrong = command.options.find((option) => !isFormat(option) && !known.has(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === "cli");
-  if (wrong) throw new NfError("usage", `${wrong.long} goes with a deployment, and none is named`, { fix: `Write nfactor ${command.name()} <tenant>/<name> …, or use --deployment.` });
+  const wrong = command.options.find(
+    (option) => !isFormat(option) && !known.has(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === "cli",
+  );
+  if (wrong)
+    throw new NfError("usage", `${wrong.long} goes with a deployment, and none is named`, {
+      fix: `Write nfactor ${command.name()} <tenant>/<name> …, or use --deployment.`,
+    });
 }
 
 function requireWords<O>(name: string, given: readonly string[], { after, usage }: TwoTargets<O>): void {
-  if (given.length < after.min) throw new NfError("usage", `missing required argument '${usage.match(/<([^>]+)>/g)?.[given.length]?.slice(1, -1) ?? "word"}'`, { fix: `nfactor ${name} <deployment> ${usage}` });
+  if (given.length < after.min)
+    throw new NfError("usage", `missing required argument '${usage.match(/<([^>]+)>/g)?.[given.length]?.slice(1, -1) ?? "word"}'`, {
+      fix: `nfactor ${name} <deployment> ${usage}`,
+    });
   if (given.length > after.max) throw new NfError("usage", `too many arguments for '${name}'`, { fix: `nfactor ${name} <deployment> ${usage}` });
 }

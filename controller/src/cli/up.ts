@@ -35,7 +35,11 @@ export async function up(options: UpOptions): Promise<void> {
     undo.push(() => rest.close());
     say({ event: "api", api: address, text: `API: ${address}` });
     if (wish.rpc && controller.port !== undefined)
-      say({ event: "rpc", port: controller.port, text: `hosts on other machines: ${endpointText({ host: wish.rpc.host, port: controller.port })}, with a token of 'nfactor hosts token <name>'` });
+      say({
+        event: "rpc",
+        port: controller.port,
+        text: `hosts on other machines: ${endpointText({ host: wish.rpc.host, port: controller.port })}, with a token of 'nfactor hosts token <name>'`,
+      });
     void follow(controller, say, end.signal);
     const daemon = options.host ? await startDaemon(controller, options, wish, say) : undefined;
     if (daemon) undo.push(() => leave(daemon, wish, say));
@@ -61,9 +65,15 @@ interface UpWish {
 /** Throws NfError (usage, host.permission) before anything is started. */
 function wishOf(options: UpOptions): UpWish {
   if (options.context !== false) requireContextName(options.context);
-  if ((options.apiCert === undefined) !== (options.apiKey === undefined)) throw new NfError("usage", "--api-cert and --api-key go together", { fix: "Give both, or none." });
+  if ((options.apiCert === undefined) !== (options.apiKey === undefined))
+    throw new NfError("usage", "--api-cert and --api-key go together", { fix: "Give both, or none." });
   const state = resolve(options.state ?? defaultState());
-  const wish = { state, listen: endpoint("--listen", options.listen), rpc: options.rpc === undefined ? undefined : endpoint("--rpc", options.rpc), name: options.name ?? machineName() };
+  const wish = {
+    state,
+    listen: endpoint("--listen", options.listen),
+    rpc: options.rpc === undefined ? undefined : endpoint("--rpc", options.rpc),
+    name: options.name ?? machineName(),
+  };
   if (options.host) hostOptions(options);
   try {
     mkdirSync(state, { recursive: true, mode: 0o700 });
@@ -87,7 +97,11 @@ function endpoint(flag: string, text: string): Endpoint {
   throw new NfError("usage", `${flag}: '${safeText(text, 80)}' is no address with a port`, { allowed: "like 127.0.0.1:7780 or [::1]:7780" });
 }
 
-async function serveApi(controller: Controller, options: UpOptions, { state, listen }: UpWish): Promise<{ rest: RestServer; address: string; token: string | undefined }> {
+async function serveApi(
+  controller: Controller,
+  options: UpOptions,
+  { state, listen }: UpWish,
+): Promise<{ rest: RestServer; address: string; token: string | undefined }> {
   const { store, cluster } = controller;
   const tls = options.apiCert === undefined ? undefined : readTlsFiles(options.apiCert, options.apiKey!);
   const tokens = new ApiTokens(store, { dateMs: Date.now, max: DEFAULT_REST_LIMITS.tokens });
@@ -143,7 +157,11 @@ function remember(name: string, api: string, token: string | undefined, say: Say
     if (JSON.stringify(next) !== JSON.stringify(before) || current === undefined)
       writeContexts({ current: before === undefined ? name : (current ?? name), contexts: { ...contexts, [name]: next } });
     const isCurrent = before === undefined || (current ?? name) === name;
-    say({ event: "context", context: name, text: isCurrent ? `context ${name}: the other commands find it` : `context ${name}; the current one is ${current}: 'nfactor context use ${name}'` });
+    say({
+      event: "context",
+      context: name,
+      text: isCurrent ? `context ${name}: the other commands find it` : `context ${name}; the current one is ${current}: 'nfactor context use ${name}'`,
+    });
     if (known === undefined) say({ event: "trouble", text: "there is no token in it: use yours, or start with --new-admin-token" });
   } catch (error) {
     // A controller is of use without it, to whoever has a token.
@@ -180,7 +198,13 @@ type Say = (event: { readonly event: string; readonly text: string } & Readonly<
 function teller(output: Output): Say {
   return ({ text, ...event }) => {
     if (output.json) writeAll(1, machineText({ at: Date.now(), ...event, text }));
-    else output.note(text.split("\n").map((line) => safeText(line, 2000)).join("\n"));
+    else
+      output.note(
+        text
+          .split("\n")
+          .map((line) => safeText(line, 2000))
+          .join("\n"),
+      );
   };
 }
 

@@ -22,13 +22,12 @@ export async function waiting<T>(output: Output, { what, goesOn, progress }: Wai
   const isTerminal = process.stderr.isTTY;
   const startMs = performance.now();
   let told: string | undefined;
-  let [isOver, isShown]: [boolean, boolean] = [false, false];
+  let isShown = false;
   const clear = (): void => {
     if (isTerminal && isShown) output.write("\r\x1b[K");
     isShown = false;
   };
   const interrupted = (): never => {
-    isOver = true;
     clear();
     output.note(goesOn ?? "Ended; nothing goes on.");
     process.exit(EXIT.interrupted);
@@ -45,7 +44,6 @@ export async function waiting<T>(output: Output, { what, goesOn, progress }: Wai
   try {
     return await run((text) => (told = text));
   } finally {
-    isOver = true;
     clearTimeout(timer);
     process.off("SIGINT", interrupted);
     clear();

@@ -1,5 +1,5 @@
 /** What the command lines of host and controller have in common. Nothing here loads what a command does. */
-export { ROOT } from "../package.ts";
+export { NFACTOR, ROOT } from "../package.ts";
 export { flowLines } from "../run/result_text.ts";
 export { type RuntimeRates, operationText, ratesOf, recoveryText, runtimesTable } from "../result/runtimes_text.ts";
 export { hostOptions, machineName } from "./commands/host.ts";

@@ -96,7 +96,10 @@ const hexText = z.string().regex(/^(?:[0-9a-f]{2})*$/);
 export const traceResultSchema = tracePacketSchema.extend({
   hops: z.array(
     traceHopSchema.extend({
-      changes: z.array(z.strictObject({ field: z.string(), from: z.string(), to: z.string() })).optional().describe("What is other than in the frame before."),
+      changes: z
+        .array(z.strictObject({ field: z.string(), from: z.string(), to: z.string() }))
+        .optional()
+        .describe("What is other than in the frame before."),
       frame: hexText.optional(),
     }),
   ),

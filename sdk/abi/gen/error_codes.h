@@ -30,109 +30,126 @@ enum class ErrorCode : uint16_t {
   kCaptureRead = 21,  // The capture file cannot be read.
   kCaptureTruncated = 22,  // The capture file ends inside a record.
   kCaptureWrite = 23,  // The output capture cannot be written.
-  kClusterEnding = 24,  // The deployment is being ended, or was ended meanwhile.
-  kClusterHost = 25,  // The deployment cannot be on that host, or it is not said on which.
-  kClusterHostAway = 26,  // The host is not connected to its controller; packets flow meanwhile.
-  kClusterInUse = 27,  // What is to be deleted still has something: a tenant deployments or NFs, a host deployments.
-  kClusterPort = 28,  // Another deployment has the interface.
-  kClusterQuota = 29,  // The tenant's quota of deployments or runtimes would be exceeded.
-  kClusterReplace = 30,  // The change would end flows, and that was not allowed.
-  kClusterRevision = 31,  // The deployment has no such revision to go back to.
-  kConfigField = 32,  // A configuration field is missing, unknown, of the wrong type or out of range.
-  kConfigNotFound = 33,  // The configuration file does not exist or cannot be read.
-  kConfigPortRange = 34,  // A port range is malformed or reversed.
-  kConfigPrefix = 35,  // An address or prefix is malformed.
-  kConfigRefused = 36,  // The NF refused its configuration.
-  kConfigRights = 37,  // An NF wants a right that the operator did not grant.
-  kConfigTooLarge = 38,  // The encoded configuration exceeds its limit.
-  kConfigYaml = 39,  // The file is not well-formed YAML.
-  kDoctorMissing = 40,  // Something that the machine needs is missing.
-  kEalInit = 41,  // DPDK's environment could not be initialised.
-  kEalMemory = 42,  // Not enough memory for packets and flows.
-  kHostPermission = 43,  // The operation needs a permission that this process lacks.
-  kHostSocket = 44,  // The control socket cannot be made, reached or understood.
-  kHostNotRunning = 45,  // No running host answers on the control socket.
-  kManifestField = 46,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
-  kManifestNotFound = 47,  // There is no nf.yaml.
-  kManifestYaml = 48,  // nf.yaml is not well-formed YAML.
-  kMemberCommand = 49,  // A member's process does not understand a command, or cannot follow it as things stand.
-  kNativeMissing = 50,  // The native part has not been built for this machine.
-  kNfArtifact = 51,  // The file is no NF artifact.
-  kNfCompile = 52,  // The module could not be compiled to native code.
-  kNfNotFound = 53,  // No NF of this name or path.
-  kNfStart = 54,  // The NF failed in init or configure.
-  kPackComponent = 55,  // The core module does not fit the NF world.
-  kPortMissing = 56,  // The network interface does not exist.
-  kPortStart = 57,  // The port could not be opened or started.
-  kRestAborted = 58,  // The request ended before it was whole; nothing was changed.
-  kRestBody = 59,  // The request's body, or the request itself, is malformed.
-  kRestBusy = 60,  // As many streams as may be are open: try again.
-  kRestClosing = 61,  // The controller is about to end: try again when it is back.
-  kRestField = 62,  // A field of the request is missing, unknown, of the wrong type or out of range.
-  kRestForbidden = 63,  // The token may not do this: its scope is too low, or it is of one tenant.
-  kRestHeader = 64,  // The request's headers are too long.
-  kRestListen = 65,  // The controller's API cannot listen there.
-  kRestMediaType = 66,  // The request's body is of a type that is not taken there.
-  kRestMethod = 67,  // The path is not for this method.
-  kRestNotFound = 68,  // The API has nothing under this path.
-  kRestPath = 69,  // The request's path is malformed or too long.
-  kRestRate = 70,  // Too many requests without a good token came from this address.
-  kRestTimeout = 71,  // The request did not come in time.
-  kRestTls = 72,  // The certificate or key of the controller's API cannot be read, or do not fit each other.
-  kRestTooLarge = 73,  // The request's body is too large.
-  kRestUnauthorized = 74,  // A token is needed; or the one that was given is malformed, unknown, expired or revoked.
-  kRpcBusy = 75,  // The other side has as much to do as it takes at once; nothing was done.
-  kRpcCancelled = 76,  // The request was called off by whoever made it.
-  kRpcCertificate = 77,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
-  kRpcClosed = 78,  // The connection between controller and host is closed; what was asked for last may have been done.
-  kRpcDeadline = 79,  // The request was not done within its time; part of it may have been.
-  kRpcFrame = 80,  // A message between controller and host is too long, too deep, or no MessagePack.
-  kRpcIdempotency = 81,  // An idempotency key is missing, or was used for another request.
-  kRpcJoin = 82,  // The join token is malformed, unknown, expired or used.
-  kRpcListen = 83,  // The controller cannot listen there.
-  kRpcLost = 84,  // The other side has not been heard of for too long.
-  kRpcMethod = 85,  // The other side serves no such method, or not to this caller.
-  kRpcOutcome = 86,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
-  kRpcParams = 87,  // A request's parameters do not fit its method.
-  kRpcProtocol = 88,  // The other side does not keep to the protocol between controller and host.
-  kRpcReplaced = 89,  // A newer connection of the same host has taken this one's place.
-  kRpcResult = 90,  // An answer does not fit its method.
-  kRpcSlow = 91,  // A stream's reader did not take what came in time.
-  kRpcUnreachable = 92,  // Nobody answers at the controller's address.
-  kRpcUntrusted = 93,  // Whoever answers at the controller's address is not the controller that is trusted.
-  kRpcVersion = 94,  // Controller and host have no version of their protocol in common.
-  kRuntimeBusy = 95,  // The runtime is doing something that excludes this.
-  kRuntimeDirect = 96,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
-  kRuntimeEnded = 97,  // The run has ended, or ended meanwhile.
-  kRuntimeLast = 98,  // A host keeps one runtime at least.
-  kRuntimeLimit = 99,  // The host has as many runtimes as it may have.
-  kRuntimeNoFlow = 100,  // No flow of the runtime is what was asked for.
-  kRuntimeNotEmpty = 101,  // The runtime still has flows, which would end with it.
-  kRuntimeNotFound = 102,  // The addon has no dataplane of this id.
-  kRuntimeSame = 103,  // Source and target of a migration are the same runtime.
-  kRuntimeSpec = 104,  // The runtime's specification is inconsistent.
-  kRuntimeUnknown = 105,  // The host has no runtime of this number.
-  kStateTooLarge = 106,  // The state store of an NF would exceed what the ABI has room for.
-  kStoreClosed = 107,  // The store was closed.
-  kStoreCompacted = 108,  // The revision is no longer kept: read everything again.
-  kStoreDamaged = 109,  // The store's file is damaged, or part of it is missing; nothing was changed.
-  kStoreExists = 110,  // There is an object of this name already.
-  kStoreFormat = 111,  // The file is no store, or one of a version that this NFActor does not know.
-  kStoreFull = 112,  // The store, or its disk, has no room; nothing was written.
-  kStoreFuture = 113,  // The revision has not been made yet.
-  kStoreIo = 114,  // The store's file cannot be made, read or written.
-  kStoreLease = 115,  // There is no such lease: its time ran out, or it was ended.
-  kStoreLimit = 116,  // A bound of the store would be exceeded.
-  kStoreLocked = 117,  // The store's file is in use.
-  kStoreName = 118,  // A name, key or prefix is malformed or too long.
-  kStoreNotFound = 119,  // There is no object of this name.
-  kStoreObject = 120,  // An object does not fit the schema of its kind.
-  kStoreStale = 121,  // The object was changed meanwhile: the version given is not the one it has.
-  kSwapEntry = 122,  // The chain has no such entry.
-  kSwapExports = 123,  // The new version lacks something that the running one provides.
-  kSwapLayout = 124,  // The new version's state layout differs from the running one's.
-  kSwapRights = 125,  // The new version wants other rights than were granted to the entry.
-  kUsage = 126,  // The command line is not understood.
+  kCliAnswer = 24,  // The controller's API answered with something that is not understood.
+  kCliContext = 25,  // It is not known which controller is meant, or the file of contexts cannot be used.
+  kCliTimeout = 26,  // The controller's API has not answered in time; it may go on with what was asked for.
+  kCliUnreachable = 27,  // Nobody answers at the address of the controller's API.
+  kClusterEnding = 28,  // The deployment is being ended, or was ended meanwhile.
+  kClusterHost = 29,  // The deployment cannot be on that host, or it is not said on which.
+  kClusterHostAway = 30,  // The host is not connected to its controller; packets flow meanwhile.
+  kClusterInUse = 31,  // What is to be deleted still has something: a tenant deployments or NFs, a host deployments.
+  kClusterPort = 32,  // Another deployment has the interface.
+  kClusterQuota = 33,  // The tenant's quota of deployments or runtimes would be exceeded.
+  kClusterReplace = 34,  // The change would end flows, and that was not allowed.
+  kClusterRevision = 35,  // The deployment has no such revision to go back to.
+  kConfigField = 36,  // A configuration field is missing, unknown, of the wrong type or out of range.
+  kConfigNotFound = 37,  // The configuration file does not exist or cannot be read.
+  kConfigPortRange = 38,  // A port range is malformed or reversed.
+  kConfigPrefix = 39,  // An address or prefix is malformed.
+  kConfigRefused = 40,  // The NF refused its configuration.
+  kConfigRights = 41,  // An NF wants a right that the operator did not grant.
+  kConfigTooLarge = 42,  // The encoded configuration exceeds its limit.
+  kConfigYaml = 43,  // The file is not well-formed YAML.
+  kDoctorMissing = 44,  // Something that the machine needs is missing.
+  kEalInit = 45,  // DPDK's environment could not be initialised.
+  kEalMemory = 46,  // Not enough memory for packets and flows.
+  kHostPermission = 47,  // The operation needs a permission that this process lacks.
+  kHostNoDeployment = 48,  // The host has no such deployment.
+  kHostSettings = 49,  // Processes of the host run already, with other settings than it is started with.
+  kHostShape = 50,  // The deployment cannot become what is wanted while it runs, as its flows would end.
+  kHostStale = 51,  // The host has this revision of the deployment with other contents, or a newer one.
+  kHostState = 52,  // The host daemon's state folder cannot be used: no rights, no room, or another daemon has it.
+  kHostSocket = 53,  // The control socket cannot be made, reached or understood.
+  kHostNotRunning = 54,  // No running host answers on the control socket.
+  kManifestField = 55,  // A field of nf.yaml is missing, unknown, of the wrong type or out of range.
+  kManifestNotFound = 56,  // There is no nf.yaml.
+  kManifestYaml = 57,  // nf.yaml is not well-formed YAML.
+  kMemberCommand = 58,  // A member's process does not understand a command, or cannot follow it as things stand.
+  kNativeMissing = 59,  // The native part has not been built for this machine.
+  kNfArtifact = 60,  // The file is no NF artifact.
+  kNfCompile = 61,  // The module could not be compiled to native code.
+  kNfNotFound = 62,  // No NF of this name or path.
+  kNfStart = 63,  // The NF failed in init or configure.
+  kPackComponent = 64,  // The core module does not fit the NF world.
+  kPortMissing = 65,  // The network interface does not exist.
+  kPortStart = 66,  // The port could not be opened or started.
+  kRestAborted = 67,  // The request ended before it was whole; nothing was changed.
+  kRestBody = 68,  // The request's body, or the request itself, is malformed.
+  kRestBusy = 69,  // As many streams as may be are open: try again.
+  kRestClosing = 70,  // The controller is about to end: try again when it is back.
+  kRestField = 71,  // A field of the request is missing, unknown, of the wrong type or out of range.
+  kRestForbidden = 72,  // The token may not do this: its scope is too low, or it is of one tenant.
+  kRestHeader = 73,  // The request's headers are too long.
+  kRestListen = 74,  // The controller's API cannot listen there.
+  kRestMediaType = 75,  // The request's body is of a type that is not taken there.
+  kRestMethod = 76,  // The path is not for this method.
+  kRestNotFound = 77,  // The API has nothing under this path.
+  kRestPath = 78,  // The request's path is malformed or too long.
+  kRestRate = 79,  // Too many requests without a good token came from this address.
+  kRestTimeout = 80,  // The request did not come in time.
+  kRestTls = 81,  // The certificate or key of the controller's API cannot be read, or do not fit each other.
+  kRestTooLarge = 82,  // The request's body is too large.
+  kRestUnauthorized = 83,  // A token is needed; or the one that was given is malformed, unknown, expired or revoked.
+  kRpcBusy = 84,  // The other side has as much to do as it takes at once; nothing was done.
+  kRpcCancelled = 85,  // The request was called off by whoever made it.
+  kRpcCertificate = 86,  // The host's certificate is missing, has expired, was revoked, or is another controller's.
+  kRpcClosed = 87,  // The connection between controller and host is closed; what was asked for last may have been done.
+  kRpcDeadline = 88,  // The request was not done within its time; part of it may have been.
+  kRpcFrame = 89,  // A message between controller and host is too long, too deep, or no MessagePack.
+  kRpcIdempotency = 90,  // An idempotency key is missing, or was used for another request.
+  kRpcJoin = 91,  // The join token is malformed, unknown, expired or used.
+  kRpcListen = 92,  // The controller cannot listen there.
+  kRpcLost = 93,  // The other side has not been heard of for too long.
+  kRpcMethod = 94,  // The other side serves no such method, or not to this caller.
+  kRpcOutcome = 95,  // The other side was started anew meanwhile: whether it did what was asked for is not known.
+  kRpcParams = 96,  // A request's parameters do not fit its method.
+  kRpcProtocol = 97,  // The other side does not keep to the protocol between controller and host.
+  kRpcReplaced = 98,  // A newer connection of the same host has taken this one's place.
+  kRpcResult = 99,  // An answer does not fit its method.
+  kRpcSlow = 100,  // A stream's reader did not take what came in time.
+  kRpcUnreachable = 101,  // Nobody answers at the controller's address.
+  kRpcUntrusted = 102,  // Whoever answers at the controller's address is not the controller that is trusted.
+  kRpcVersion = 103,  // Controller and host have no version of their protocol in common.
+  kPeerInUse = 104,  // The peer has runtimes, so it cannot be removed, nor its interface changed.
+  kPeerUnknown = 105,  // The host has no peer of this name.
+  kRuntimeBusy = 106,  // The runtime is doing something that excludes this.
+  kRuntimeDirect = 107,  // The host runs in direct mode, without a virtual switch: it has no runtimes between which flows could move.
+  kRuntimeEnded = 108,  // The run has ended, or ended meanwhile.
+  kRuntimeInProcess = 109,  // The host's runtimes share one process: none of them can be elsewhere.
+  kRuntimeLast = 110,  // A host keeps one runtime at least.
+  kRuntimeLimit = 111,  // The host has as many runtimes as it may have.
+  kRuntimeNoFlow = 112,  // No flow of the runtime is what was asked for.
+  kRuntimeNotEmpty = 113,  // The runtime still has flows, which would end with it.
+  kRuntimeNotFound = 114,  // The addon has no dataplane of this id.
+  kRuntimeSame = 115,  // Source and target of a migration are the same runtime.
+  kRuntimeSpec = 116,  // The runtime's specification is inconsistent.
+  kRuntimeUnknown = 117,  // The host has no runtime of this number.
+  kRuntimeUnreplicated = 118,  // The host keeps no replicas of flows.
+  kStateTooLarge = 119,  // The state store of an NF would exceed what the ABI has room for.
+  kStoreClosed = 120,  // The store was closed.
+  kStoreCompacted = 121,  // The revision is no longer kept: read everything again.
+  kStoreDamaged = 122,  // The store's file is damaged, or part of it is missing; nothing was changed.
+  kStoreExists = 123,  // There is an object of this name already.
+  kStoreFormat = 124,  // The file is no store, or one of a version that this NFActor does not know.
+  kStoreFull = 125,  // The store, or its disk, has no room; nothing was written.
+  kStoreFuture = 126,  // The revision has not been made yet.
+  kStoreIo = 127,  // The store's file cannot be made, read or written.
+  kStoreLease = 128,  // There is no such lease: its time ran out, or it was ended.
+  kStoreLimit = 129,  // A bound of the store would be exceeded.
+  kStoreLocked = 130,  // The store's file is in use.
+  kStoreName = 131,  // A name, key or prefix is malformed or too long.
+  kStoreNotFound = 132,  // There is no object of this name.
+  kStoreObject = 133,  // An object does not fit the schema of its kind.
+  kStoreStale = 134,  // The object was changed meanwhile: the version given is not the one it has.
+  kSwapEntry = 135,  // The chain has no such entry.
+  kSwapExports = 136,  // The new version lacks something that the running one provides.
+  kSwapLayout = 137,  // The new version's state layout differs from the running one's.
+  kSwapRights = 138,  // The new version wants other rights than were granted to the entry.
+  kTraceBusy = 139,  // A trace or capture of the host is under way; there is one at a time.
+  kTraceEnded = 140,  // The trace has ended: it was stopped, or nobody read from it for too long.
+  kTracePoint = 141,  // The chain has no such point to capture at.
+  kTraceUnsupported = 142,  // A process of the host is of an older version, which cannot trace.
+  kUsage = 143,  // The command line is not understood.
 };
 
 // The code as it is written in messages and seen by TypeScript.
@@ -186,6 +203,14 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "capture.truncated";
     case ErrorCode::kCaptureWrite:
       return "capture.write";
+    case ErrorCode::kCliAnswer:
+      return "cli.answer";
+    case ErrorCode::kCliContext:
+      return "cli.context";
+    case ErrorCode::kCliTimeout:
+      return "cli.timeout";
+    case ErrorCode::kCliUnreachable:
+      return "cli.unreachable";
     case ErrorCode::kClusterEnding:
       return "cluster.ending";
     case ErrorCode::kClusterHost:
@@ -226,6 +251,16 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "eal.memory";
     case ErrorCode::kHostPermission:
       return "host.permission";
+    case ErrorCode::kHostNoDeployment:
+      return "host.no_deployment";
+    case ErrorCode::kHostSettings:
+      return "host.settings";
+    case ErrorCode::kHostShape:
+      return "host.shape";
+    case ErrorCode::kHostStale:
+      return "host.stale";
+    case ErrorCode::kHostState:
+      return "host.state";
     case ErrorCode::kHostSocket:
       return "host.socket";
     case ErrorCode::kHostNotRunning:
@@ -328,12 +363,18 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "rpc.untrusted";
     case ErrorCode::kRpcVersion:
       return "rpc.version";
+    case ErrorCode::kPeerInUse:
+      return "peer.in_use";
+    case ErrorCode::kPeerUnknown:
+      return "peer.unknown";
     case ErrorCode::kRuntimeBusy:
       return "runtime.busy";
     case ErrorCode::kRuntimeDirect:
       return "runtime.direct";
     case ErrorCode::kRuntimeEnded:
       return "runtime.ended";
+    case ErrorCode::kRuntimeInProcess:
+      return "runtime.in_process";
     case ErrorCode::kRuntimeLast:
       return "runtime.last";
     case ErrorCode::kRuntimeLimit:
@@ -350,6 +391,8 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "runtime.spec";
     case ErrorCode::kRuntimeUnknown:
       return "runtime.unknown";
+    case ErrorCode::kRuntimeUnreplicated:
+      return "runtime.unreplicated";
     case ErrorCode::kStateTooLarge:
       return "state.too_large";
     case ErrorCode::kStoreClosed:
@@ -390,6 +433,14 @@ inline constexpr const char* ErrorCodeName(ErrorCode code) {
       return "swap.layout";
     case ErrorCode::kSwapRights:
       return "swap.rights";
+    case ErrorCode::kTraceBusy:
+      return "trace.busy";
+    case ErrorCode::kTraceEnded:
+      return "trace.ended";
+    case ErrorCode::kTracePoint:
+      return "trace.point";
+    case ErrorCode::kTraceUnsupported:
+      return "trace.unsupported";
     case ErrorCode::kUsage:
       return "usage";
   }

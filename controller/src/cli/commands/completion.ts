@@ -34,7 +34,13 @@ export function completionCommand(program: () => Command): Command {
 async function writeNames(kind: NameKind): Promise<void> {
   // Whatever goes wrong, a prompt is no place to say so.
   const names = await namesOf(kind).catch(() => []);
-  writeAll(1, names.filter((name) => PLAIN.test(name)).map((name) => `${name}\n`).join(""));
+  writeAll(
+    1,
+    names
+      .filter((name) => PLAIN.test(name))
+      .map((name) => `${name}\n`)
+      .join(""),
+  );
 }
 
 async function namesOf(kind: NameKind): Promise<readonly string[]> {

@@ -1,4 +1,7 @@
-/** `nfactor deploy`, `nfactor undeploy`, `nfactor rollback`, `nfactor scale`: what is to run. What would change is shown before; nothing that ends flows is done unasked. */
+/**
+ * `nfactor deploy`, `nfactor undeploy`, `nfactor rollback`, `nfactor scale`: what is to run. What would change is shown before; nothing that ends flows is done
+ * unasked.
+ */
 import { Command, Option } from "commander";
 import { EXIT, examples } from "@nfactor/host/cli";
 import { plural } from "@nfactor/host/text";
@@ -15,6 +18,7 @@ import { waiting } from "../wait.ts";
 
 export interface ChangeOptions extends ApiOptions {
   readonly dryRun?: boolean;
+  readonly force?: boolean;
   readonly yes?: boolean;
   /** --no-wait */
   readonly wait?: boolean;
@@ -32,7 +36,9 @@ export function addChangeOptions(command: Command, { yes = true, wait = true } =
 
 export function deployCommand(): Command {
   const command = new Command("deploy")
-    .description("Have a chain of pushed NFs run between two interfaces of a host, or change one that runs. Says what changes first, and asks before flows end.")
+    .description(
+      "Have a chain of pushed NFs run between two interfaces of a host, or change one that runs. Says what changes first, and asks before flows end.",
+    )
     .argument("<deployment>", "<tenant>/<name>")
     .option("-f, --file <file>", "what is to run, as YAML or JSON; - for stdin")
     .option("-c, --chain <nfs>", "pushed NFs from client to server, with commas between them; <entry>=<nf@version> names an entry")
@@ -68,7 +74,9 @@ async function deploy(word: string, options: ChangeOptions & InputFlags): Promis
     if (shown !== "" && !output.json) output.note(shown);
     if (options.dryRun) return void output.result({ ...would, diff }, outcomeText(would));
     if (would.flows_ended > 0 && !options.yes) await confirm(`${plural(would.flows_ended, "flow")} of ${name} would end`, "Deploy it?");
-    await change(connection, name, options, `deploying ${name}`, (wish) => api.deploy(name, body, { ...wish, version, replace: would.action === "replace" || undefined }));
+    await change(connection, name, options, `deploying ${name}`, (wish) =>
+      api.deploy(name, body, { ...wish, version, replace: would.action === "replace" || undefined }),
+    );
   });
 }
 
@@ -90,18 +98,21 @@ export async function change<T extends OutcomeJson>(
 }
 
 export function undeployCommand(): Command {
-  const command = new Command("undeploy").description("End a deployment: its flows end, its processes too. What was pushed stays.").argument("<deployment>", "<tenant>/<name>");
+  const command = new Command("undeploy")
+    .description("End a deployment: its flows end, its processes too. What was pushed stays.")
+    .argument("<deployment>", "<tenant>/<name>")
+    .option("--force", "forget it although its host is away: what that still has is left alone when it comes back");
   return addChangeOptions(command)
     .addHelpText("after", examples(["nfactor undeploy blue/web", "asks first"], ["nfactor undeploy blue/web --yes --json", ""]))
     .action(async (word: string, options: ChangeOptions) => {
       await withApi(options, async (connection) => {
         const { api, chosen, output } = connection;
         const name = deploymentName(word, chosen.tenant);
-        const would = (await api.undeploy(name, { dryRun: true }))!;
+        const would = (await api.undeploy(name, { dryRun: true, force: options.force }))!;
         const text = (outcome: OutcomeJson): string => endedText(outcome);
         if (options.dryRun) return void output.result(would, text(would));
         if (!options.yes) await confirm(`${name} would end, and ${plural(would.flows_ended, "flow")} with it`, "End it?");
-        await change(connection, name, options, `ending ${name}`, (wish) => api.undeploy(name, wish), text);
+        await change(connection, name, options, `ending ${name}`, (wish) => api.undeploy(name, { ...wish, force: options.force }), text);
       });
     });
 }
@@ -123,10 +134,10 @@ export function rollbackCommand(): Command {
       await withApi(options, async (connection) => {
         const { api, chosen, output } = connection;
         const name = deploymentName(word, chosen.tenant);
-        const would = (await api.rollback(name, { to }, { dryRun: true }))!;
+        const would = (await api.rollback(name, { to, replace: true }, { dryRun: true }))!;
         if (options.dryRun) return void output.result(would, outcomeText(would));
         if (would.flows_ended > 0 && !options.yes) await confirm(`${plural(would.flows_ended, "flow")} of ${name} would end`, "Roll back?");
-        await change(connection, name, options, `rolling ${name} back`, (wish) => api.rollback(name, { to }, wish));
+        await change(connection, name, options, `rolling ${name} back`, (wish) => api.rollback(name, { to, replace: would.action === "replace" }, wish));
       });
     });
 }
@@ -151,7 +162,14 @@ export function scaleCommand(): Command {
           const would = (await connection.api.scale(name, wish, { dryRun: true }))!;
           return void connection.output.result(would, outcomeText(would));
         }
-        await change(connection, name, options, `scaling ${name}`, (more) => connection.api.scale(name, wish, more), (outcome) => `${outcomeText(outcome)}: ${wish.min} to ${wish.max} runtimes`);
+        await change(
+          connection,
+          name,
+          options,
+          `scaling ${name}`,
+          (more) => connection.api.scale(name, wish, more),
+          (outcome) => `${outcomeText(outcome)}: ${wish.min} to ${wish.max} runtimes`,
+        );
       });
     });
 }

@@ -23,10 +23,15 @@ const ANSWER_S = "5";
 
 export function doctorCommand(): Command {
   const command = new Command("doctor")
-    .description("Say what this machine needs for NFActor, and whether the controller answers, takes the token, and has its hosts: what was found, what is wanted, what mends it.")
+    .description(
+      "Say what this machine needs for NFActor, and whether the controller answers, takes the token, and has its hosts: what was found, what is wanted, what mends it.",
+    )
     .option("--local", "only this machine");
   return addApiOptions(command)
-    .addHelpText("after", examples(["nfactor doctor", ""], ["nfactor doctor --local", "without asking a controller"], ["nfactor doctor --json", "the same as one object"]))
+    .addHelpText(
+      "after",
+      examples(["nfactor doctor", ""], ["nfactor doctor --local", "without asking a controller"], ["nfactor doctor --json", "the same as one object"]),
+    )
     .action(run);
 }
 
@@ -62,16 +67,29 @@ async function controllerRows(options: DoctorOptions): Promise<Row[]> {
       return [{ name: "controller", state: "advice", found: "none is known", wanted: "one, to run deployments", fix: "nfactor up" }];
     rows.push({ name: "contexts", state: "ok", found: contextPath(), wanted: "this user's alone", fix: "" });
     await withApi({ ...options, timeout: options.timeout ?? ANSWER_S }, async ({ api, chosen }) => {
-      rows.push({ name: "token", state: chosen.token === undefined ? "missing" : "ok", found: chosen.token === undefined ? "none" : "there", wanted: "one", fix: "nfactor context set" });
+      rows.push({
+        name: "token",
+        state: chosen.token === undefined ? "missing" : "ok",
+        found: chosen.token === undefined ? "none" : "there",
+        wanted: "one",
+        fix: "nfactor context set",
+      });
       const health = await api.health();
       const where = `${api.address} answers${health.ok ? "" : `, and is not well: store ${health.store ?? "unknown"}`}`;
       rows.push({ name: "controller", state: health.ok ? "ok" : "missing", found: where, wanted: "well", fix: "see what 'nfactor up' says" });
       const { label, scope, tenant } = await api.whoAmI();
-      rows.push({ name: "token is taken", state: "ok", found: `'${label}' may ${scope}, ${tenant === undefined ? "of all tenants" : `of tenant ${tenant}`}`, wanted: "yes", fix: "" });
+      rows.push({
+        name: "token is taken",
+        state: "ok",
+        found: `'${label}' may ${scope}, ${tenant === undefined ? "of all tenants" : `of tenant ${tenant}`}`,
+        wanted: "yes",
+        fix: "",
+      });
       const deployments = await api.deployments();
       // Hosts belong to no tenant.
       const hosts = tenant === undefined ? await api.hosts() : [];
-      if (hosts.length === 0 && tenant === undefined) rows.push({ name: "hosts", state: "missing", found: "none", wanted: "one at least", fix: "nfactor hosts token <name>" });
+      if (hosts.length === 0 && tenant === undefined)
+        rows.push({ name: "hosts", state: "missing", found: "none", wanted: "one at least", fix: "nfactor hosts token <name>" });
       for (const host of hosts)
         rows.push({
           name: `host ${host.name}`,
@@ -81,7 +99,13 @@ async function controllerRows(options: DoctorOptions): Promise<Row[]> {
           fix: "is 'nfactor host' running there, and is the controller reached from there?",
         });
       const troubles = troublesOf(deployments, []);
-      rows.push({ name: "deployments", state: troubles.length === 0 ? "ok" : "missing", found: troubles.length === 0 ? plural(deployments.length, "deployment") : troubles.join("; "), wanted: "all of them run", fix: "nfactor status" });
+      rows.push({
+        name: "deployments",
+        state: troubles.length === 0 ? "ok" : "missing",
+        found: troubles.length === 0 ? plural(deployments.length, "deployment") : troubles.join("; "),
+        wanted: "all of them run",
+        fix: "nfactor status",
+      });
     });
   } catch (error) {
     if (!(error instanceof NfError)) throw error;

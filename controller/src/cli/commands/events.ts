@@ -51,7 +51,12 @@ export function auditCommand(): Command {
       await withApi(options, async ({ api, output }) => {
         const records = await api.audit({ limit });
         const rows = records.map((one) => [timeText(one.at), one.who, one.from, one.method, one.path, String(one.status), one.outcome]);
-        output.result({ records }, records.length === 0 ? "no records" : cells([["at", "who", "from", "method", "path", "status", "outcome"], ...rows.map((row) => row.map((cell) => safeText(cell, 120)))], [5]));
+        output.result(
+          { records },
+          records.length === 0
+            ? "no records"
+            : cells([["at", "who", "from", "method", "path", "status", "outcome"], ...rows.map((row) => row.map((cell) => safeText(cell, 120)))], [5]),
+        );
       });
     });
 }

@@ -40,7 +40,11 @@ function tokenCommand(): Command {
           const made = await api.joinToken(host);
           output.result(
             made,
-            [`${safeText(made.token)}`, `  for host ${safeText(host, 80)}, once, until ${timeText(made.until)} (UTC). On that machine:`, `  nfactor host --controller <this machine>:7800 --join <token>`].join("\n"),
+            [
+              `${safeText(made.token)}`,
+              `  for host ${safeText(host, 80)}, once, until ${timeText(made.until)} (UTC). On that machine:`,
+              `  nfactor host --controller <this machine>:7800 --join <token>`,
+            ].join("\n"),
           );
         }),
       ),
@@ -73,9 +77,14 @@ function drainCommand(): Command {
           const goesOn = "The controller goes on with it: 'nfactor hosts' and 'nfactor events' show how far it is.";
           const wish = { timeoutMs: timeoutMs(options), wait: options.wait !== false, dryRun: options.dryRun };
           const result = await waiting(output, { what: `draining host ${host}`, goesOn }, (onProgress) => api.drainHost(host, { ...wish, onProgress }));
-          if (!result) return output.result({ host, begun: true }, `host ${safeText(host, 80)} is cordoned, and is being emptied; 'nfactor events ${safeText(host, 80)}' shows how far it is`);
+          if (!result)
+            return output.result(
+              { host, begun: true },
+              `host ${safeText(host, 80)} is cordoned, and is being emptied; 'nfactor events ${safeText(host, 80)}' shows how far it is`,
+            );
           const left = result.left.map((name) => safeText(name, 80)).join(", ");
-          output.result(result, `host ${safeText(host, 80)}: ${plural(result.moved, "runtime")} ${result.dry_run ? "would leave" : "left"} it${left === "" ? (result.dry_run ? "" : "; it is empty") : `; still there, as it has their interfaces: ${left}`}`);
+          const rest = left !== "" ? `; not those whose interfaces it has: ${left}` : result.dry_run ? "" : "; it is empty";
+          output.result(result, `host ${safeText(host, 80)}: ${plural(result.moved, "runtime")} ${result.dry_run ? "would leave" : "left"} it${rest}`);
           if (result.left.length > 0 && !result.dry_run) process.exitCode = EXIT.notMoved;
         }),
       ),

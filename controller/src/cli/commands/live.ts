@@ -20,7 +20,8 @@ const PROTOCOLS = /^(tcp|udp|icmp|icmpv6|sctp|udplite|ip\d{1,3})$/;
 const noWait = (): Option => new Option("--no-wait", "do not wait until it is carried out");
 
 export const swapCommand = twoTargetsOf<ChangeOptions & { config?: string; grant?: string }>("swap", {
-  description: "Replace one NF of what runs by another version of it, without dropping a packet; the flows keep their states. In a deployment: on all of its runtimes.",
+  description:
+    "Replace one NF of what runs by another version of it, without dropping a packet; the flows keep their states. In a deployment: on all of its runtimes.",
   words: [
     ["entry", "the chain's entry"],
     ["nf", "the new version: of a deployment, one that was pushed, as firewall@1.3.0; of a run here, a name, a folder or an artifact"],
@@ -80,7 +81,9 @@ export const flowsCommand = twoTargetsOf<FlowsOptions>("flows", {
 });
 
 function flowsCounted({ flows, seen, more }: { flows: readonly unknown[]; seen: number; more: boolean }, match: readonly string[]): string {
-  return more ? `the first ${count(flows.length)} that match; there are more` : `${plural(flows.length, "flow")}${match.length > 0 ? ` of ${count(seen)}` : ""}`;
+  return more
+    ? `the first ${count(flows.length)} that match; there are more`
+    : `${plural(flows.length, "flow")}${match.length > 0 ? ` of ${count(seen)}` : ""}`;
 }
 
 /** `nfactor flow <key>`: exactly one flow. */
@@ -90,7 +93,10 @@ export function flowCommand(): Command {
     .argument("<deployment>", "<tenant>/<name>")
     .argument("<key...>", "as in 'nfactor flows': tcp 10.0.0.1:4242 10.0.0.2:80");
   return addApiOptions(command)
-    .addHelpText("after", examples(["nfactor flow blue/web tcp 10.0.0.1:4242 '>' 10.0.0.2:80", "as 'nfactor flows' writes it"], ["nfactor flow blue/web :4242 --json", ""]))
+    .addHelpText(
+      "after",
+      examples(["nfactor flow blue/web tcp 10.0.0.1:4242 '>' 10.0.0.2:80", "as 'nfactor flows' writes it"], ["nfactor flow blue/web :4242 --json", ""]),
+    )
     .action(async (word: string, given: string[], options: ApiOptions) => {
       const match = words(given).filter((one) => one !== ">");
       parseFlowMatch(match, "flow");
@@ -98,7 +104,10 @@ export function flowCommand(): Command {
         const name = deploymentName(word, chosen.tenant);
         const { flows } = await api.flows(name, { match, limit: 2 });
         const [flow] = flows;
-        if (!flow) throw new NfError("runtime.no_flow", `${name} has no flow that matches ${match.join(" ")}`, { fix: `'nfactor flows ${name}' shows those there are.` });
+        if (!flow)
+          throw new NfError("runtime.no_flow", `${name} has no flow that matches ${match.join(" ")}`, {
+            fix: `'nfactor flows ${name}' shows those there are.`,
+          });
         if (flows.length > 1)
           throw new NfError("usage", `more than one flow of ${name} matches ${match.join(" ")}`, { fix: "Give both ends: tcp 10.0.0.1:4242 10.0.0.2:80." });
         output.result(flow, flowLines(flow));
@@ -122,12 +131,21 @@ export const migrateCommand = twoTargetsOf<MigrateOptions>("migrate", {
   after: { min: 0, max: 0 },
   examples: [["nfactor migrate blue/web --from 1 --to 2 --count 1000", "of a deployment"]],
   localExamples: [
-    ["nfactor migrate --from 1 --to 3 --flow 'tcp 10.0.0.1:4242' --flow 'udp :53'", "of a run on this machine: one connection, and everything to or from port 53"],
+    [
+      "nfactor migrate --from 1 --to 3 --flow 'tcp 10.0.0.1:4242' --flow 'udp :53'",
+      "of a run on this machine: one connection, and everything to or from port 53",
+    ],
     ["nfactor migrate --from 2 --to 1 --all --dry-run", ""],
   ],
   run: async (name, _, options) => {
     const params = migrateParams(options);
-    await operate(options, name, `migrating flows of ${name}`, (api, wish) => api.migrate(name, params, wish), (result) => operationText(`runtime ${params.from} → ${params.to}`, params.from, result));
+    await operate(
+      options,
+      name,
+      `migrating flows of ${name}`,
+      (api, wish) => api.migrate(name, params, wish),
+      (result) => operationText(`runtime ${params.from} → ${params.to}`, params.from, result),
+    );
   },
 });
 
@@ -137,7 +155,8 @@ interface DrainOptions {
 }
 
 export const drainCommand = twoTargetsOf<DrainOptions>("drain", {
-  description: "Empty a runtime: it gets no new flows, and those that it has move to other runtimes. It stays like this until `undrain`. A whole host: 'nfactor hosts drain'.",
+  description:
+    "Empty a runtime: it gets no new flows, and those that it has move to other runtimes. It stays like this until `undrain`. A whole host: 'nfactor hosts drain'.",
   words: [["runtime", "its number"]],
   usage: "<runtime>",
   after: { min: 1, max: 1 },
@@ -147,7 +166,13 @@ export const drainCommand = twoTargetsOf<DrainOptions>("drain", {
     const runtime = runtimeNumber(text);
     const to = [...new Set((options.to ?? []).map((one) => runtimeNumber(one.trim())))];
     const params = { runtime, to, dry_run: options.dryRun === true };
-    await operate(options, name, `draining runtime ${runtime} of ${name}`, (api, wish) => api.drain(name, params, wish), (result) => operationText(`runtime ${runtime} → ${result.to.join(", ")}`, runtime, result));
+    await operate(
+      options,
+      name,
+      `draining runtime ${runtime} of ${name}`,
+      (api, wish) => api.drain(name, params, wish),
+      (result) => operationText(`runtime ${runtime} → ${result.to.join(", ")}`, runtime, result),
+    );
   },
 });
 
@@ -201,7 +226,10 @@ export const recoverCommand = twoTargetsOf<{ yes?: boolean; dryRun?: boolean }>(
       const would = (await api.recover(name, { runtime, dry_run: true }, {}))!;
       if (options.dryRun) return void output.result(would, recoveryText(would));
       if (!options.yes)
-        await confirm(`runtime ${runtime} of ${name} would be declared dead: ${plural(would.recovered, "flow")} would go on elsewhere, ${count(would.lost)} would lose their state`, "Do it?");
+        await confirm(
+          `runtime ${runtime} of ${name}: ${plural(would.recovered, "flow")} would go on elsewhere, ${count(would.lost)} would lose their state`,
+          "Declare it dead?",
+        );
       const result = (await waiting(output, { what: `recovering runtime ${runtime}`, goesOn: "The host goes on with it." }, (onProgress) =>
         api.recover(name, { runtime, dry_run: false }, { timeoutMs: timeoutMs(options), onProgress }),
       ))!;
@@ -229,7 +257,9 @@ async function showRuntimes(name: string, options: ApiOptions & { watch?: boolea
     const look = async () => {
       const { runtimes, state, why } = await api.deployment(name);
       if (runtimes) return { atUs: runtimes.at_us, runtimes: runtimes.runtimes };
-      throw new NfError("runtime.not_found", `${name} has no runtimes: it is ${state.replace("_", " ")}${why === undefined ? "" : `, ${why}`}`, { fix: `See 'nfactor status ${name}'.` });
+      throw new NfError("runtime.not_found", `${name} has no runtimes: it is ${state.replace("_", " ")}${why === undefined ? "" : `, ${why}`}`, {
+        fix: `See 'nfactor status ${name}'.`,
+      });
     };
     let before = await look();
     do {

@@ -13,7 +13,11 @@ export function pushCommand(): Command {
   return addApiOptions(command)
     .addHelpText(
       "after",
-      examples(["nfactor push .", "the NF in this folder"], ["nfactor push firewall --tenant blue", "one that comes with NFActor"], ["nfactor push build/limit.wasm --json", ""]),
+      examples(
+        ["nfactor push .", "the NF in this folder"],
+        ["nfactor push firewall --tenant blue", "one that comes with NFActor"],
+        ["nfactor push build/limit.wasm --json", ""],
+      ),
     )
     .action(run);
 }
@@ -28,13 +32,16 @@ async function run(what: string, options: ApiOptions): Promise<void> {
     const total = loaded.component.length + (loaded.sourceMap?.length ?? 0);
     let sent = 0;
     const progress = (): string => (sent < total ? `${count(sent)} of ${count(total)} bytes` : "being admitted");
-    const pushed = await waiting(output, { what: `pushing ${loaded.shown}`, progress, goesOn: "Nothing of it is kept unless it was whole; pushing it again does no harm." }, () =>
-      api.push(tenant, { component: loaded.component, sourceMap: loaded.sourceMap, digest }, (bytes) => (sent = bytes)),
+    const pushed = await waiting(
+      output,
+      { what: `pushing ${loaded.shown}`, progress, goesOn: "Nothing of it is kept unless it was whole; pushing it again does no harm." },
+      () => api.push(tenant, { component: loaded.component, sourceMap: loaded.sourceMap, digest }, (bytes) => (sent = bytes)),
     );
     const { nf, version, artifact } = pushed;
+    const again = pushed.created ? "" : "; it was there already";
     output.result(
       pushed,
-      `${safeText(nf)}@${safeText(version)}  sha256:${artifact.digest.slice(0, 12)}  ${count(loaded.component.length)} bytes, tenant ${tenant}${pushed.created ? "" : "; it was there already"}`,
+      `${safeText(nf)}@${safeText(version)}  sha256:${artifact.digest.slice(0, 12)}  ${count(artifact.bytes)} bytes, tenant ${tenant}${again}`,
     );
   });
 }

@@ -39,7 +39,8 @@ async function untilWell(name: string | undefined, options: StatusOptions): Prom
       throw error;
     });
     if (wrong === undefined) return;
-    if (performance.now() > endMs) throw new NfError("cli.timeout", `all was not well in time: ${wrong}`, { fix: "See 'nfactor events'. --timeout allows more time." });
+    if (performance.now() > endMs)
+      throw new NfError("cli.timeout", `all was not well in time: ${wrong}`, { fix: "See 'nfactor events'. --timeout allows more time." });
     await sleep(LOOK_MS);
   }
 }
@@ -86,15 +87,19 @@ async function one(word: string, options: StatusOptions): Promise<void> {
 export function deploymentText(view: DeploymentJson): string {
   const { seen, runtimes } = view;
   const { scaling, host, peers, spec } = view.wanted;
+  const also = peers.length === 0 ? "" : `, also on ${peers.map((peer) => safeText(peer.host)).join(", ")}`;
   const sample = runtimes && { runtimes: runtimes.runtimes, atUs: runtimes.at_us };
   return [
     `${view.name}  ${view.state.replace("_", " ")}${view.why === undefined ? "" : `: ${safeText(view.why)}`}`,
     `  chain      ${safeText(chainText(spec), 1000)}`,
     `  ports      ${safeText(spec.ports.client.iface)} (client), ${safeText(spec.ports.server.iface)} (server), on ${safeText(host)}`,
-    `  runtimes   ${scaling.min} to ${scaling.max}, each flow with ${scaling.replicas} replicas${peers.length === 0 ? "" : `, also on ${peers.map((peer) => safeText(peer.host)).join(", ")}`}`,
+    `  runtimes   ${scaling.min} to ${scaling.max}, ${scaling.replicas === 0 ? "without replicas" : "each flow with a replica"}${also}`,
     `  revision   ${view.revision}`,
-    ...(seen ? [`  on host    revision ${seen.revision}, ${seen.state}${seen.pid === undefined ? "" : `, process ${seen.pid}`}, started ${seen.starts} times`] : []),
-    ...(seen?.error ? [`  error[${safeText(seen.error.code, 64)}]: ${safeText(seen.error.message, 1000)}${seen.error.fix === undefined ? "" : `\n    ${safeText(seen.error.fix, 1000)}`}`] : []),
+    ...(seen
+      ? [`  on host    revision ${seen.revision}, ${seen.state}${seen.pid === undefined ? "" : `, process ${seen.pid}`}, started ${seen.starts} times`]
+      : []),
+    ...(seen?.error ? [`  error[${safeText(seen.error.code, 64)}]: ${safeText(seen.error.message, 1000)}`] : []),
+    ...(seen?.error?.fix === undefined ? [] : [`    ${safeText(seen.error.fix, 1000)}`]),
     ...(sample ? ["", runtimesTable(ratesOf(sample, { runtimes: [], atUs: 0 }))] : []),
   ].join("\n");
 }

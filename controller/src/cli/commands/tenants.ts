@@ -8,6 +8,7 @@ import { NfError } from "@nfactor/sdk/errors";
 import { SCOPES } from "../../cluster/kinds.ts";
 import { type ApiOptions, addApiOptions, withApi } from "../api_command.ts";
 import { confirm } from "../ask.ts";
+import { without } from "../without.ts";
 import { cells, timeText } from "../views/cluster_text.ts";
 import { group, withGlobals } from "./group.ts";
 
@@ -29,7 +30,12 @@ export function tenantsCommand(): Command {
       withApi(options, async ({ api, output }) => {
         const tenants = await api.tenants();
         const rows = tenants.map((one) => [one.name, count(one.runtimes_max), count(one.deployments_max), timeText(one.created)]);
-        output.result({ tenants }, tenants.length === 0 ? "no tenants: 'nfactor tenants set <name>' makes one" : cells([["tenant", "runtimes", "deployments", "since"], ...rows], [1, 2]));
+        output.result(
+          { tenants },
+          tenants.length === 0
+            ? "no tenants: 'nfactor tenants set <name>' makes one"
+            : cells([["tenant", "runtimes", "deployments", "since"], ...rows], [1, 2]),
+        );
       }),
   );
 }
@@ -49,7 +55,10 @@ function setCommand(): Command {
         };
         return withApi(options, async ({ api, output }) => {
           const tenant = await api.putTenant(name, wish);
-          output.result(tenant, `tenant ${safeText(tenant.name)}: ${count(tenant.runtimes_max)} runtimes and ${count(tenant.deployments_max)} deployments at most`);
+          output.result(
+            tenant,
+            `tenant ${safeText(tenant.name)}: ${count(tenant.runtimes_max)} runtimes and ${count(tenant.deployments_max)} deployments at most`,
+          );
         });
       }),
     );
@@ -87,7 +96,14 @@ export function tokensCommand(): Command {
     (options: ApiOptions) =>
       withApi(options, async ({ api, output }) => {
         const tokens = await api.tokens();
-        const rows = tokens.map((one) => [one.id.slice(0, 12), one.label, one.scope, one.tenant ?? "all", timeText(one.created), one.until === undefined ? "for ever" : timeText(one.until)]);
+        const rows = tokens.map((one) => [
+          one.id.slice(0, 12),
+          one.label,
+          one.scope,
+          one.tenant ?? "all",
+          timeText(one.created),
+          one.until === undefined ? "for ever" : timeText(one.until),
+        ]);
         output.result({ tokens }, cells([["id", "label", "may", "tenant", "made", "until"], ...rows]));
       }),
   );
@@ -101,7 +117,10 @@ function makeCommand(): Command {
     .option("--of <tenant>", "only of this tenant (default: of all)")
     .option("--days <n>", "how long it is good (default: for ever)")
     .option("--out <file>", "write it there, readable by you alone, in place of showing it")
-    .addHelpText("after", examples(["nfactor tokens make grafana", "may read"], ["nfactor tokens make ci --scope deploy --of blue --days 90 --out ci.token", ""]))
+    .addHelpText(
+      "after",
+      examples(["nfactor tokens make grafana", "may read"], ["nfactor tokens make ci --scope deploy --of blue --days 90 --out ci.token", ""]),
+    )
     .action(
       withGlobals<TokenOptions>((label, options) => {
         const days = options.days === undefined ? undefined : integer("--days", options.days, 1, 3650);
@@ -109,8 +128,7 @@ function makeCommand(): Command {
           const made = await api.makeToken({ label, scope: options.scope, tenant: options.of, valid_seconds: days === undefined ? undefined : days * DAY_S });
           if (options.out === undefined) return output.result(made, made.token);
           writeToken(options.out, made.token);
-          const { token: _, ...rest } = made;
-          output.result({ ...rest, file: options.out }, `wrote ${options.out}`);
+          output.result({ ...without(made, "token"), file: options.out }, `wrote ${options.out}`);
         });
       }),
     );
@@ -136,11 +154,14 @@ function removeTokenCommand(): Command {
     .action(
       withGlobals<TokenOptions>((id, options) =>
         withApi(options, async ({ api, output }) => {
-          if (!/^[0-9a-f]{4,64}$/.test(id)) throw new NfError("usage", `'${safeText(id, 80)}' is no token's id`, { allowed: "4 to 64 hex digits of it", fix: "'nfactor tokens' shows them." });
+          if (!/^[0-9a-f]{4,64}$/.test(id))
+            throw new NfError("usage", `'${safeText(id, 80)}' is no token's id`, { allowed: "4 to 64 hex digits of it", fix: "'nfactor tokens' shows them." });
           const fitting = (await api.tokens()).filter((one) => one.id.startsWith(id));
           const [token] = fitting;
           if (!token || fitting.length > 1)
-            throw new NfError("usage", `${fitting.length === 0 ? "no token has" : `${fitting.length} tokens have`} an id that begins with ${id}`, { fix: "'nfactor tokens' shows them." });
+            throw new NfError("usage", `${fitting.length === 0 ? "no token has" : `${fitting.length} tokens have`} an id that begins with ${id}`, {
+              fix: "'nfactor tokens' shows them.",
+            });
           if (!options.yes) await confirm(`whoever has token '${safeText(token.label, 64)}' would be refused`, "Remove it?");
           await api.deleteToken(token.id);
           output.result({ id: token.id, label: token.label, removed: true }, `token ${token.id.slice(0, 12)} (${safeText(token.label, 64)}) was removed`);

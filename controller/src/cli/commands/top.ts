@@ -16,7 +16,9 @@ interface TopOptions extends ApiOptions {
 
 export function topCommand(): Command {
   const command = new Command("top")
-    .description("Watch hosts, deployments and runtimes live: load, flows, packets per second, drops. On a terminal q ends it; on a pipe, or with --json, one sample follows another.")
+    .description(
+      "Watch hosts, deployments and runtimes live: load, flows, packets per second, drops. On a terminal q ends it; on a pipe, or with --json, one sample follows another.",
+    )
     .argument("[deployment]", "only this one")
     .addOption(new Option("--every <seconds>", "between two looks").default("1"))
     .option("-n, --count <n>", "end after so many samples");
@@ -38,7 +40,10 @@ async function run(word: string | undefined, options: TopOptions): Promise<void>
     const { api, chosen, output } = connection;
     const name = word === undefined ? undefined : deploymentName(word, chosen.tenant);
     const look = async (): Promise<Look> => {
-      const [deployments, hosts] = await Promise.all([name === undefined ? api.deployments(options.tenant) : api.deployment(name).then((one) => [one]), api.hostsIfAllowed()]);
+      const [deployments, hosts] = await Promise.all([
+        name === undefined ? api.deployments(options.tenant) : api.deployment(name).then((one) => [one]),
+        api.hostsIfAllowed(),
+      ]);
       return { deployments, hosts };
     };
     const isScreen = !output.json && process.stdout.isTTY && process.stdin.isTTY;
@@ -56,7 +61,9 @@ async function inLines(connection: Connection, look: () => Promise<Look>, everyM
       if (signal.aborted) return;
       const now = await look();
       const list = topOf(now, before);
-      const text = connection.output.json ? JSON.stringify({ at: Date.now(), hosts: now.hosts, deployments: list }) : `${topLines(now, list, titleOf(connection)).join("\n")}\n`;
+      const text = connection.output.json
+        ? JSON.stringify({ at: Date.now(), hosts: now.hosts, deployments: list })
+        : `${topLines(now, list, titleOf(connection)).join("\n")}\n`;
       writeAll(1, `${text}\n`);
       before = now;
     }

@@ -23,7 +23,8 @@ const lookOf = ({ match, number, seconds }: TraceOptions, most: number) => ({
 });
 
 export const traceCommand = twoTargetsOf<TraceOptions>("trace", {
-  description: "Show what packets meet, hop by hop: the NFs that saw them, their verdicts, what they changed, where a packet was dropped and why, and how long each step took.",
+  description:
+    "Show what packets meet, hop by hop: the NFs that saw them, their verdicts, what they changed, where a packet was dropped and why, and how long each step took.",
   words: [],
   usage: "",
   after: { min: 0, max: 0 },
@@ -57,7 +58,9 @@ export const traceCommand = twoTargetsOf<TraceOptions>("trace", {
 
 /** Frames come as base64. */
 function packetOf(item: unknown) {
-  const withBytes = JSON.parse(JSON.stringify(item), (key, value: unknown) => (key === "frame" && typeof value === "string" ? new Uint8Array(Buffer.from(value, "base64")) : value)) as unknown;
+  const withBytes = JSON.parse(JSON.stringify(item), (key, value: unknown) =>
+    key === "frame" && typeof value === "string" ? new Uint8Array(Buffer.from(value, "base64")) : value,
+  ) as unknown;
   const parsed = tracePacketSchema.safeParse(withBytes);
   if (parsed.success) return parsed.data;
   throw new NfError("cli.answer", `a packet's story is not understood: ${safeText(parsed.error.issues[0]?.message ?? "", 200)}`);

@@ -25,7 +25,10 @@ export function upCommand(): Command {
     .description(
       "Run a controller, and this machine as a host of it, until Ctrl-C or SIGTERM. When it ends, or is killed, deployments go on, and the next one finds them. With --json each event is a line.",
     )
-    .option("--state <folder>", "all that it keeps: store, artifacts, tokens, what its host runs (default: /var/lib/nfactor, or ~/.local/state/nfactor without root)")
+    .option(
+      "--state <folder>",
+      "all that it keeps: store, artifacts, tokens, what its host runs (default: /var/lib/nfactor, or ~/.local/state/nfactor without root)",
+    )
     .option("--listen <address:port>", "where the API is; beyond this machine only with --api-cert", "127.0.0.1:7780")
     .option("--api-cert <file>", "certificate of the API, PEM: it speaks HTTPS then")
     .option("--api-key <file>", "its key, PEM")

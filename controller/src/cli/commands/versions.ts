@@ -12,7 +12,14 @@ export function versionsCommand(): Command {
     .description("Show the revisions of a deployment (<tenant>/<name>), the pushed versions of an NF (<nf>), or all NFs of the tenant.")
     .argument("[nf|deployment]", "an NF, as firewall, or a deployment, as blue/web");
   return addApiOptions(command)
-    .addHelpText("after", examples(["nfactor versions", "the NFs of the tenant"], ["nfactor versions firewall", ""], ["nfactor versions blue/web", "what 'nfactor rollback --to' takes"]))
+    .addHelpText(
+      "after",
+      examples(
+        ["nfactor versions", "the NFs of the tenant"],
+        ["nfactor versions firewall", ""],
+        ["nfactor versions blue/web", "what 'nfactor rollback --to' takes"],
+      ),
+    )
     .usage("[options] [nf|deployment]")
     .enablePositionalOptions()
     .addCommand(removeCommand())
@@ -25,7 +32,13 @@ export function versionsCommand(): Command {
         const tenant = requireTenant(chosen, "NFs");
         if (what === undefined) return output.result(...(await allNfs(api, tenant)));
         const items = await api.versions(tenant, what);
-        const rows = items.map((one) => [one.version, `sha256:${one.artifact.digest.slice(0, 12)}`, count(one.artifact.bytes), timeText(one.uploaded), one.uploader]);
+        const rows = items.map((one) => [
+          one.version,
+          `sha256:${one.artifact.digest.slice(0, 12)}`,
+          count(one.artifact.bytes),
+          timeText(one.uploaded),
+          one.uploader,
+        ]);
         output.result({ items }, cells([["version", "digest", "bytes", "pushed", "by"], ...rows], [2]));
       }),
     );
@@ -39,13 +52,7 @@ async function allNfs(api: Api, tenant: string): Promise<[object, string]> {
 
 /** The newest first. */
 function revisionsTable({ revisions }: RevisionsJson): string {
-  const rows = revisions.map((one, i) => [
-    `${one.revision}${i === 0 ? " *" : ""}`,
-    one.why,
-    timeText(one.at),
-    safeText(one.by, 40),
-    chainText(one.spec),
-  ]);
+  const rows = revisions.map((one, i) => [`${one.revision}${i === 0 ? " *" : ""}`, one.why, timeText(one.at), safeText(one.by, 40), chainText(one.spec)]);
   return `${cells([["revision", "by way of", "at", "by", "chain"], ...rows])}\n* is wanted now`;
 }
 
@@ -60,7 +67,12 @@ function removeCommand(): Command {
         withApi(options, async ({ api, chosen, output }) => {
           const tenant = requireTenant(chosen, "an NF");
           const removed = await api.removeVersion(tenant, reference, { dryRun: options.dryRun });
-          output.result(removed, options.dryRun ? `${safeText(reference, 200)} would be deleted. Nothing was changed.` : `${safeText(reference, 200)} of tenant ${tenant} was deleted`);
+          output.result(
+            removed,
+            options.dryRun
+              ? `${safeText(reference, 200)} would be deleted. Nothing was changed.`
+              : `${safeText(reference, 200)} of tenant ${tenant} was deleted`,
+          );
         }),
       ),
     );

@@ -18,8 +18,7 @@ export function chainText({ chain }: DeploymentJson["wanted"]["spec"]): string {
   return chain.map(({ name, nf }) => (name === nf.name ? `${nf.name}@${nf.version}` : `${name}=${nf.name}@${nf.version}`)).join(" > ");
 }
 
-const flowsOf = ({ runtimes }: DeploymentJson): number | undefined =>
-  runtimes?.runtimes.reduce((sum, one) => sum + (one.runtime === 0 ? 0 : one.flows), 0);
+const flowsOf = ({ runtimes }: DeploymentJson): number | undefined => runtimes?.runtimes.reduce((sum, one) => sum + (one.runtime === 0 ? 0 : one.flows), 0);
 const runtimesOf = ({ runtimes }: DeploymentJson): number | undefined => runtimes?.runtimes.filter(({ runtime }) => runtime !== 0).length;
 
 export function deploymentsTable(views: readonly DeploymentJson[]): string {
@@ -66,13 +65,17 @@ export function troublesOf(deployments: readonly DeploymentJson[], hosts: readon
   const of = (view: DeploymentJson): string[] => {
     const why = view.why ?? view.seen?.error?.message;
     const what = { running: "", ending: "", behind: "is behind", failed: "does not run", host_away: "is on a host that is away" }[view.state];
-    const down = (view.runtimes?.runtimes ?? []).filter(({ state }) => state === "down").map(({ runtime }) => (runtime === 0 ? "its vswitch" : `runtime ${runtime}`));
+    const down = (view.runtimes?.runtimes ?? [])
+      .filter(({ state }) => state === "down")
+      .map(({ runtime }) => (runtime === 0 ? "its vswitch" : `runtime ${runtime}`));
     return [
       ...(what === "" ? [] : [`${view.name} ${what}${why === undefined ? "" : `: ${why}`}`]),
       ...(down.length === 0 ? [] : [`${view.name}: ${down.join(", ")} ${down.length === 1 ? "is" : "are"} down, and started again`]),
     ];
   };
-  const away = hosts.filter(({ connected }) => !connected).map(({ name, leased }) => `host ${name} is not connected${leased ? "; it counts as there for a while" : ""}`);
+  const away = hosts
+    .filter(({ connected }) => !connected)
+    .map(({ name, leased }) => `host ${name} is not connected${leased ? "; it counts as there for a while" : ""}`);
   return [...deployments.flatMap(of), ...away].map((text) => safeText(text, 1000));
 }
 

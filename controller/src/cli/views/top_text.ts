@@ -61,14 +61,24 @@ export function topLines(now: Look, list: readonly TopDeployment[], title: strin
     si(one.drops_per_s).trimEnd(),
     one.chain,
   ]);
-  const hosts = now.hosts.map((view) => `${safeText(view.name, 40)} ${hostState(view)}${view.info ? ` (${view.info.cpus} lcores)` : ""}`).join("   ");
+  const hosts = now.hosts.map((view) => `${safeText(view.name, 40)} ${hostState(view)}${view.info ? ` (${view.info.cpus} CPUs)` : ""}`).join("   ");
   const lines = [
     title,
     `hosts   ${hosts === "" ? "none" : hosts}`,
     ...troublesOf(now.deployments, now.hosts).map((text) => `!       ${text}`),
     "",
-    ...(rows.length === 0 ? ["no deployments"] : cells([["deployment", "state", "flows", "hottest", "in/s", "out/s", "drops/s", "chain"], ...rows], [2, 3, 4, 5, 6]).split("\n")),
-    ...list.filter(({ runtimes }) => runtimes.length > 0).flatMap((one) => ["", safeText(one.deployment), ...runtimesTable(one.runtimes).split("\n").map((line) => `  ${line}`)]),
+    ...(rows.length === 0
+      ? ["no deployments"]
+      : cells([["deployment", "state", "flows", "hottest", "in/s", "out/s", "drops/s", "chain"], ...rows], [2, 3, 4, 5, 6]).split("\n")),
+    ...list
+      .filter(({ runtimes }) => runtimes.length > 0)
+      .flatMap((one) => [
+        "",
+        safeText(one.deployment),
+        ...runtimesTable(one.runtimes)
+          .split("\n")
+          .map((line) => `  ${line}`),
+      ]),
   ];
   const shown = lines.length <= height ? lines : [...lines.slice(0, height - 1), `… ${lines.length - height + 1} more lines`];
   return shown.map((line) => line.slice(0, width));
