@@ -13,21 +13,22 @@ const BELOW = {
   packet: ["base"],
   proto: ["base", "packet"],
   sim: ["base", "packet", "flow", "proto"],
+  trace: ["base", "packet"],
   port: ["base", "packet"],
   wasm: ["base"],
   flow: ["base", "packet"],
-  chain: ["base", "packet", "port", "wasm", "flow"],
-  runtime: ["base", "packet", "port", "wasm", "flow", "chain", "proto"],
-  link: ["base", "packet", "port", "wasm", "flow", "chain", "runtime", "proto"],
-  nfactord: ["base", "packet", "port", "wasm", "flow", "chain", "runtime", "link", "proto"],
-  addon: ["base", "packet", "port", "wasm", "flow", "chain", "runtime"],
+  chain: ["base", "packet", "trace", "port", "wasm", "flow"],
+  runtime: ["base", "packet", "trace", "port", "wasm", "flow", "chain", "proto"],
+  link: ["base", "packet", "trace", "port", "wasm", "flow", "chain", "runtime", "proto"],
+  nfactord: ["base", "packet", "trace", "port", "wasm", "flow", "chain", "runtime", "link", "proto"],
+  addon: ["base", "packet", "trace", "port", "wasm", "flow", "chain", "runtime"],
 };
 
 /** Headers of others, and who may include them. */
 const FOREIGN = [
   { name: "Wasmtime", header: /^(wasmtime|wasm)(\.h$|\/)/, allowed: ["wasm"] },
   { name: "Node-API", header: /^(napi|node_api|js_native_api)/, allowed: ["addon"] },
-  { name: "DPDK", header: /^rte_/, allowed: ["packet", "port", "flow", "chain", "runtime", "link", "nfactord"] },
+  { name: "DPDK", header: /^rte_/, allowed: ["packet", "trace", "port", "flow", "chain", "runtime", "link", "nfactord"] },
   { name: "OpenSSL", header: /^openssl\//, allowed: ["link"] },
   { name: "libseccomp", header: /^seccomp\.h$/, allowed: ["nfactord"] },
 ];

@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { ROOT } from "./lib/steps.mjs";
 
-const GENERATORS = ["sdk/abi/generate.ts", "host/src/docs/generate.ts"];
+const GENERATORS = ["sdk/abi/generate.ts", "host/src/docs/generate.ts", "controller/src/docs/generate.ts"];
 
 for (const file of GENERATORS) {
   const { status } = spawnSync(process.execPath, ["--import", "./sdk/register.mjs", file, ...process.argv.slice(2)], { cwd: ROOT, stdio: "inherit" });

@@ -119,7 +119,7 @@ main(async () => {
     await suite("simulator of the protocols under the same", () => simulator({ kind: "address,undefined", seeds: 200 }));
     // Where packets cross from one lcore to another it does not see the fences of DPDK's rings (dataplane-native/tsan.supp).
     await suite("native ring and lcore tests under ThreadSanitizer", () =>
-      native("thread", "*Ring*:*Lcore*:*Command*:TenantTest.*-*OnTwoLcores*:*OnThreeLcores*:*OnFourLcores*", "nf_runtime_tests"),
+      native("thread", "*Ring*:*Lcore*:*Command*:TenantTest.*-*OnTwoLcores*:*OnThreeLcores*:*OnFourLcores*", "nf_thread_tests"),
     );
   }
   await suite("vitest", vitest);

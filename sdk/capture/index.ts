@@ -8,6 +8,7 @@ import { isPcapng, pcapngPieces, readPcapng } from "./pcapng.ts";
 
 export type { Capture, CaptureRecord, OutputFrame } from "./capture.ts";
 export { emptyPcap, pcapRecord } from "./pcap.ts";
+export { livePcapngHeader, livePcapngPacket } from "./pcapng_live.ts";
 
 /** Throws NfError (capture.format, capture.truncated, capture.link_type). `file` is only named in messages. */
 export function parseCapture(bytes: Uint8Array, file: string): Capture {

@@ -50,6 +50,18 @@ describe.skipIf(!isRoot)("on two hosts", () => {
     await held.begun();
     return { wanted: createHash("sha256").update(file).digest("hex"), held };
   };
+  /** Connections that are all open when this resolves, and wait. */
+  const downloadMany = async (count: number): Promise<{ wanted: string; held: HeldDownload }[]> => {
+    const www = await lab.startNginx();
+    const downloads = Array.from({ length: count }, (_, i) => {
+      const file = randomBytes(4_000_000);
+      writeFileSync(join(www, `file${i}`), file);
+      const held = new HeldDownload(lab, `http://${lab.serverAddress}/file${i}`, { holdAt: 400_000, bytesPerSecond: 40_000 });
+      return { wanted: createHash("sha256").update(file).digest("hex"), held };
+    });
+    for (const { held } of downloads) await held.begun();
+    return downloads;
+  };
   const runtimeOfDownload = async (host: LiveHost): Promise<number | undefined> => (await host.flows("tcp", ":80")).flows[0]?.runtime;
   /** All flows are at the far runtime, and the other one has their states. */
   const bringFar = async (host: LiveHost): Promise<RuntimeJson[]> => {
@@ -253,6 +265,71 @@ describe.skipIf(!isRoot)("on two hosts", () => {
     expect(packets.lost_in_failure).toBeUndefined();
     expect(balance(packets)).toBe(0);
   }, 120_000);
+
+  test("a peer is added, given all flows and the replicas, taken over with the rest, drained and removed under traffic: no connection breaks", async () => {
+    const flags = ["--chain", "flow_monitor,firewall", "--runtimes", "2", "--processes", "--replicas", "1"];
+    const first = await LiveHost.start(lab, "elastic", flags);
+    const downloads = await downloadMany(8);
+    const add = ["rack2", "--address", hosts.address, "--key-file", hosts.key, "--iface", "between"];
+    expect(await first.json("peers add", ...add)).toEqual({ peers: 1 });
+    expect(await first.json("runtimes add", "--at", "rack2")).toMatchObject({ runtime: 3 });
+    const flows = (all: readonly RuntimeJson[]): number[] => all.slice(1).map((one) => one.flows);
+    // Of both machines: the replicas are over there, then the flows themselves.
+    for (const runtime of ["1", "2"]) expect(await first.json("runtimes protect", runtime, "--by", "3")).toEqual({ runtime: Number(runtime), targets: [3] });
+    const kept = await until(first, "all replicas are there", (all) => isProtected(all) && all[3]!.replicas === all[1]!.flows + all[2]!.flows);
+    expect(kept[1]!.flows + kept[2]!.flows).toBeGreaterThanOrEqual(downloads.length);
+    expect(kept[3]).toMatchObject({ agent: hosts.address, peer: "rack2" });
+    for (const runtime of ["1", "2"]) expect(await first.json("migrate", "--from", runtime, "--to", "3", "--all")).toMatchObject({ failed: 0, reason: "none" });
+    await until(first, "all flows are there", (all) => flows(all)[2]! >= downloads.length);
+    const refused = await first.run("peers remove", "rack2");
+    expect(refused).toMatchObject({ code: 1 });
+    expect(refused.stderr).toContain("error[peer.in_use]: peer 'rack2' has runtime 3, so it cannot be removed.");
+
+    const before = await statusOf(first);
+    process.kill(first.pid, "SIGKILL");
+    const host = await LiveHost.start(lab, "elastic", flags);
+    const after = await until(host, "all are taken over", (all) => isWhole(all) && all.length === before.length);
+    expect(after.map(({ pid, peer, targets }) => ({ pid, peer, targets }))).toEqual(before.map(({ pid, peer, targets }) => ({ pid, peer, targets })));
+
+    expect(await host.json("drain", "3")).toMatchObject({ failed: 0, drained: true });
+    expect(await host.json("runtimes remove", "3")).toEqual({ runtime: 3, dry_run: false, flows_ended: 0 });
+    expect((await statusOf(host)).map(({ targets }) => targets)).toEqual([undefined, undefined, undefined]);
+    expect(await host.json("peers")).toEqual({ peers: [{ name: "rack2", address: hosts.address, iface: "between", runtimes: [] }] });
+    expect(await host.json("peers remove", "rack2")).toEqual({ peers: 0 });
+    expect(startOf(pidOf(before, 3))).toBeUndefined();
+    for (const { held, wanted } of downloads) expect(await held.finish()).toMatchObject({ code: 0, sha256: wanted });
+    const [vswitch] = await statusOf(host);
+    expect(vswitch).toMatchObject({ state_lost: 0, recovered: 0 });
+    const { packets, faults } = await host.stop();
+    expect(faults).toEqual([]);
+    expect(packets.lost_in_failure).toBeUndefined();
+    expect(balance(packets)).toBe(0);
+  }, 60_000);
+
+  test("a peer's machine cannot be reached: its runtime is removed by force, and ended when the machine is back", async () => {
+    const host = await LiveHost.start(lab, "gone", ["--chain", "firewall", "--runtimes", "2", "--processes", "--replicas", "1"]);
+    expect(await host.json("peers add", "rack2", "--address", hosts.address, "--key-file", hosts.key, "--iface", "between")).toEqual({ peers: 1 });
+    expect(await host.json("runtimes add", "--at", "rack2")).toMatchObject({ runtime: 3 });
+    const downloads = await downloadMany(4);
+    for (const runtime of ["1", "2"]) expect(await host.json("migrate", "--from", runtime, "--to", "3", "--all")).toMatchObject({ failed: 0 });
+    await pause(1500);
+    const before = await until(host, "every flow has a replica", (all) => isProtected(all) && all[3]!.flows >= downloads.length);
+    for (const cable of ["orders", "between"] as const) lab.setUp(cable, false);
+    await until(host, "nobody can be reached there", (all) => all[3]?.unreachable === true && all[3].state === "down");
+    expect((await host.run("runtimes remove", "3")).stderr).toContain("error[runtime.");
+    expect(await host.json("runtimes remove", "3", "--force", "--yes")).toMatchObject({ runtime: 3, dry_run: false });
+    expect((await statusOf(host)).map(({ runtime }) => runtime)).toEqual([0, 1, 2]);
+    expect(await host.json("peers remove", "rack2")).toEqual({ peers: 0 });
+    // Its number is not given to another one while it may live.
+    expect(await host.json("runtimes add")).toMatchObject({ runtime: 4 });
+    expect(startOf(pidOf(before, 3))).toBeDefined();
+    for (const cable of ["orders", "between"] as const) lab.setUp(cable, true);
+    for (let i = 0; i < 200 && startOf(pidOf(before, 3)) !== undefined; i++) await pause(50);
+    expect(startOf(pidOf(before, 3))).toBeUndefined();
+    for (const { held, wanted } of downloads) expect(await held.finish()).toMatchObject({ code: 0, sha256: wanted });
+    expect((await statusOf(host))[0]!.state_lost).toBe(0);
+    expect(balance((await host.stop()).packets)).toBe(0);
+  }, 60_000);
 
   test("a second Ctrl-C ends the far runtime, too", async () => {
     const host = await hosts.startHost("hurry");

@@ -64,10 +64,7 @@ export class Records {
         if (await this.touch(known)) return { version: known, created: false };
         continue;
       }
-      const [nfName, nf, usage] = await this.#account(tenant, version);
-      const versions = { ...nf?.object.versions, [version.manifest.version]: version.artifact.digest };
-      const used = { bytes: (usage?.object.bytes ?? 0) + bytesOf(version), versions: (usage?.object.versions ?? 0) + 1 };
-      this.#requireRoom(tenant, nfName, Object.keys(versions).length, used, quota);
+      const { nfName, nf, usage, versions, used } = await this.#accountWith(tenant, version, quota);
       const { succeeded, results } = await this.#store.txn({
         if: [this.versions.ifAbsent(name), ifAsRead(this.nfs, nfName, nf), ifAsRead(this.usage, tenant, usage)],
         then: [
@@ -81,6 +78,15 @@ export class Records {
       if (succeeded) return { version: this.versions.read(results[0]!), created: true };
     }
     return refuseBusy(shownVersion(version));
+  }
+
+  /** What `add` would return now, or what it would throw. */
+  async preview(tenant: string, version: NfVersion, quota: ArtifactQuota): Promise<{ readonly version: Stored<NfVersion>; readonly created: boolean }> {
+    const name = versionName(tenant, version);
+    const known = await this.versions.find(name);
+    if (known) requireSame(known.object, version);
+    else await this.#accountWith(tenant, version, quota);
+    return { version: known ?? { name, object: version, version: 0, createRevision: 0 }, created: !known };
   }
 
   /**
@@ -177,6 +183,15 @@ export class Records {
   ): Promise<readonly [nfName: string, nf: Stored<Nf> | undefined, usage: Stored<ArtifactUsage> | undefined]> {
     const nfName = `${tenant}/${manifest.name}`;
     return [nfName, await this.nfs.find(nfName), await this.usage.find(tenant)];
+  }
+
+  /** The tenant's account with one more version. Throws NfError (artifact.quota). */
+  async #accountWith(tenant: string, version: NfVersion, quota: ArtifactQuota) {
+    const [nfName, nf, usage] = await this.#account(tenant, version);
+    const versions = { ...nf?.object.versions, [version.manifest.version]: version.artifact.digest };
+    const used = { bytes: (usage?.object.bytes ?? 0) + bytesOf(version), versions: (usage?.object.versions ?? 0) + 1 };
+    this.#requireRoom(tenant, nfName, Object.keys(versions).length, used, quota);
+    return { nfName, nf, usage, versions, used };
   }
 
   #requireRoom(tenant: string, nfName: string, versionsOfNf: number, used: ArtifactUsage, quota: ArtifactQuota): void {

@@ -180,8 +180,11 @@ export class ArtifactRegistry {
     return this.#records.using(version);
   }
 
-  /** Throws NfError (artifact.in_use, artifact.uncertain, artifact.name, artifact.not_found, artifact.busy, and what Store.txn() throws). */
-  async delete(tenant: string, reference: string): Promise<void> {
+  /**
+   * Throws NfError (artifact.in_use, artifact.uncertain, artifact.name, artifact.not_found, artifact.busy, and what Store.txn() throws). With `dryRun` it
+   * only throws what stands against it.
+   */
+  async delete(tenant: string, reference: string, { dryRun = false }: { readonly dryRun?: boolean } = {}): Promise<void> {
     const { version, digest } = parseNfReference(reference);
     if (version === undefined && digest === undefined)
       throw new NfError("artifact.name", `${reference} does not say which version`, {
@@ -200,6 +203,7 @@ export class ArtifactRegistry {
           given: reference,
           fix: "Undeploy it there first.",
         });
+      if (dryRun) return;
       if (!(await this.#records.remove(found))) continue;
       for (const blob of blobsOf(object)) await removeBlob(this.#records, this.#blobs, blob.digest);
       return;

@@ -26,9 +26,12 @@ export interface UploadRequest {
   /** What it is said to be: refused when it is something else. The digest is the artifact's SHA-256, in hex. */
   readonly expect?: { readonly nf?: string; readonly version?: string; readonly digest?: string };
   readonly signal?: AbortSignal | undefined;
+  /** All checks, and nothing is kept: what is returned is what would be there. */
+  readonly dryRun?: boolean | undefined;
 }
 
 export interface Uploaded {
+  /** Of a dry run, and not there: of version 0. */
   readonly version: Stored<NfVersion>;
   /** False when it was there already. */
   readonly created: boolean;
@@ -78,7 +81,8 @@ export class Uploads {
       if (sourceMap) staged.push(sourceMap);
       const version = await this.#admitted(request, component, sourceMap);
       if (signal.aborted) throw aborted("the upload", signal.reason);
-      return await this.#commit(tenant, version, staged);
+      const { records, quotaOf } = this.#parts;
+      return request.dryRun ? await records.preview(tenant, version, quotaOf(tenant)) : await this.#commit(tenant, version, staged);
     } finally {
       end();
       for (const blob of staged) await blobs.discard(blob);

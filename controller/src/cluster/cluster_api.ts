@@ -2,8 +2,8 @@
  * What a cluster can be asked for, whoever asks: the REST API and the command line are made of this. Everything is checked here, so that no way in can leave
  * a check out. All methods reject with NfError; `by` is who asks, in words for the history.
  */
-import type { Params, Result, DeploymentStatus, HostInfo, RuntimesReport } from "@nfactor/host/cluster";
-import type { ArtifactRegistry, NfVersion } from "../artifacts/index.ts";
+import type { DeployedEntry, DeploymentStatus, HostInfo, Item, Params, Result, RuntimesReport } from "@nfactor/host/cluster";
+import type { ArtifactRegistry } from "../artifacts/index.ts";
 import type { Deployment, Host, Tenant, ClusterEvent } from "./kinds.ts";
 import type { DeploymentInput } from "./deployment_input.ts";
 import type { Stored } from "../store/index.ts";
@@ -33,7 +33,7 @@ export interface DeployOutcome {
   readonly action: "none" | "start" | "swap" | "replace" | "scale";
   readonly dry_run: boolean;
   readonly flows_ended: number;
-  /** False: it is stored, and is carried out when its host is there. */
+  /** False: it is stored, and is carried out when its host is there; of `scale`, as load and rooms allow. */
   readonly done: boolean;
   readonly duration_ms: number;
 }
@@ -54,13 +54,24 @@ export interface ClusterApi {
 
   deployments(tenant?: string): Promise<readonly DeploymentView[]>;
   deployment(name: string): Promise<DeploymentView>;
-  /** Makes it or changes it; resolves when it runs so, or, when the host is away, when it is stored. */
+  /**
+   * Makes it or changes it; resolves when it runs so, or, when the host is away, when it is stored. What the host refuses beforehand changes nothing. When it
+   * fails afterwards, this rejects with what the host says; the wish stays, and is tried again: another one, `rollback` or `undeploy` takes its place.
+   */
   deploy(name: string, input: DeploymentInput, options: WriteOptions & { readonly replace?: boolean; readonly signal?: AbortSignal }): Promise<DeployOutcome>;
-  undeploy(name: string, options: WriteOptions): Promise<DeployOutcome>;
+  /**
+   * Also of what a host has and the controller does not know of. `force`: it is forgotten although its host is away; what the host still has when it comes back
+   * is left alone and reported.
+   */
+  undeploy(name: string, options: WriteOptions & { readonly force?: boolean }): Promise<DeployOutcome>;
   /** One entry's NF to another version, on all runtimes. `nf`: a reference as `firewall@1.3.0`. Refused before anything changes when the layouts differ. */
-  swap(name: string, wish: { readonly entry: string; readonly nf: string; readonly config?: unknown; readonly grant?: unknown }, options: WriteOptions): Promise<SwapOutcome>;
-  /** Back to the revision before, or to this one; as a new revision. */
-  rollback(name: string, wish: { readonly to?: number | undefined }, options: WriteOptions): Promise<DeployOutcome>;
+  swap(
+    name: string,
+    wish: { readonly entry: string; readonly nf: string; readonly config?: unknown; readonly grant?: unknown },
+    options: WriteOptions,
+  ): Promise<SwapOutcome>;
+  /** Back to the newest earlier revision that differs in more than size, or to this one; as a new revision. Its size stays. */
+  rollback(name: string, wish: { readonly to?: number | undefined; readonly replace?: boolean | undefined }, options: WriteOptions): Promise<DeployOutcome>;
   /** Bounds of its size; equal ones fix it. */
   scale(name: string, wish: { readonly min: number; readonly max: number }, options: WriteOptions): Promise<DeployOutcome>;
 
@@ -69,7 +80,7 @@ export interface ClusterApi {
   drain(name: string, params: Omit<Params<"drain">, "deployment">, options: { readonly by: string }): Promise<Result<"drain">>;
   undrain(name: string, params: Omit<Params<"undrain">, "deployment">, options: { readonly by: string }): Promise<Result<"undrain">>;
   recover(name: string, params: Omit<Params<"recover">, "deployment">, options: { readonly by: string }): Promise<Result<"recover">>;
-  trace(name: string, params: Omit<Params<"trace">, "deployment">, signal: AbortSignal): AsyncIterable<unknown>;
+  trace(name: string, params: Omit<Params<"trace">, "deployment">, signal: AbortSignal): AsyncIterable<TraceEvent>;
   capture(name: string, params: Omit<Params<"capture">, "deployment">, signal: AbortSignal): AsyncIterable<Uint8Array>;
 
   hosts(): Promise<readonly HostView[]>;
@@ -79,11 +90,12 @@ export interface ClusterApi {
   cordon(host: string, cordoned: boolean, options: WriteOptions): Promise<Stored<Host>>;
   /** Cordons it, and resolves when nothing is left on it that can leave; says what cannot (deployments whose ports it has). */
   drainHost(host: string, options: WriteOptions & { readonly signal?: AbortSignal }): Promise<{ readonly moved: number; readonly left: readonly string[] }>;
-  /** Its certificates are worth nothing any more. Refused while deployments have it as their host. */
+  /** Its certificates are worth nothing any more. Refused while deployments have it as their host: undeploy them, with `force` when it is gone. */
   removeHost(host: string, options: WriteOptions): Promise<void>;
 
-  /** The newest last. */
+  /** The newest last. `about`: all of a tenant, when it is one's name. */
   events(query: { readonly about?: string | undefined; readonly before?: number | undefined; readonly limit: number }): Promise<readonly NumberedEvent[]>;
+  /** Those after `after`, or from now on. */
   watchEvents(query: { readonly about?: string | undefined; readonly after?: number | undefined }, signal: AbortSignal): AsyncIterable<NumberedEvent>;
   /** Loads as they come in, for `top` and metrics. */
   load(): readonly { readonly deployment: string; readonly report: RuntimesReport }[];
@@ -91,4 +103,10 @@ export interface ClusterApi {
 }
 
 export type NumberedEvent = ClusterEvent & { readonly number: number };
-export type SwapOutcome = DeployOutcome & { readonly swap?: Result<"swap"> | undefined; readonly nf: Pick<NfVersion, "version"> };
+export type SwapOutcome = DeployOutcome & {
+  /** What the host says of it: flows, pause. Absent while it is not done, or when more than the one entry was behind. */
+  readonly swap?: Result<"swap"> | undefined;
+  readonly nf: DeployedEntry["nf"];
+};
+/** `lost`: so many were lost here, since they came faster than they were read. */
+export type TraceEvent = Item<"trace"> | { readonly lost: number };

@@ -17,7 +17,13 @@ export const deploymentInputSchema = z.strictObject({
   memory_mb: spec.memory_mb,
   /** Its `min` is what it starts with. */
   scaling: groupPolicySchema.prefault({ min: 2 }),
-  peers: z.array(z.strictObject({ host: z.string().max(63), iface: z.string().max(15) })).max(16).default([]),
-  chain: z.array(entrySchema).min(1).describe("As in nfactor.yaml; `nf` is the name of one that was pushed, as firewall, firewall@1.2.0 or firewall@sha256:3f9a…"),
+  peers: z
+    .array(z.strictObject({ host: z.string().max(63), iface: z.string().max(15) }))
+    .max(16)
+    .default([]),
+  chain: z
+    .array(entrySchema)
+    .min(1)
+    .describe("As in nfactor.yaml; `nf` is the name of one that was pushed, as firewall, firewall@1.2.0 or firewall@sha256:3f9a…"),
 });
 export type DeploymentInput = z.output<typeof deploymentInputSchema>;

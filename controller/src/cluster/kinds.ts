@@ -1,5 +1,5 @@
 /** What the controller keeps in its store about the cluster: what is wanted, and what it must remember of what it has done. JSON, see store/collection.ts. */
-import { deploymentSpecSchema } from "@nfactor/host/deployment";
+import { deploymentSpecSchema, digestSchema } from "@nfactor/host/deployment";
 import { z } from "zod";
 import { groupPolicySchema } from "../scaling/policy.ts";
 import type { Kind } from "../store/index.ts";
@@ -23,9 +23,13 @@ const revisionSchema = z.strictObject({
   at: time,
   by: z.string().max(128),
   why: z.enum(["deploy", "swap", "rollback", "scale"]),
+  /** Flows may end for it: whoever wanted it has said so. */
+  replace: z.boolean(),
   spec: deploymentSpecSchema,
 });
 export const REVISIONS_KEPT = 20;
+/** JSON of all of them: an object of the store has a bound, and configurations may be long. The newest and the one before it stay in any case. */
+export const REVISIONS_BYTES_KEPT = 384 * 1024;
 
 export const deploymentSchema = z.strictObject({
   host: hostName.describe("Where its ports and its virtual switch are."),
@@ -51,6 +55,38 @@ export const hostSchema = z.strictObject({
 });
 export type Host = z.output<typeof hostSchema>;
 export const HOST: Kind<Host> = { noun: "host", prefix: "hosts/known/", schema: hostSchema, version: 1 };
+
+/** A host counts as there while the lease of its object lasts: it is deleted with it. */
+export const hostAliveSchema = z.strictObject({ since: time });
+export type HostAlive = z.output<typeof hostAliveSchema>;
+export const HOST_ALIVE: Kind<HostAlive> = { noun: "lease of host", prefix: "hosts/alive/", schema: hostAliveSchema, version: 1 };
+
+/** What a host said last, for when it is away: what it may be running must not be taken from it. */
+export const hostSeenSchema = z.strictObject({
+  info: z.json().optional(),
+  deployments: z.record(z.string(), z.strictObject({ revision: z.int().min(0), digests: z.array(digestSchema).max(64) })),
+});
+export type HostSeen = z.output<typeof hostSeenSchema>;
+export const HOST_SEEN: Kind<HostSeen> = { noun: "record of host", prefix: "hosts/seen/", schema: hostSeenSchema, version: 1 };
+
+/** What scaling remembers of one deployment. */
+export const scalingSchema = z.strictObject({
+  /** Part of the keys under which hosts are asked: another deployment of the same name has another one. */
+  nonce: z.string().max(32),
+  /** Names that scaling gives, unique for all times; numbers are the host's, and may come again. */
+  numbers: z.record(z.string(), z.int().min(1).max(65_535)),
+  next: z.int().min(1).describe("Of the next name for a runtime that scaling has not started."),
+  /** Drained by scaling: any other one that drains was drained by hand, and stays so. */
+  drained: z.array(z.string()).max(1024),
+  /** As its host was told, of the process that `starts` has counted. */
+  homes: z.record(z.string(), z.array(z.string()).max(15)),
+  starts: z.int().min(0),
+  /** GroupState of scaling/state.ts; times are ms since 1970. Whoever has none decides a little later, not wrongly. */
+  state: z.json().optional(),
+});
+export type Scaling = z.output<typeof scalingSchema>;
+/** Named as its deployment. */
+export const SCALING: Kind<Scaling> = { noun: "scaling state", prefix: "scaling/", segments: 2, schema: scalingSchema, version: 1 };
 
 export const SCOPES = ["read", "deploy", "operate", "admin"] as const;
 /** Of the API. The token itself is nowhere; its SHA-256 is the object's name. */

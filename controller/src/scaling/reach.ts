@@ -53,7 +53,7 @@ function startedStanding({ state, cluster: { now, hosts } }: Group, id: string, 
 /** One that was to go, and stays, is there at once. */
 function resume(group: Group, missing: number): number {
   const there = group.standings
-    .filter(({ is, busy, leaving }) => is === "draining" && !busy && !leaving)
+    .filter(({ is, busy, leaving, view }) => is === "draining" && !busy && !leaving && view.held !== true)
     .sort((a, b) => b.flows - a.flows || (a.id < b.id ? -1 : 1));
   let resumed = 0;
   for (const { id } of there.slice(0, missing)) {
@@ -69,6 +69,11 @@ function resume(group: Group, missing: number): number {
 function removeEmpty(group: Group): void {
   const wanted = lasting(group).length;
   for (const one of group.standings.filter(({ is, busy }) => is === "draining" && !busy)) {
+    if (one.view.held === true && !one.leaving) {
+      const instead = [{ option: "using or removing it", because: "somebody has drained it by hand: it stays so until it is undrained" }];
+      withhold(group, { rule: "empty", subject: one.id, seen: { flows: one.flows }, why: "it takes no flows", instead });
+      continue;
+    }
     // It may be needed again: see resume().
     if (!one.leaving && wanted < group.state.size!) continue;
     if (one.flows > 0) {

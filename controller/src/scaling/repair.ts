@@ -80,7 +80,7 @@ export function protect(group: Group): void {
     )
       return;
   }
-  if (usable.length > 1 && new Set(usable.map(({ host }) => host)).size === 1 && group.cluster.hosts.size > 1)
+  if (usable.length > 1 && new Set(usable.map(({ host }) => host)).size === 1 && (group.view.hosts?.length ?? group.cluster.hosts.size) > 1)
     withhold(group, {
       rule: "replicas",
       seen: {},

@@ -42,6 +42,8 @@ export interface RuntimeView {
   report?: Report | undefined;
   /** Runtimes named as homes of its flows' replicas; absent without replication. */
   homes?: readonly string[] | undefined;
+  /** Somebody has drained it by hand: it stays so until that is taken back. */
+  held?: boolean | undefined;
   /** The flows with the most packets, the heaviest first, when somebody has asked for them. */
   heavyFlows?: readonly HeavyFlow[] | undefined;
 }
@@ -50,6 +52,8 @@ export interface GroupView {
   group: string;
   tenant: string;
   runtimes: readonly RuntimeView[];
+  /** Where its runtimes may be; on all hosts when it is left out. */
+  hosts?: readonly string[] | undefined;
   vswitch?: { host: string; report?: Report | undefined; dropped?: CountersSnapshot["dropped"] | undefined } | undefined;
 }
 

@@ -2,12 +2,22 @@
 
 #include <rte_mbuf.h>
 
+#include <cstdio>
+#include <cstdlib>
+
 #include "harness/member_pools.h"
 #include "harness/must.h"
 #include "runtime/flow_image.h"
+#include "runtime/snapshot.h"
 #include "runtime/transit.h"
 
 namespace nf {
+namespace {
+
+constexpr uint32_t kIdleRoundsMax = 20'000'000;  // Seconds.
+
+}  // namespace
+
 SwitchedRun::SwitchedRun(Engine& engine, const Options& options) : frames_(MessageFramePool()), markers_(MarkerPool()) {
   Transit::Prepare();
   RuntimeSpec spec;
@@ -79,7 +89,34 @@ uint32_t SwitchedRun::Round() {
   const uint64_t sent = vswitch_->counters().sent.value();
   const auto left = static_cast<uint32_t>(sent - sent_);
   sent_ = sent;
+  idle_ = left == 0 ? idle_ + 1 : 0;
+  if (idle_ == kIdleRoundsMax) Stalled();
   return left;
+}
+
+// Whoever counts what leaves would wait for ever for what does not.
+void SwitchedRun::Stalled() const {
+  const auto say = [](const char* who, unsigned id, const PacketCounters& counters) {
+    std::fprintf(stderr, "bench: %s %u: received %llu, sent %llu, held %llu", who, id,
+                 static_cast<unsigned long long>(counters.received.value()),
+                 static_cast<unsigned long long>(counters.sent.value()),
+                 static_cast<unsigned long long>(counters.held.value()));
+    for (size_t i = 0; i < abi::kDropReasonCount; ++i)
+      if (const uint64_t dropped = counters.dropped[i].value(); dropped != 0)
+        std::fprintf(stderr, ", %s %llu", abi::DropReasonName(static_cast<abi::DropReason>(i)),
+                     static_cast<unsigned long long>(dropped));
+    std::fprintf(stderr, "\n");
+  };
+  say("vswitch", 0, vswitch_->counters());
+  for (const Member& member : members_) {
+    say("runtime", member.runtime->id(), member.runtime->counters());
+    CountersSnapshot of_nfs;
+    AddChain(member.runtime->chain(), &of_nfs);
+    for (const auto& [reason, count] : of_nfs.dropped)
+      std::fprintf(stderr, "bench:   %s %llu\n", reason.c_str(), static_cast<unsigned long long>(count));
+  }
+  std::fprintf(stderr, "bench: packets do not come out\n");
+  std::exit(1);
 }
 
 uint64_t SwitchedRun::runtime_cycles() const {

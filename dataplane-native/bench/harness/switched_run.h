@@ -41,7 +41,8 @@ class SwitchedRun {
   Vswitch& vswitch() { return *vswitch_; }
   SwitchedRuntime& runtime(uint16_t id) { return *members_[id - 1u].runtime; }
 
-  // Everybody's share once. Packets that have left since the last call.
+  // Everybody's share once. Packets that have left since the last call. When none leaves for seconds, the program says
+  // why and ends.
   uint32_t Round();
   // Of all rounds so far.
   uint64_t vswitch_cycles() const { return vswitch_share_.cycles; }
@@ -63,6 +64,7 @@ class SwitchedRun {
     Turns::Share share{};
   };
   void Meet();
+  [[noreturn]] void Stalled() const;
 
   rte_mempool* frames_;
   rte_mempool* markers_;
@@ -73,6 +75,7 @@ class SwitchedRun {
   std::vector<Member> members_;  // Runtimes, from number 1 on.
   Turns::Share vswitch_share_;
   uint64_t sent_ = 0;
+  uint32_t idle_ = 0;  // Rounds since the last packet left.
 };
 
 }  // namespace nf

@@ -35,6 +35,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Register<&Dataplane::Swap>(exports, "swap");
   Register<&Dataplane::Flows>(exports, "flows");
   Register<&Dataplane::DrainEvents>(exports, "drainEvents");
+  Register<&Dataplane::Trace>(exports, "trace");
   Register<&Dataplane::Runtimes>(exports, "runtimes");
   Register<&Dataplane::AddRuntime>(exports, "addRuntime");
   Register<&Dataplane::RemoveRuntime>(exports, "removeRuntime");

@@ -181,6 +181,16 @@ Napi::Value Dataplane::DrainEvents(const Napi::CallbackInfo& info) {
   return made;
 }
 
+Napi::Value Dataplane::Trace(const Napi::CallbackInfo& info) {
+  if (!info[1].IsString()) throw Wrong(info.Env(), "request", "a string");
+  std::string request = info[1].As<Napi::String>();
+  return tasks_.Run(info.Env(), [runtime = Find(info).runtime, request]() -> Tasks::Deliver {
+    return Tasks::Settle(runtime->Trace(request), [](Napi::Env env, const std::string& answer) -> Napi::Value {
+      return Napi::String::New(env, answer);
+    });
+  });
+}
+
 Napi::Value Dataplane::Runtimes(const Napi::CallbackInfo& info) {
   std::vector<RuntimeStatus> all = FindTenant(info)->Runtimes();
   Napi::Array made = Napi::Array::New(info.Env(), all.size());

@@ -30,6 +30,7 @@ class Dataplane {
   Napi::Value Swap(const Napi::CallbackInfo& info);
   Napi::Value Flows(const Napi::CallbackInfo& info);
   Napi::Value DrainEvents(const Napi::CallbackInfo& info);
+  Napi::Value Trace(const Napi::CallbackInfo& info);
 
   Napi::Value Runtimes(const Napi::CallbackInfo& info);
   Napi::Value AddRuntime(const Napi::CallbackInfo& info);

@@ -168,6 +168,7 @@ class Chain {
   void TakeResult(ChainNf& nf, Walk& walk, const Call& call, uint32_t index, const abi::Result& result);
   void TakeFlowAnswer(ChainNf& nf, uint32_t flow, const abi::Result& result, bool is_first);
   static void Compact(Walk& walk);
+  uint32_t SkippedBy(const ChainNf& nf, const Walk& walk) const;
 
   // chain_emit.cc
   void ReadEmits(ChainNf& nf, const Call& call, uint32_t taken, PacketRole role);

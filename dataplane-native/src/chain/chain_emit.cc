@@ -56,6 +56,7 @@ void Chain::TakeEmits(ChainNf& nf, const Walk& walk, uint32_t index, rte_mbuf* c
     mbuf->pkt_len = record.length;
     const PacketMeta& of_cause = *MetaOf(cause);
     PacketMeta& meta = *MetaOf(mbuf);
+    meta.trace = 0;
     if (ParsePacket(frame, record.length, record.length, &meta.parsed) != abi::DropReason::kNone ||
         meta.parsed.kind == PacketKind::kNonIp) {
       counters_->Drop(mbuf, abi::DropReason::kEmitInvalid);
@@ -73,6 +74,8 @@ void Chain::TakeEmits(ChainNf& nf, const Walk& walk, uint32_t index, rte_mbuf* c
     meta.emitted = 1;
     meta.emit_order = 0;
     meta.poll_index = kNoPollIndex;
+    if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
+      tap->Emitted(mbuf, of_cause, static_cast<uint8_t>(nf.index()));
     emitted_[emitted_count_++] = {.mbuf = mbuf, .nf = static_cast<uint8_t>(nf.index()), .direction = record.direction};
   }
 }

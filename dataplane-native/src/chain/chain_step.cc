@@ -20,6 +20,10 @@ constexpr uint16_t kFlowFlags = abi::kResultFlagCloseFlow | abi::kResultFlagArmT
 
 void Chain::Step(ChainNf& nf, Walk& walk) {
   const uint32_t before = walk.count;
+  TraceTap* const tap = TraceTap::Current();
+  if (tap != nullptr) [[unlikely]]
+    tap->BeforeNf(walk.packets.data(), before, static_cast<uint8_t>(nf.index()),
+                  walk.role == PacketRole::kReply ? TraceRecord::kReply : uint8_t{0});
   Call call;
   call.count = walk.count;
   for (uint32_t i = 0; i < walk.count; ++i) call.places[i] = static_cast<uint8_t>(i);
@@ -34,8 +38,21 @@ void Chain::Step(ChainNf& nf, Walk& walk) {
       CallInstance(nf, walk, call);
     }
   }
+  if (tap != nullptr) [[unlikely]]
+    tap->AfterNf(walk.packets.data(), SkippedBy(nf, walk));
   Compact(walk);
   if (walk.count != before) walk.headers_shown = walk.payloads_shown = false;
+}
+
+// Bit i: the NF let packet i go by without looking at it, or faulted on it.
+uint32_t Chain::SkippedBy(const ChainNf& nf, const Walk& walk) const {
+  uint32_t skipped = 0;
+  for (uint32_t i = 0; i < walk.count; ++i) {
+    if (walk.packets[i] == nullptr) continue;
+    if (nf.is_quarantined() || (flows_->actor(MetaOf(walk.packets[i])->flow).bypassed & nf.bit()) != 0)
+      skipped |= 1u << i;
+  }
+  return skipped;
 }
 
 void Chain::Compact(Walk& walk) {
@@ -225,6 +242,8 @@ void Chain::TakeResult(ChainNf& nf, Walk& walk, const Call& call, uint32_t index
   }
   if (verdict == Verdict::kForward) [[likely]]
     return;
+  if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
+    tap->Answered(mbuf, place, verdict, result.drop_reason);
   walk.packets[place] = nullptr;
   if (verdict == Verdict::kDrop) {
     nf.dropped[result.drop_reason == 0 ? 0 : result.drop_reason - 127].Add();

@@ -7,6 +7,7 @@
 #include "base/counter.h"
 #include "nf_abi.h"
 #include "packet/packet_meta.h"
+#include "trace/tap.h"
 
 namespace nf {
 
@@ -20,6 +21,8 @@ struct PacketCounters {
   void CountDrop(abi::DropReason reason) { dropped[static_cast<size_t>(reason)].Add(); }
   // Ends the packet's life.
   void Drop(rte_mbuf* mbuf, abi::DropReason reason) {
+    if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
+      tap->Dropped(mbuf, reason);
     CountDrop(reason);
     rte_pktmbuf_free(mbuf);
   }

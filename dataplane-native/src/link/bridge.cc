@@ -175,7 +175,7 @@ OuterHeader Bridge::PacketHeaderTo(uint16_t member) const {
 void Bridge::StagePacket(LinkEnd* end, rte_mbuf* mbuf, const OuterHeader& outer, uint8_t way, uint16_t port,
                          std::span<const uint32_t> leases) {
   proto::PacketHeader header = Transit::Of(mbuf).header;
-  header.port = port;
+  header.port = static_cast<uint16_t>(port | (MetaOf(mbuf)->trace != 0 ? kTracedPort : 0));
   char* front =
       rte_pktmbuf_prepend(mbuf, static_cast<uint16_t>(PacketHeaderBytes(static_cast<uint32_t>(leases.size()))));
   if (front == nullptr) [[unlikely]]

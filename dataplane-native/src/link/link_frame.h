@@ -63,6 +63,7 @@ inline constexpr uint8_t kNshEthernet = 3;     // Next protocol.
 inline constexpr uint8_t kNshWords = 6;        // Of MD type 1.
 inline constexpr uint16_t kNshClass = 0xfff6;  // The first for experiments.
 inline constexpr uint8_t kPieceStamp = 1, kPieceLeases = 2;
+inline constexpr uint8_t kTracedPort = 0x80;                  // Beside the port: the packet is traced.
 inline constexpr uint8_t kToRuntime = 255, kToVswitch = 254;  // Service indexes.
 
 inline constexpr size_t kPacketHeaderBytes = sizeof(OuterHeader) + sizeof(NshBase) + sizeof(proto::Stamp);
@@ -78,7 +79,8 @@ struct LinkLeases {
 };
 
 struct LinkPacket {
-  proto::PacketHeader header;  // Its port has 8 bits.
+  proto::PacketHeader header;  // Its port has 7 bits.
+  bool is_traced = false;
   LinkLeases leases;
   size_t header_bytes = 0;  // The inner frame follows.
 };
@@ -147,7 +149,8 @@ inline bool DecodePacket(std::span<const uint8_t> frame, uint8_t way, LinkPacket
   if ((word & kTtlMask) == 0 || at[7] != way) return false;
   out->header.flags = at[4];
   out->header.part = at[5];
-  out->header.port = at[6];
+  out->header.port = at[6] & ~kTracedPort & 0xff;
+  out->is_traced = (at[6] & kTracedPort) != 0;
   const uint8_t* context = at + sizeof(NshBase);
   if ((word & ~kTtlMask) == (internal::BaseWord(kNshWords, 1) & ~kTtlMask)) [[likely]] {
     out->header.stamp = internal::GetStamp(context);

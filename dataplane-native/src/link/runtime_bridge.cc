@@ -22,13 +22,14 @@ Expected<std::unique_ptr<RuntimeBridge>> RuntimeBridge::Create(const Surrounding
   return std::unique_ptr<RuntimeBridge>(new RuntimeBridge(surroundings, std::move(*codec), parts));
 }
 
-void RuntimeBridge::SetPeer(uint16_t member, uint32_t incarnation) {
+void RuntimeBridge::SetPeer(uint16_t member, uint32_t incarnation, uint32_t frame_bytes) {
   if (codec_.incarnation_of(member) == incarnation) return;
   codec_.SetPeer(member, incarnation);
   Command command{.kind = Command::Kind::kMember,
                   .member = member,
                   .incarnation = incarnation,
-                  .mail = incarnation != 0 ? parts_.outbox : nullptr};
+                  .mail = incarnation != 0 ? parts_.outbox : nullptr,
+                  .frame_bytes = frame_bytes};
   parts_.runtime->Execute(command);
 }
 
@@ -181,6 +182,7 @@ rte_mbuf* RuntimeBridge::TakePacket(rte_mbuf* frame) {
   meta->in_port = static_cast<uint8_t>(packet.header.port);
   meta->emitted = 0;
   meta->emit_order = 0;
+  meta->trace = packet.is_traced ? 1 : 0;
   for (uint32_t i = 0; i < packet.leases.count; ++i) {
     parts_.leases->Set(packet.header.stamp.entry, leasing_[i], packet.leases.values[i]);
   }

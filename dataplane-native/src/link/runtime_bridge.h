@@ -24,7 +24,7 @@ class RuntimeBridge final : public Bridge {
 
   // ---- Through Perform.
   // A peer's life from now on; incarnation 0: it is gone.
-  void SetPeer(uint16_t member, uint32_t incarnation);
+  void SetPeer(uint16_t member, uint32_t incarnation, uint32_t frame_bytes = 0);
   // The way to the vswitch, and where it sees that this lcore lives, if it can. Both outlive their use here; those
   // before may go.
   void SetPort(Port* port, LifePage* life = nullptr);

@@ -51,6 +51,7 @@ bool VswitchBridge::Admit(uint16_t member) {
                   .member = member,
                   .incarnation = remote->incarnation,
                   .mail = remote->outbox.get(),
+                  .frame_bytes = remote->frame_bytes,
                   .link = remote->link.get()};
   vswitch_.Execute(command);
   remote->is_member = true;
@@ -244,6 +245,7 @@ rte_mbuf* VswitchBridge::TakePacket(const Remote& remote, rte_mbuf* frame) {
   meta->flow = kNoFlow;
   meta->in_port = meta->out_port = static_cast<uint8_t>(packet.header.port);
   meta->emitted = 0;
+  meta->trace = packet.is_traced ? 1 : 0;
   meta->poll_index = kNoPollIndex;
   // The vswitch looks at what it is to learn from alone.
   if ((packet.header.flags & proto::kLearn) != 0) [[unlikely]] {

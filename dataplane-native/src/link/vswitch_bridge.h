@@ -26,6 +26,7 @@ struct Remote {
     uint64_t suspect_ns;  // 0: silence says nothing.
     LinkCounters* counters;
     std::optional<LifePage> life = {};  // Of its lcore. Only where processes share memory.
+    uint32_t frame_bytes = 0;           // Of messages that the link has room for; 0: for all.
   };
   // Errors: eal.memory.
   static Expected<std::unique_ptr<Remote>> Create(Options options);
@@ -39,6 +40,7 @@ struct Remote {
 
   const uint16_t member;
   const uint32_t incarnation;
+  const uint32_t frame_bytes;
   std::unique_ptr<Port> port;
   std::unique_ptr<RuntimeLink> link;
   std::unique_ptr<MailBox> outbox;
@@ -56,6 +58,7 @@ struct Remote {
   explicit Remote(Options options)
       : member(options.member),
         incarnation(options.incarnation),
+        frame_bytes(options.frame_bytes),
         port(std::move(options.port)),
         end(port.get(), options.counters),
         silence(options.suspect_ns),

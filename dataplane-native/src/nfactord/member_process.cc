@@ -81,6 +81,10 @@ Expected<void> MemberProcess::Start() {
   mail_->set_incarnation(incarnation);
   if (auto built = Build(); !built) return built;
   mail_->set_lcore(lcore_.get());
+  trace_.emplace(
+      member == proto::kVswitch, static_cast<uint32_t>(spec_.run.runtime.chain.size()),
+      [this](TraceSession* session) { OnLcore([&] { trace().Take(session); }); },
+      [this](uint8_t nf, uint8_t reason) { return NfReason(nf, reason); });
   return {};
 }
 
@@ -135,6 +139,7 @@ void MemberProcess::Loop() {
     server_->Poll(waiting_.empty() && !is_stopping_ ? kLookMs : kLookWhileWaitingMs, {&fd, 1});
     TakeSignals();
     Watch();
+    if (trace_) trace_->LookAtTime();
     if (is_stopping_) Stopped();
     for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
       const auto answer = waiting->job();
@@ -206,11 +211,13 @@ void MemberProcess::Take(uint64_t connection, const std::string& line) {
 MemberProcess::Outcome MemberProcess::DoCommon(const std::string& word, const Json& request) {
   const auto& [tenant, member, incarnation, key] = spec_.identity;
   if (word == "status") {
-    return Answer(Json::object({{"member", member},
+    Json status = Json::object({{"member", member},
                                 {"incarnation", incarnation},
                                 {"term", spec_.term},
                                 {"pid", getpid()},
-                                {"members", Members()}}));
+                                {"members", Members()}});
+    status.update(Says());
+    return Answer(std::move(status));
   }
   if (word == "stop") {
     is_leaving_ = request.value("leaves", false);
@@ -218,6 +225,7 @@ MemberProcess::Outcome MemberProcess::DoCommon(const std::string& word, const Js
     return Job([this] { return Stopped(); });
   }
   if (is_stopping_) return Answer(Fail(ErrorCode::kRuntimeEnded, "the member is about to end"));
+  if (word.starts_with("trace_")) return trace_->Do(word, request);
   return Do(word, request);
 }
 

@@ -20,6 +20,8 @@
 #include "runtime/lcore.h"
 #include "runtime/member_mail.h"
 #include "runtime/report.h"
+#include "trace/control.h"
+#include "trace/tap.h"
 
 namespace nf {
 
@@ -52,7 +54,12 @@ class MemberProcess {
   // The lcore has ended.
   virtual RunReport Finish() = 0;
   virtual Json Members() = 0;
+  // What else it was told that its status says.
+  virtual Json Says() { return Json::object(); }
   virtual link::Bridge& bridge() = 0;
+  virtual TraceTap& trace() = 0;
+  // What the NF at this place of the chain calls a drop.
+  virtual std::string NfReason(uint8_t, uint8_t) { return "drop"; }
 
   // Fields of a command; throw what becomes an error.
   static uint32_t Number(const Json& request, const char* field, uint32_t least, uint32_t most);
@@ -93,6 +100,7 @@ class MemberProcess {
   std::optional<Answer> Stopped();
 
   std::list<Waiting> waiting_;
+  std::optional<TraceControl> trace_;
   int signals_taken_ = 0;
   bool is_stopping_ = false, is_draining_ = false, has_ended_ = false;
   uint64_t drain_ends_ns_ = 0;

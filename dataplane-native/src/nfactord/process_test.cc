@@ -343,6 +343,11 @@ TEST_F(Processes, CommandsThatCannotBeFollowedSayWhy) {
   EXPECT_EQ(code(runtime.Ask("migrate", {{"to", 99}, {"count", 1}})), "member.command");
   EXPECT_EQ(code(runtime.Ask("flows", {{"limit", "many"}})), "member.command");
   EXPECT_EQ(code(runtime.Ask("drain", {{"to", Json::array()}})), "runtime.last");
+  EXPECT_EQ(code(runtime.Ask("homes", {{"members", {2, 3}}})), "ok");
+  EXPECT_EQ(code(runtime.Ask("homes", {{"members", {16}}})), "runtime.spec");
+  EXPECT_EQ(code(runtime.Ask("homes", {{"members", 2}})), "runtime.spec");
+  EXPECT_EQ(code(runtime.Ask("homes")), "member.command");
+  EXPECT_EQ(runtime.Ask("status")["ok"]["homes"], Json({2, 3}));
   EXPECT_EQ(code(tenant_->vswitch().Ask("member_up", {{"member", 2}, {"incarnation", 5}})), "runtime.unknown");
   EXPECT_EQ(code(tenant_->vswitch().Ask("link", {{"member", 2}, {"incarnation", 5}, {"link", Json::object()}})),
             "runtime.spec");

@@ -49,11 +49,16 @@ class RuntimeProcess final : public MemberProcess {
   RunReport Finish() override;
   Json Members() override;
   link::Bridge& bridge() override { return *bridge_; }
+  TraceTap& trace() override { return runtime_->trace(); }
+  std::string NfReason(uint8_t nf, uint8_t reason) override { return DropName(runtime_->chain().nf(nf), reason); }
 
   Expected<void> Connect(const link::LinkSpec& spec);
   Answer MemberUp(const Json& request);
   Answer MemberDown(const Json& request);
-  void SetPeer(uint16_t member, uint32_t incarnation);
+  Answer Homes(const Json& request);
+  void SetHomes(uint32_t homes);
+  Json Says() override;
+  void SetPeer(uint16_t member, uint32_t incarnation, uint32_t frame_bytes = 0);
   Outcome Operate(Command::Kind kind, const Json& request);
   Answer Flows(const Json& request);
   Answer Swap(const Json& request);
@@ -71,6 +76,7 @@ class RuntimeProcess final : public MemberProcess {
   std::unique_ptr<SwitchedRuntime> runtime_;
   std::unique_ptr<link::RuntimeBridge> bridge_;
   std::array<uint32_t, kMembersMax> peers_{};  // Their incarnations.
+  uint32_t homes_ = 0;                         // Of replicas: bits by member; 0: any.
 };
 
 Expected<void> RuntimeProcess::Build() {
@@ -116,8 +122,10 @@ Expected<void> RuntimeProcess::Build() {
   outbox_->set_lcore(lcore_.get());
   if (auto connected = Connect(spec_.vswitch_link); !connected) return connected;
   SetPeer(proto::kVswitch, spec_.vswitch_incarnation);
-  for (const auto& [other, life] : spec_.members) {
-    if (other != member) SetPeer(other, life);
+  // Before anybody is a place, so that none is chosen that would have to be left.
+  SetHomes(spec_.homes);
+  for (const auto& [other, life, frame_bytes] : spec_.members) {
+    if (other != member) SetPeer(other, life, frame_bytes);
   }
   return {};
 }
@@ -137,11 +145,11 @@ Expected<void> RuntimeProcess::Connect(const link::LinkSpec& spec) {
   return {};
 }
 
-void RuntimeProcess::SetPeer(uint16_t member, uint32_t incarnation) {
+void RuntimeProcess::SetPeer(uint16_t member, uint32_t incarnation, uint32_t frame_bytes) {
   OnLcore([&] {
     // Another life of somebody: the one before is over.
     if (incarnation != 0 && peers_[member] != 0 && peers_[member] != incarnation) bridge_->SetPeer(member, 0);
-    bridge_->SetPeer(member, incarnation);
+    bridge_->SetPeer(member, incarnation, frame_bytes);
   });
   peers_[member] = incarnation;
 }
@@ -149,6 +157,7 @@ void RuntimeProcess::SetPeer(uint16_t member, uint32_t incarnation) {
 MemberProcess::Outcome RuntimeProcess::Do(const std::string& word, const Json& request) {
   if (word == "member_up") return MemberUp(request);
   if (word == "member_down") return MemberDown(request);
+  if (word == "homes") return Homes(request);
   if (word == "migrate")
     return Operate(request.contains("flowIds") ? Command::Kind::kMoveThese : Command::Kind::kMove, request);
   if (word == "drain") return Operate(Command::Kind::kDrain, request);
@@ -176,7 +185,9 @@ MemberProcess::Answer RuntimeProcess::MemberUp(const Json& request) {
     if (const auto connected = Connect(*spec); !connected) return std::unexpected(connected.error());
     spec_.term = static_cast<uint8_t>(term);
   }
-  SetPeer(member, incarnation);
+  const auto frame_bytes = ReadFrameBytes(request);
+  if (!frame_bytes) return std::unexpected(frame_bytes.error());
+  SetPeer(member, incarnation, *frame_bytes);
   return Json::object();
 }
 
@@ -190,6 +201,28 @@ MemberProcess::Answer RuntimeProcess::MemberDown(const Json& request) {
     life_.reset();
   }
   return Json::object();
+}
+
+MemberProcess::Answer RuntimeProcess::Homes(const Json& request) {
+  const auto homes = ReadHomes(request.at("members"));
+  if (!homes) return std::unexpected(homes.error());
+  SetHomes(*homes);
+  return Json::object();
+}
+
+void RuntimeProcess::SetHomes(uint32_t homes) {
+  if (homes == homes_) return;
+  Command command{.kind = Command::Kind::kHomes};
+  command.homes = homes_ = homes;
+  OnLcore([&] { runtime_->Execute(command); });
+}
+
+MemberProcess::Json RuntimeProcess::Says() {
+  Json members = Json::array();
+  for (uint16_t member = 1; member < kMembersMax; ++member) {
+    if ((homes_ >> member & 1) != 0) members.push_back(member);
+  }
+  return Json::object({{"homes", members}});
 }
 
 MemberProcess::Outcome RuntimeProcess::Operate(Command::Kind kind, const Json& request) {

@@ -123,6 +123,17 @@ uint32_t Number(const Json& from, const char* field, uint64_t least, uint64_t mo
   return from.contains(field) ? Number(from, field, least, most) : otherwise;
 }
 
+uint32_t FrameBytes(const Json& from, uint32_t otherwise) {
+  return Number(from, "frameBytes", 512, kFrameBytesMax, otherwise);
+}
+
+uint32_t Homes(const Json& members) {
+  if (!members.is_array()) throw Unusable("homes are a list of runtimes, not " + members.dump());
+  uint32_t homes = 0;
+  for (const Json& member : members) homes |= 1u << Number({{"homes", member}}, "homes", 1, kRuntimesMax);
+  return homes;
+}
+
 link::LinkSpec Link(const Json& from) {
   if (from.contains("vhost")) return link::VhostLink{from.at("vhost").get<std::string>()};
   if (from.contains("iface")) return link::InterfaceLink{from.at("iface").get<std::string>()};
@@ -167,15 +178,17 @@ MemberSpec Member(const Json& from, MemberKind kind) {
   spec.control = from.at("control").get<std::string>();
   spec.counters = from.at("counters").get<std::string>();
   spec.cpu = from.value("cpu", -1);
-  spec.frame_bytes = Number(from, "frameBytes", 512, kFrameBytesMax, kFrameBytesMax);
+  spec.frame_bytes = FrameBytes(from, kFrameBytesMax);
   SwitchingSpec& switching = spec.run.runtime.switching.emplace();
   for (const Json& other : from.value("members", Json::array())) {
-    spec.members.emplace_back(static_cast<uint16_t>(Number(other, "member", 1, kRuntimesMax)),
-                              Number(other, "incarnation", 1, UINT32_MAX));
+    spec.members.push_back({.member = static_cast<uint16_t>(Number(other, "member", 1, kRuntimesMax)),
+                            .incarnation = Number(other, "incarnation", 1, UINT32_MAX),
+                            .frame_bytes = FrameBytes(other, 0)});
   }
   if (is_runtime) {
     if (from.contains("replication")) switching.replication = Replication(from.at("replication"));
     switching.migrations = Number(from, "migrations", 1, 4000, switching.migrations);
+    spec.homes = Homes(from.value("homes", Json::array()));
     const Json& vswitch = from.at("vswitch");
     spec.vswitch_incarnation = Number(vswitch, "incarnation", 1, UINT32_MAX);
     spec.vswitch_link = Link(vswitch.at("link"));
@@ -227,6 +240,22 @@ Expected<NfSpec> ReadNf(const Json& from) {
     return Nf(from, true);
   } catch (const std::exception& error) {
     return Fail(ErrorCode::kRuntimeSpec, std::string("nf: ") + error.what());
+  }
+}
+
+Expected<uint32_t> ReadFrameBytes(const Json& from) {
+  try {
+    return FrameBytes(from, 0);
+  } catch (const std::exception& error) {
+    return Fail(ErrorCode::kRuntimeSpec, error.what());
+  }
+}
+
+Expected<uint32_t> ReadHomes(const Json& members) {
+  try {
+    return Homes(members);
+  } catch (const std::exception& error) {
+    return Fail(ErrorCode::kRuntimeSpec, error.what());
   }
 }
 

@@ -35,8 +35,14 @@ struct MemberSpec {
   uint32_t report_ms = 5000;
   bool committed = false;
   // Of a vswitch after another one: runtimes that the other one may have had. Of a runtime: the others.
-  std::vector<std::pair<uint16_t, uint32_t>> members;  // With their incarnations.
+  struct Other {
+    uint16_t member;
+    uint32_t incarnation;
+    uint32_t frame_bytes;  // That the way there has room for; 0: for all.
+  };
+  std::vector<Other> members;
   // A runtime's.
+  uint32_t homes = 0;  // Bits by member; 0: any.
   uint32_t vswitch_incarnation = 0;
   link::LinkSpec vswitch_link;
 };
@@ -44,6 +50,8 @@ enum class MemberKind { kVswitch, kRuntime };
 Expected<MemberSpec> ReadMemberSpec(const std::string& path, MemberKind kind);
 
 // Parts of commands. Errors: runtime.spec.
+Expected<uint32_t> ReadFrameBytes(const nlohmann::json& from);  // 0: not said.
+Expected<uint32_t> ReadHomes(const nlohmann::json& members);    // Bits by member.
 Expected<NfSpec> ReadNf(const nlohmann::json& from);
 Expected<link::LinkSpec> ReadLink(const nlohmann::json& from);
 

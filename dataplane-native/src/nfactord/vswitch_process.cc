@@ -39,6 +39,7 @@ class VswitchProcess final : public MemberProcess {
   RunReport Finish() override;
   Json Members() override;
   link::Bridge& bridge() override { return *bridge_; }
+  TraceTap& trace() override { return vswitch_->trace(); }
 
   Answer Link(const Json& request);
   Answer MemberUp(const Json& request);
@@ -66,7 +67,8 @@ Expected<void> VswitchProcess::Build() {
   vswitch_ = std::move(*vswitch);
   if (spec_.term > 1) {
     std::vector<proto::MemberRef> members;
-    for (const auto& [id, life] : spec_.members) members.push_back({.id = id, .zero = 0, .incarnation = life});
+    for (const auto& other : spec_.members)
+      members.push_back({.id = other.member, .zero = 0, .incarnation = other.incarnation});
     vswitch_->BeginRebuild(members);
   }
   auto bridge = link::VswitchBridge::Create(Surroundings(), vswitch_.get());
@@ -99,6 +101,8 @@ MemberProcess::Answer VswitchProcess::Link(const Json& request) {
   const uint32_t incarnation = Incarnation(request);
   const auto spec = ReadLink(request.at("link"));
   if (!spec) return std::unexpected(spec.error());
+  const auto frame_bytes = ReadFrameBytes(request);
+  if (!frame_bytes) return std::unexpected(frame_bytes.error());
   if (remotes_[member] != nullptr && remotes_[member]->incarnation == incarnation) return Json::object();
   Close(member);
   auto port = ports_->Open(*spec, member);
@@ -116,7 +120,8 @@ MemberProcess::Answer VswitchProcess::Link(const Json& request) {
                                       .lcore = lcore_.get(),
                                       .suspect_ns = uint64_t{spec_.suspect_ms} * 1'000'000,
                                       .counters = bridge_->link_counters(),
-                                      .life = std::move(life)});
+                                      .life = std::move(life),
+                                      .frame_bytes = *frame_bytes});
   if (!remote) return std::unexpected(remote.error());
   remotes_[member] = std::move(*remote);
   OnLcore([&] { bridge_->Open(remotes_[member].get()); });
@@ -238,7 +243,7 @@ MemberProcess::Json VswitchProcess::Members() {
                        {"link", remote->state == link::Remote::State::kUp ? "up" : "waiting"}});
   }
   // Those that it waits for, and has no link to yet.
-  for (const auto& [member, incarnation] : spec_.members) {
+  for (const auto& [member, incarnation, frame_bytes] : spec_.members) {
     if ((vswitch_->awaited() >> member & 1) == 0 || remotes_[member] != nullptr) continue;
     members.push_back({{"member", member}, {"incarnation", incarnation}, {"isUp", false}, {"link", "none"}});
   }

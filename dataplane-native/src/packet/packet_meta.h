@@ -36,7 +36,7 @@ struct alignas(64) PacketMeta {
   uint8_t emitted;  // 1 when an NF made this frame; then order behind its cause is `emit_order`.
   uint8_t emit_order;
   uint8_t poll_index;  // Place in the poll that took it, below 32; kNoPollIndex for those that come in otherwise.
-  uint8_t spare[2];
+  uint16_t trace;      // Its number in this member, when it is traced (trace/tap.h); else 0.
   RecordOrigin record;
 };
 static_assert(sizeof(PacketMeta) == 128);

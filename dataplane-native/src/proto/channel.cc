@@ -21,7 +21,8 @@ Channel::Channel(uint16_t own, uint16_t peer, const ChannelConfig& config)
   Reset(0, 0);
 }
 
-void Channel::Reset(uint32_t own_incarnation, uint32_t peer_incarnation) {
+void Channel::Reset(uint32_t own_incarnation, uint32_t peer_incarnation, uint32_t frame_bytes) {
+  frame_bytes_ = frame_bytes == 0 ? config_.frame_bytes : std::min(frame_bytes, config_.frame_bytes);
   own_incarnation_ = own_incarnation;
   peer_incarnation_ = peer_incarnation;
   std::ranges::fill(frames_, Outgoing{});

@@ -68,8 +68,9 @@ class Channel {
 
   Channel(uint16_t own, uint16_t peer, const ChannelConfig& config);
 
-  // Begins anew between these two lives; what was under way is forgotten. Incarnation 0: nobody there.
-  void Reset(uint32_t own_incarnation, uint32_t peer_incarnation);
+  // Begins anew between these two lives; what was under way is forgotten. Incarnation 0: nobody there. `frame_bytes`:
+  // no longer frames go there; 0: those of the configuration.
+  void Reset(uint32_t own_incarnation, uint32_t peer_incarnation, uint32_t frame_bytes = 0);
 
   // False: no room now, nothing was taken, or longer than max_message_bytes.
   [[nodiscard]] bool Send(std::span<const uint8_t> message);
@@ -82,6 +83,7 @@ class Channel {
   // Whether everything sent has been acknowledged.
   bool idle() const { return backlog() == 0; }
   uint32_t peer_incarnation() const { return peer_incarnation_; }
+  uint32_t frame_bytes() const { return frame_bytes_; }
   uint64_t timeout_ns() const { return timeout_ns_; }
   const ChannelCounters& counters() const { return counters_; }
 
@@ -93,7 +95,7 @@ class Channel {
     bool arrived;
     bool due;  // Lost for all that is known.
   };
-  uint32_t piece_room() const { return config_.frame_bytes - static_cast<uint32_t>(sizeof(FrameHeader)); }
+  uint32_t piece_room() const { return frame_bytes_ - static_cast<uint32_t>(sizeof(FrameHeader)); }
   uint8_t* OutBytes(uint32_t sequence) {
     return out_bytes_.get() + size_t{sequence & mask_} * config_.frame_bytes + sizeof(FrameHeader);
   }
@@ -115,6 +117,7 @@ class Channel {
   uint16_t own_;
   uint16_t peer_;
   uint32_t mask_;
+  uint32_t frame_bytes_ = 0;  // That go to the peer.
   uint32_t own_incarnation_ = 0;
   uint32_t peer_incarnation_ = 0;
 

@@ -5,9 +5,7 @@
 namespace nf::proto {
 
 Endpoint::Endpoint(uint16_t own, uint16_t members, const ChannelConfig& config)
-    : max_message_bytes_(config.max_message_bytes),
-      batch_bytes_(config.frame_bytes - uint32_t{sizeof(FrameHeader) + sizeof(PieceHeader)}),
-      own_(own) {
+    : max_message_bytes_(config.max_message_bytes), own_(own) {
   for (uint16_t id = 0; id < members; ++id) peers_.push_back(std::make_unique<Peer>(own, id, config));
   live_.reserve(members);
 }
@@ -22,14 +20,14 @@ void Endpoint::SetOwnIncarnation(uint32_t incarnation) {
   own_incarnation_ = incarnation;
   for (auto& peer : peers_) {
     peer->header = {};
-    peer->channel.Reset(incarnation, peer->channel.peer_incarnation());
+    peer->channel.Reset(incarnation, peer->channel.peer_incarnation(), peer->channel.frame_bytes());
   }
 }
 
-void Endpoint::SetPeer(uint16_t peer, uint32_t incarnation) {
+void Endpoint::SetPeer(uint16_t peer, uint32_t incarnation, uint32_t frame_bytes) {
   if (peer >= peers_.size() || peer == own_ || incarnation_of(peer) == incarnation) return;
   peers_[peer]->header = {};
-  peers_[peer]->channel.Reset(own_incarnation_, incarnation);
+  peers_[peer]->channel.Reset(own_incarnation_, incarnation, frame_bytes);
   FindLive();
 }
 
@@ -45,9 +43,11 @@ bool Endpoint::Say(uint16_t id, MessageType type, std::span<const uint8_t> recor
   if (id >= peers_.size() || id == own_ || incarnation_of(id) == 0) return false;
   Peer* peer = peers_[id].get();
   const size_t bytes = record.size() + tail.size();
+  // A message is not made longer than a frame by gathering.
+  const uint32_t batch_bytes = peer->channel.frame_bytes() - uint32_t{sizeof(FrameHeader) + sizeof(PieceHeader)};
   if (sizeof(MessageHeader) + bytes > max_message_bytes_) return false;
   const bool joins = peer->header.count > 0 && peer->header.count < 0xffff && peer->header.type == type &&
-                     sizeof(MessageHeader) + peer->header.bytes + bytes <= std::min(batch_bytes_, max_message_bytes_);
+                     sizeof(MessageHeader) + peer->header.bytes + bytes <= std::min(batch_bytes, max_message_bytes_);
   if (!joins) {
     if (!Flush(peer)) return false;
     peer->header = {.type = type, .zero = 0, .count = 0, .bytes = 0};

@@ -39,8 +39,8 @@ class Endpoint final : public MessageSink {
 
   void SetOwnIncarnation(uint32_t incarnation);
   // The peer's new life; 0: it is dead. Whatever was under way to or from the old one is forgotten. Said again:
-  // nothing.
-  void SetPeer(uint16_t peer, uint32_t incarnation);
+  // nothing. `frame_bytes`: the way there has room for no longer ones; 0: for all.
+  void SetPeer(uint16_t peer, uint32_t incarnation, uint32_t frame_bytes = 0);
   uint32_t incarnation_of(uint16_t peer) const { return peers_[peer]->channel.peer_incarnation(); }
 
   using MessageSink::Say;
@@ -65,7 +65,6 @@ class Endpoint final : public MessageSink {
   void FindLive();
 
   uint32_t max_message_bytes_;
-  uint32_t batch_bytes_;  // A message is not made longer than a frame by gathering.
   uint16_t own_;
   uint32_t own_incarnation_ = 0;
   std::vector<std::unique_ptr<Peer>> peers_;

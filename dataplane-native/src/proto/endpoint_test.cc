@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <vector>
 
 namespace nf::proto {
@@ -47,6 +49,41 @@ class EndpointTest : public testing::Test {
   Endpoint b{1, 3, kConfig};
   Inbox inbox;
 };
+
+TEST_F(EndpointTest, FramesToWhomTheWayIsNarrowAreShorterWhateverIsSaid) {
+  constexpr uint32_t kNarrow = 128;
+  a.SetPeer(1, 0);
+  a.SetPeer(1, 11, kNarrow);
+  a.SetPeer(2, 12);
+  const std::vector<uint8_t> state(1000, 7);
+  FullRecord record{};
+  record.bytes = static_cast<uint32_t>(state.size());
+  for (uint16_t peer : {1, 2}) {
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(a.Say(peer, MessageType::kOpened, Note{}));
+    EXPECT_TRUE(a.Say(peer, MessageType::kFull, {reinterpret_cast<const uint8_t*>(&record), sizeof record}, state));
+  }
+  uint32_t wide = 0;
+  for (int round = 0; round < 100 && inbox.records < 21; ++round) {
+    Wire wire;
+    a.Poll(0, &wire);
+    for (const auto& frame : wire.frames) {
+      FrameHeader header;
+      std::memcpy(&header, frame.data(), sizeof header);
+      if (header.destination == 2) {
+        wide = std::max(wide, static_cast<uint32_t>(frame.size()));
+        continue;
+      }
+      EXPECT_LE(frame.size(), kNarrow);
+      b.Receive(0, frame, 0, &inbox);
+    }
+    Wire back;
+    b.Poll(0, &back);
+    for (const auto& frame : back.frames) a.Receive(1, frame, 0, &inbox);
+  }
+  EXPECT_EQ(inbox.records, 21u);
+  EXPECT_EQ(inbox.types.back(), MessageType::kFull);
+  EXPECT_GT(wide, kNarrow);
+}
 
 TEST_F(EndpointTest, RecordsOfOneTypeShareAMessageAndTheirOrderStays) {
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(a.Say(1, MessageType::kOpened, Note{}));

@@ -35,14 +35,24 @@ bool ReplicationSource::IsUsable(const MemberRef& ref, bool second_choice, uint6
 // nobody's heir has its own replicas where the dead one was, and what the heir recovers goes on without being copied
 // first; and who comes or goes changes the homes of those buckets alone that must change. The ring is prime, so every
 // step goes round all of it; a step and its opposite come in turns, so everybody has as many replicas of others.
-MemberRef ReplicationSource::Wanted(uint32_t bucket, uint64_t now_ns) const {
+MemberRef ReplicationSource::Next(uint32_t bucket, const std::bitset<kRing>& among, bool second_choice,
+                                  uint64_t now_ns) const {
   const uint32_t forth = 1 + bucket / 2 % (kRing / 2);
   const uint32_t step = bucket % 2 == 0 ? forth : kRing - forth;
+  for (uint32_t id = (own_ + step) % kRing; id != own_; id = (id + step) % kRing) {
+    if (id >= members_->size() || !among[id]) continue;
+    const MemberRef ref{.id = static_cast<uint16_t>(id), .incarnation = (*members_)[id]};
+    if (IsUsable(ref, second_choice, now_ns)) return ref;
+  }
+  return {};
+}
+
+// A replica somewhere is better than none: where the homes don't answer, or have no room, any other place is.
+MemberRef ReplicationSource::Wanted(uint32_t bucket, uint64_t now_ns) const {
   for (const bool second_choice : {false, true}) {
-    for (uint32_t id = (own_ + step) % kRing; id != own_; id = (id + step) % kRing) {
-      if (id >= members_->size() || !is_place_[id]) continue;
-      const MemberRef ref{.id = static_cast<uint16_t>(id), .incarnation = (*members_)[id]};
-      if (IsUsable(ref, second_choice, now_ns)) return ref;
+    for (const auto& among : {is_place_ & is_home_, is_place_}) {
+      const MemberRef next = Next(bucket, among, second_choice, now_ns);
+      if (next.incarnation != 0) return next;
     }
   }
   return {};
@@ -52,6 +62,11 @@ void ReplicationSource::SetPlaces(std::span<const uint16_t> places, uint64_t now
   is_place_.reset();
   for (const uint16_t id : places)
     if (id != kVswitch && id < members_->size()) is_place_.set(id);
+  ReconsiderAll(now_ns);
+}
+
+void ReplicationSource::SetHomes(uint32_t homes, uint64_t now_ns) {
+  is_home_ = homes & ((1u << kRing) - 1);
   ReconsiderAll(now_ns);
 }
 

@@ -118,6 +118,8 @@ class ReplicationSource {
 
   // The runtimes that may keep replicas.
   void SetPlaces(std::span<const uint16_t> places, uint64_t now_ns);
+  // Of them those that are to, as long as one of them can: bits by id. 0: any.
+  void SetHomes(uint32_t homes, uint64_t now_ns);
   // A member has another life, or none.
   void MemberChanged(uint16_t id, uint64_t now_ns);
 
@@ -292,6 +294,7 @@ class ReplicationSource {
   Gate GateOf(const Bucket& bucket) const;
   MemberRef Wanted(uint32_t bucket, uint64_t now_ns) const;
   bool IsUsable(const MemberRef& ref, bool second_choice, uint64_t now_ns) const;
+  MemberRef Next(uint32_t bucket, const std::bitset<kRing>& among, bool second_choice, uint64_t now_ns) const;
   void Reconsider(uint32_t bucket, uint64_t now_ns);
   void ReconsiderAll(uint64_t now_ns);
   void StartCopy(uint32_t bucket, const MemberRef& peer);
@@ -315,6 +318,7 @@ class ReplicationSource {
   ReplicationHost* host_;
   Outlet* outlet_;
   std::bitset<kRing> is_place_;
+  std::bitset<kRing> is_home_;   // Empty: any place is as good.
   HugeVector<Flow> flows_;       // By actor.
   std::vector<uint32_t> dirty_;  // A ring with room for every actor once.
   uint32_t dirty_first_ = 0, dirty_count_ = 0;

@@ -1,5 +1,6 @@
 // Flows that are replicated: when their output leaves, and what becomes of them when runtimes die.
 #include <algorithm>
+#include <set>
 
 #include "proto/test_members.h"
 
@@ -136,6 +137,69 @@ TEST_F(ReplicationTest, NobodysHeirHasItsReplicasWhereTheDeadOneWas) {
     }
   }
   for (uint16_t id : {1, 2, 3}) EXPECT_EQ(kept[id], static_cast<int>(kBuckets)) << id;
+}
+
+TEST_F(ReplicationTest, ReplicasAreWhereTheyAreToBeAsLongAsSomebodyIsThere) {
+  SetAllPlaces({1, 2, 3});
+  const uint32_t entry = OpenFlow();
+  const auto homes = [this] {
+    std::set<uint16_t> ids;
+    for (uint32_t bucket = 0; bucket < kBuckets; ++bucket)
+      ids.insert(At(1).machine.source().home(static_cast<uint8_t>(bucket)).id);
+    return ids;
+  };
+  EXPECT_EQ(homes(), (std::set<uint16_t>{2, 3}));
+  for (const uint16_t home : {2, 3, 2}) {
+    At(1).machine.SetHomes(1u << home, now_ns);
+    Settle();
+    EXPECT_EQ(homes(), std::set{home});
+    EXPECT_EQ(At(home).machine.replicas().used(), 1u);
+    EXPECT_EQ(At(home == 2 ? 3 : 2).machine.replicas().used(), 0u);
+    EXPECT_TRUE(At(1).machine.source().all_protected());
+  }
+  // Anywhere is better than nowhere.
+  Die(2);
+  Settle();
+  EXPECT_EQ(homes(), std::set<uint16_t>{3});
+  Send(entry, 1);
+  Settle();
+  EXPECT_EQ(vswitch.released, "ab");
+  // It comes back as another, and has them again.
+  StartRuntime(2);
+  Introduce(2, 12);
+  for (const uint16_t other : {1, 3}) At(2).machine.MemberUp(other, other);
+  Turn();
+  Settle();
+  EXPECT_EQ(homes(), std::set<uint16_t>{2});
+  At(1).machine.SetHomes(0, now_ns);
+  Settle();
+  EXPECT_EQ(homes(), (std::set<uint16_t>{2, 3}));
+}
+
+TEST_F(ReplicationTest, AnOwnerIsNoHomeOfItsOwnFlows) {
+  SetAllPlaces({1, 2});
+  At(1).machine.SetHomes(1u << 1 | 1u << kVswitch, now_ns);
+  OpenFlow();
+  EXPECT_EQ(At(1).machine.source().home(0).id, 2);
+  EXPECT_EQ(vswitch.released, "a");
+}
+
+TEST_F(ReplicationTest, OutputGoesOnWhileReplicasChangeTheirHomes) {
+  SetAllPlaces({2, 3});
+  const uint32_t entry = OpenFlow();
+  std::string sent = "a";
+  for (PacketRef packet = 1; packet < 20; ++packet) {
+    At(1).machine.SetHomes(1u << (2 + packet % 2), now_ns);
+    Send(entry, packet);
+    SettleWithout(packet % 3 == 0 ? 2 : kVswitch);
+    Settle();
+    sent += static_cast<char>('a' + packet);
+  }
+  EXPECT_EQ(vswitch.released, sent);
+  Die(1);
+  Send(entry, 20);
+  Settle();
+  EXPECT_EQ(StateAt(vswitch.machine.entry(entry).owner.id, entry), sent + static_cast<char>('a' + 20));
 }
 
 TEST_F(ReplicationTest, WithoutAReplicaOutputWaits) {

@@ -153,6 +153,8 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
   bool replicates() const { return source_ != nullptr; }
   // Where replicas may be: members in order; this one is passed over.
   void SetPlaces(std::span<const uint16_t> places, uint64_t now_ns) { source_->SetPlaces(places, now_ns); }
+  // Of these places those that replicas are to be at, as long as one of them can: bits by id. 0: any.
+  void SetHomes(uint32_t homes, uint64_t now_ns) { source_->SetHomes(homes, now_ns); }
   // The flow has changed without a packet or output of it: a timer.
   void Touch(uint32_t actor) { source_->Touch(actor); }
   // What has this header of NextOutput leaves when it is safe, through ReleaseOutput. False: no room; the caller drops

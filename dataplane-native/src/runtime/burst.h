@@ -30,6 +30,7 @@ inline void ParseBurst(rte_mbuf** packets, uint32_t count, const FlowTable& tabl
     meta->flow = kNoFlow;
     meta->emitted = 0;
     meta->emit_order = 0;
+    meta->trace = 0;
     meta->poll_index = static_cast<uint8_t>(i);
     out->bytes += meta->wire_length;
     out->reasons[i] =

@@ -51,6 +51,10 @@ class ChainHost {
   // ring is full. Live, the newest is dropped and counted. Works after the end of the run too.
   virtual std::vector<Event> DrainEvents(size_t limit = 4096) = 0;
 
+  // A command of a trace (nfactord/README.md) to all members, as JSON. The answer is a list of theirs with `member`;
+  // `trace_read` leaves out who has no such trace. Errors: member.command.
+  virtual Expected<std::string> Trace(const std::string& request) = 0;
+
  protected:
   ChainHost() = default;
 };

@@ -76,6 +76,7 @@ int ChainWorker::sleep_ms_max() const {
 }
 
 uint32_t ChainWorker::Turn() {
+  trace_.Enter();
   if (commands_.Front() != nullptr) [[unlikely]]
     ServeCommands();
   Command* swap = swap_in_progress_;
@@ -146,6 +147,9 @@ void ChainWorker::ServeCommands() {
       CopyFlows(*command);
       if (command->count < command->limit && command->cursor < flows_->flows_max()) return;  // Goes on next turn.
       break;
+    case Command::Kind::kTrace:
+      trace_.Take(command->trace);
+      break;
     case Command::Kind::kFindFlows:
       FindFlows(*command);
       if (command->cursor < flows_->flows_max()) return;
@@ -206,6 +210,9 @@ void ChainWorker::Execute(Command& command) {
       break;
     case Command::Kind::kFlows:
       while (command.count < command.limit && command.cursor < flows_->flows_max()) CopyFlows(command);
+      break;
+    case Command::Kind::kTrace:
+      trace_.Take(command.trace);
       break;
     case Command::Kind::kFindFlows:
       while (command.cursor < flows_->flows_max()) FindFlows(command);

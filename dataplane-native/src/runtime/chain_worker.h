@@ -42,6 +42,8 @@ class ChainWorker : public LcoreTask {
 
   // ---- Control threads, in turns.
   CommandRing& commands() { return commands_; }
+  // Between turns.
+  TraceTap& trace() { return trace_; }
   // Carries a command out; for the lcore, or when it does not run.
   void Execute(Command& command);
 
@@ -103,6 +105,7 @@ class ChainWorker : public LcoreTask {
   uint64_t poll_tsc_ = 0;        // Time that the last poll with packets took.
 
   CommandRing commands_;
+  TraceTap trace_;
   Command* swap_in_progress_ = nullptr;  // Flipped; completed after the first poll of the new version.
   Counter now_shown_, open_shown_, opened_shown_;
 };

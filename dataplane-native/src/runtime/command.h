@@ -17,6 +17,7 @@ struct Command {
     kSwap,
     kFlows,
     kFindFlows,
+    kTrace,  // `trace` from now on; null: nothing is traced any more.
     // Of runtimes behind a vswitch, and of the vswitch.
     kMember,     // Somebody joins or leaves.
     kExclude,    // The vswitch places no new flows there (incarnation 0), or does again.
@@ -24,6 +25,7 @@ struct Command {
     kMoveThese,  // Those at `places`, if they still have these `numbers`.
     kDrain,
     kUndrain,
+    kHomes,  // Where replicas are to be.
   };
   Kind kind;
 
@@ -50,10 +52,13 @@ struct Command {
   std::vector<uint64_t> numbers;
   std::vector<uint32_t> places;
 
+  class TraceSession* trace = nullptr;
+
   // kMember: the runtime's number, its life (0: it leaves), and how to reach it.
   uint16_t member = 0;
   uint32_t incarnation = 0;
   class MailBox* mail = nullptr;
+  uint32_t frame_bytes = 0;  // That the way there has room for; 0: for all.
   struct RuntimeLink* link = nullptr;
   bool owns_ring = false;  // What lies in the ring to one that leaves is the vswitch's again: nobody else takes it.
 
@@ -61,6 +66,9 @@ struct Command {
   Operation* operation = nullptr;
   uint32_t flows_wanted = 0;
   std::vector<uint16_t> targets;
+
+  // kHomes: bits by number; 0: any.
+  uint32_t homes = 0;
 
   std::atomic<bool> done{false};
 };

@@ -32,9 +32,9 @@ Expected<std::unique_ptr<MemberMail>> MemberMail::Create(uint16_t own, rte_mempo
   return mail;
 }
 
-void MemberMail::SetPeer(uint16_t id, uint32_t incarnation, MailBox* box) {
+void MemberMail::SetPeer(uint16_t id, uint32_t incarnation, MailBox* box, uint32_t frame_bytes) {
   peers_[id] = incarnation != 0 ? box : nullptr;
-  endpoint_.SetPeer(id, incarnation);
+  endpoint_.SetPeer(id, incarnation, frame_bytes);
 }
 
 bool MemberMail::Say(uint16_t peer, proto::MessageType type, std::span<const uint8_t> record,

@@ -29,8 +29,8 @@ class MailHandler {
 
 class MemberMail final : public proto::MessageSink, private proto::FrameSink, private proto::MessageHandler {
  public:
-  // `state_bytes`: the longest state of a flow that moves. `frame_bytes`: what every link between members has room for,
-  // the same for all members; at most kFrameBytesMax. `patience_ns`: so long at least it is waited for what may only be
+  // `state_bytes`: the longest state of a flow that moves. `frame_bytes`: the longest frames that come and go; at most
+  // kFrameBytesMax. `patience_ns`: so long at least it is waited for what may only be
   // late. EAL must be up. Errors: eal.memory.
   static Expected<std::unique_ptr<MemberMail>> Create(uint16_t own, rte_mempool* pool, uint32_t state_bytes,
                                                       uint32_t frame_bytes = kFrameBytesMax, uint64_t patience_ns = 0);
@@ -42,8 +42,9 @@ class MemberMail final : public proto::MessageSink, private proto::FrameSink, pr
   MailBox* box() const { return box_.get(); }
 
   // ---- The member's lcore.
-  // How to reach a peer from now on; incarnation 0: not any more.
-  void SetPeer(uint16_t id, uint32_t incarnation, MailBox* box);
+  // How to reach a peer from now on; incarnation 0: not any more. `frame_bytes`: what the way there has room for; 0:
+  // for all.
+  void SetPeer(uint16_t id, uint32_t incarnation, MailBox* box, uint32_t frame_bytes = 0);
   bool Say(uint16_t peer, proto::MessageType type, std::span<const uint8_t> record,
            std::span<const uint8_t> tail) override;
   using proto::MessageSink::Say;

@@ -4,6 +4,7 @@
 #include "packet/parse.h"
 #include "packet/protocols.h"
 #include "runtime/burst.h"
+#include "runtime/trace_choice.h"
 
 namespace nf {
 namespace {
@@ -32,6 +33,10 @@ void PacketPath::Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns) {
     const uint32_t flow = table.Candidate(burst.hashes[i]);
     if (flow == kNoFlow) continue;
     flows_.Prefetch(flow);
+  }
+  if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]] {
+    ChooseForTrace(*tap, packets, count, burst, table,
+                   [this](uint32_t flow) -> const FlowKey& { return flows_.actor(flow).key; });
   }
   counters_.received.Add(count);
   counters_.received_bytes.Add(burst.bytes);

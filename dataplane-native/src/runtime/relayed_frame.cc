@@ -19,7 +19,8 @@ uint32_t RelayedFrame::Write(const rte_mbuf* mbuf, std::span<uint8_t> out) {
                           .timestamp_ns = meta->timestamp_ns,
                           .arrival = meta->arrival,
                           .record = meta->record,
-                          .zero = 0};
+                          .is_traced = meta->trace != 0,
+                          .zero = {}};
   std::memcpy(out.data(), &head, sizeof head);
   std::memcpy(out.data() + sizeof head, rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len);
   return static_cast<uint32_t>(sizeof head + mbuf->data_len);
@@ -29,7 +30,7 @@ bool RelayedFrame::Read(std::span<const uint8_t> bytes, rte_mbuf* mbuf) {
   RelayedFrame head;
   if (bytes.size() < sizeof head || bytes.size() > BytesMax()) return false;
   std::memcpy(&head, bytes.data(), sizeof head);
-  if (head.in_port > 1 || head.out_port > 1 || head.emitted > 1 || head.zero != 0) return false;
+  if (head.in_port > 1 || head.out_port > 1 || head.emitted > 1 || head.is_traced > 1) return false;
   const auto frame = bytes.subspan(sizeof head);
   char* to = rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size()));
   if (to == nullptr) return false;
@@ -48,6 +49,7 @@ bool RelayedFrame::Read(std::span<const uint8_t> bytes, rte_mbuf* mbuf) {
   meta->emitted = head.emitted;
   meta->emit_order = head.emit_order;
   meta->poll_index = kNoPollIndex;
+  meta->trace = head.is_traced;
   meta->record = head.record;
   return true;
 }

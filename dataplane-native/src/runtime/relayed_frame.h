@@ -20,7 +20,8 @@ struct RelayedFrame {
   uint64_t timestamp_ns;
   uint64_t arrival;
   RecordOrigin record;
-  uint32_t zero;
+  uint8_t is_traced;
+  uint8_t zero[3];
 
   static uint32_t BytesMax();
   // Bytes written, at most BytesMax.

@@ -4,15 +4,18 @@
 #include <chrono>
 #include <mutex>
 
+#include "proto/ids.h"
 #include "runtime/lcore.h"
 #include "runtime/perform.h"
 #include "runtime/snapshot.h"
+#include "runtime/trace_all.h"
 #include "runtime/worker.h"
 
 namespace nf {
 
 struct Runtime::Parts {
   RuntimeOptions options;
+  std::unique_ptr<TraceControl> trace;
   std::unique_ptr<Worker> worker;
   std::optional<Lcore> lcore;
   std::atomic<bool> started{false};
@@ -20,6 +23,7 @@ struct Runtime::Parts {
   std::mutex control;  // Commands, one at a time. Whoever holds it may wait for the lcore.
   std::mutex names;    // What NFs are called; never held for long. Swaps alone change it.
   std::atomic<bool> swapping{false};
+  std::mutex tracing;  // Before the others.
 
   void Perform(Command& command);
   CountersSnapshot Counters() const;
@@ -53,6 +57,13 @@ Expected<std::unique_ptr<Runtime>> Runtime::Create(Engine& engine, const Runtime
   auto parts = std::make_unique<Parts>();
   parts->options = options;
   parts->worker = std::move(*worker);
+  parts->trace = std::make_unique<TraceControl>(
+      true, parts->worker->chain().size(),
+      [all = parts.get()](TraceSession* session) {
+        Command command{.kind = Command::Kind::kTrace, .trace = session};
+        all->Perform(command);
+      },
+      [all = parts.get()](uint8_t nf, uint8_t reason) { return DropName(all->worker->chain().nf(nf), reason); });
   parts->lcore.emplace(std::vector<LcoreTask*>{parts->worker.get()}, options.cpu, true);
   return std::unique_ptr<Runtime>(new Runtime(std::move(parts)));
 }
@@ -143,6 +154,13 @@ Expected<FlowsPage> Runtime::Flows(uint32_t cursor, uint32_t limit, uint16_t run
   }
   if (command.cursor < flows_max) page.next = command.cursor;
   return page;
+}
+
+Expected<std::string> Runtime::Trace(const std::string& request) {
+  std::lock_guard trace(parts_->tracing);
+  const bool is_read = request.find("\"trace_read\"") != std::string::npos;
+  std::lock_guard lock(is_read ? parts_->names : parts_->control);
+  return TraceAll({{proto::kVswitch, parts_->trace.get()}}, request);
 }
 
 std::vector<Event> Runtime::DrainEvents(size_t limit) { return parts_->worker->events().Read(limit); }

@@ -36,6 +36,7 @@ class Runtime final : public ChainHost {
   Expected<SwapReport> Swap(const std::string& entry, const NfSpec& nf) override;
   Expected<FlowsPage> Flows(uint32_t cursor, uint32_t limit, uint16_t runtime = 0) override;
   std::vector<Event> DrainEvents(size_t limit = 4096) override;
+  Expected<std::string> Trace(const std::string& request) override;
 
  private:
   struct Parts;

@@ -7,17 +7,10 @@ namespace {
 
 // The drops of one NF by name, added to `dropped`.
 void AddDrops(const ChainNf& nf, std::map<std::string, uint64_t>* dropped) {
-  const NfSpec& spec = nf.spec();
   for (size_t i = 0; i < std::size(nf.dropped); ++i) {
     const uint64_t count = nf.dropped[i].value();
     if (count == 0) continue;
-    std::string reason = "drop";
-    if (i != 0) {
-      const auto number = static_cast<uint8_t>(i + 127);
-      const auto name = spec.drop_reasons.find(number);
-      reason = name != spec.drop_reasons.end() ? name->second : "reason_" + std::to_string(number);
-    }
-    (*dropped)[spec.entry + "." + reason] += count;
+    (*dropped)[DropName(nf, i == 0 ? uint8_t{0} : static_cast<uint8_t>(i + 127))] += count;
   }
 }
 
@@ -29,6 +22,13 @@ NfCounters& CountersOf(const std::string& entry, CountersSnapshot* snapshot) {
 }
 
 }  // namespace
+
+std::string DropName(const ChainNf& nf, uint8_t number) {
+  const NfSpec& spec = nf.spec();
+  if (number == 0) return spec.entry + ".drop";
+  const auto name = spec.drop_reasons.find(number);
+  return spec.entry + "." + (name != spec.drop_reasons.end() ? name->second : "reason_" + std::to_string(number));
+}
 
 void AddTraffic(const PacketCounters& counters, CountersSnapshot* snapshot) {
   snapshot->received += counters.received.value();

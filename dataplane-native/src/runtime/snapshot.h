@@ -7,6 +7,8 @@
 
 namespace nf {
 
+// What the counters call a drop for reason `number` of the NF.
+std::string DropName(const ChainNf& nf, uint8_t number);
 // What was received and sent, of the part that has the external ports.
 void AddTraffic(const PacketCounters& counters, CountersSnapshot* snapshot);
 // What a part dropped, made or holds.

@@ -177,6 +177,12 @@ uint32_t SwitchedRuntime::RoundCapture() {
 
 void SwitchedRuntime::Take(rte_mbuf** packets, uint32_t count, uint64_t mono_ns) {
   if (count == 0) return;
+  if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]] {
+    for (uint32_t i = 0; i < count; ++i) {
+      const Transit& transit = Transit::Of(packets[i]);
+      if (transit.is_marker == 0) tap->Arrived(packets[i], TraceHop::kTaken, TraceStampOf(transit.header));
+    }
+  }
   for (uint32_t i = 0; i < count; ++i) {
     const Transit& transit = Transit::Of(packets[i]);
     if (transit.is_marker != 0) continue;
@@ -215,6 +221,8 @@ void SwitchedRuntime::TakePacket(rte_mbuf* mbuf, uint64_t mono_ns) {
   } else if (outcome.verdict == proto::PacketVerdict::kHeld) {
     MetaOf(mbuf)->poll_index = kNoPollIndex;
     counters_.held.Add(1);
+    if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
+      tap->Waits(mbuf, TraceWait::kMove);
   } else {
     counters_.Drop(mbuf, ReasonOf(outcome.reason));
   }
@@ -364,7 +372,7 @@ bool SwitchedRuntime::Serve(Command& command) {
     case Command::Kind::kMember:
       // What another vswitch has stamped and has come here counts: the next one goes on behind it.
       while (command.member == proto::kVswitch && rte_ring_empty(link_.down) == 0) RoundLive();
-      mail_.SetPeer(command.member, command.incarnation, command.mail);
+      mail_.SetPeer(command.member, command.incarnation, command.mail, command.frame_bytes);
       if (command.incarnation != 0)
         machine_.MemberUp(command.member, command.incarnation, MonotonicNs());
       else
@@ -373,6 +381,9 @@ bool SwitchedRuntime::Serve(Command& command) {
       return true;
     case Command::Kind::kUndrain:
       machine_.Undrain();
+      return true;
+    case Command::Kind::kHomes:
+      if (replicas_ != nullptr) machine_.SetHomes(command.homes, MonotonicNs());
       return true;
     case Command::Kind::kMoveThese:
       if (!Choose(command)) return false;  // Goes on next turn.

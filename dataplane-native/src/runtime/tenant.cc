@@ -82,6 +82,7 @@ Expected<std::unique_ptr<Tenant>> Tenant::Create(Engine& engine, const RuntimeSp
   auto vswitch = Vswitch::Create(spec, parts->vswitch_mail.get(), &parts->board);
   if (!vswitch) return std::unexpected(vswitch.error());
   parts->vswitch = std::move(*vswitch);
+  parts->vswitch_trace = parts->MakeTrace(nullptr);
   // Of a caller's pool half may wait.
   if (std::holds_alternative<FabricInput>(spec.input))
     parts->held_outputs = std::min(kHeldOutputsMax, parts->vswitch->pool()->size / 2 / switching.runtimes);

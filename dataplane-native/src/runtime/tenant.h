@@ -41,6 +41,7 @@ class Tenant final : public ChainHost {
   Expected<SwapReport> Swap(const std::string& entry, const NfSpec& nf) override;
   Expected<FlowsPage> Flows(uint32_t cursor, uint32_t limit, uint16_t runtime = 0) override;
   std::vector<Event> DrainEvents(size_t limit = 4096) override;
+  Expected<std::string> Trace(const std::string& request) override;
 
   // The vswitch (number 0), then the runtimes. Cheap; never blocks.
   std::vector<RuntimeStatus> Runtimes() const;

@@ -66,6 +66,7 @@ Expected<uint16_t> Tenant::Parts::Add() {
                                           .held_outputs = held_outputs});
   if (!runtime) return std::unexpected(runtime.error());
   member->runtime = std::move(*runtime);
+  member->trace = MakeTrace(member.get());
 
   // Nobody sends it a packet before it knows everybody.
   const auto meet = [&member](uint16_t peer, uint32_t incarnation, MailBox* of_peer) {

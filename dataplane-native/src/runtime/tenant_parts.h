@@ -1,5 +1,5 @@
-// What a Tenant consists of. Three locks, taken in this order: `membership` for what lasts (runtimes that come and go,
-// swaps, listings), `control` for one command, `names` for looking.
+// What a Tenant consists of. Four locks, taken in this order: `trace` for traces, `membership` for what lasts (runtimes
+// that come and go, swaps, listings), `control` for one command, `names` for looking.
 #pragma once
 
 #include <array>
@@ -19,6 +19,7 @@
 #include "runtime/switched_runtime.h"
 #include "runtime/tenant.h"
 #include "runtime/vswitch.h"
+#include "trace/control.h"
 
 namespace nf {
 
@@ -31,6 +32,7 @@ struct Tenant::Parts {
     uint32_t lcore;
     std::unique_ptr<MemberMail> mail;
     std::unique_ptr<RuntimeLink> link;
+    std::unique_ptr<TraceControl> trace;
     std::unique_ptr<SwitchedRuntime> runtime;
   };
   enum Stop : int { kRun, kDrain, kNow };
@@ -52,6 +54,8 @@ struct Tenant::Parts {
   void Perform(Member& member, Command& command);
   void PerformInVswitch(Command& command);
   bool IsQuiet();
+  // tenant_trace.cc
+  std::unique_ptr<TraceControl> MakeTrace(Member* member);
   void Watch();
   CountersSnapshot Counters() const;
 
@@ -62,6 +66,7 @@ struct Tenant::Parts {
   rte_mempool* markers = nullptr;  // Of markers.
   ClusterBoard board;
   std::unique_ptr<MemberMail> vswitch_mail;
+  std::unique_ptr<TraceControl> vswitch_trace;
   std::unique_ptr<Vswitch> vswitch;
   std::vector<std::unique_ptr<Member>> members;
   std::vector<std::unique_ptr<Lcore>> lcores;
@@ -69,7 +74,7 @@ struct Tenant::Parts {
   uint32_t last_incarnation = 0;
   uint32_t held_outputs = kHeldOutputsMax;  // Of each runtime.
 
-  std::mutex membership, control, names;
+  std::mutex trace, membership, control, names;
   std::atomic<int> stop{kRun};
   std::atomic<bool> started{false}, ended{false};
   std::mutex end_mutex;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "proto/stamp.h"
+#include "trace/tap.h"
 
 namespace nf {
 
@@ -21,5 +22,9 @@ struct Transit {
   static int offset_;
 };
 static_assert(sizeof(Transit) == 24);
+
+inline TraceTap::Stamp TraceStampOf(const proto::PacketHeader& header) {
+  return {header.stamp.entry, header.stamp.epoch, header.stamp.sequence, header.part};
+}
 
 }  // namespace nf

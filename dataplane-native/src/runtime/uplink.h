@@ -60,6 +60,8 @@ class Uplink final : public Port {
 
   // What another runtime has sent instead.
   void Relayed(rte_mbuf* mbuf) {
+    if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
+      tap->Left(mbuf, TraceHop::kRelayed, TraceStampOf(Transit::Of(mbuf).header));
     counters_.held.Set(counters_.held.value() - 1);
     counters_.sent.Add();
     counters_.sent_bytes.Add(MetaOf(mbuf)->wire_length);
@@ -79,6 +81,8 @@ class Uplink final : public Port {
     Transit& transit = Transit::Of(mbuf);
     transit.header = header;
     transit.is_marker = 0;
+    if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
+      tap->Arrived(mbuf, TraceHop::kRelayed, TraceStampOf(header));
     if (queue_.Put(&mbuf, 1) == 0) return counters_.Drop(mbuf, abi::DropReason::kPortFull);
     counters_.sent.Add();
     counters_.sent_bytes.Add(MetaOf(mbuf)->wire_length);
@@ -130,6 +134,8 @@ class Uplink final : public Port {
       return DropUnsent(mbuf, abi::DropReason::kReplicaBufferFull);
     Unsend(mbuf);
     counters_.held.Add();
+    if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
+      tap->Waits(mbuf, TraceWait::kReplica);
   }
   bool Stamp(rte_mbuf* mbuf) {
     const PacketMeta* meta = MetaOf(mbuf);
@@ -141,6 +147,8 @@ class Uplink final : public Port {
     transit.is_marker = 0;
     if (teaches_) [[unlikely]]
       Teach(meta, &transit.header);
+    if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
+      tap->Left(mbuf, TraceHop::kStamped, TraceStampOf(transit.header));
     return true;
   }
   // Packets towards the responder tell the vswitch by which key answers come, until one has come so.

@@ -114,6 +114,7 @@ int Vswitch::sleep_ms_max() const {
 }
 
 uint32_t Vswitch::Turn() {
+  trace_.Enter();
   if (Command* command = commands_.Front(); command != nullptr) [[unlikely]] {
     Serve(*command);
     commands_.Pop();
@@ -136,9 +137,10 @@ uint32_t Vswitch::Turn() {
 }
 
 void Vswitch::Serve(Command& command) {
+  if (command.kind == Command::Kind::kTrace) return trace_.Take(command.trace);
   if (command.kind == Command::Kind::kExclude) return machine_.SetAccepting(command.member, command.incarnation != 0);
   Runtime& runtime = runtimes_[command.member];
-  mail_.SetPeer(command.member, command.incarnation, command.mail);
+  mail_.SetPeer(command.member, command.incarnation, command.mail, command.frame_bytes);
   if (command.incarnation != 0) {
     runtime.link = command.link;
     runtime.queue = std::make_unique<RingQueue>(command.link->down, command.link->markers);
@@ -191,6 +193,9 @@ void Vswitch::TakeOutput(uint16_t runtime, rte_mbuf* mbuf, uint64_t mono_ns) {
     return;
   }
   const proto::PacketHeader header = transit.header;
+  TraceTap* const tap = TraceTap::Current();
+  if (tap != nullptr) [[unlikely]]
+    tap->Arrived(mbuf, TraceHop::kGate, TraceStampOf(header));
   proto::GateDrop why{};
   switch (machine_.OnOutput(runtime, reinterpret_cast<proto::PacketRef>(mbuf), header, &why)) {
     case proto::GateVerdict::kRelease:
@@ -198,6 +203,8 @@ void Vswitch::TakeOutput(uint16_t runtime, rte_mbuf* mbuf, uint64_t mono_ns) {
       return;
     case proto::GateVerdict::kHeld:
       counters_.held.Add();
+      if (tap != nullptr) [[unlikely]]
+        tap->Waits(mbuf, TraceWait::kGate);
       return;
     case proto::GateVerdict::kDropped:
       return DropOutput(mbuf, header, why);

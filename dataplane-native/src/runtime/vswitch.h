@@ -27,6 +27,7 @@
 #include "runtime/read_ahead.h"
 #include "runtime/ring_queue.h"
 #include "runtime/runtime_link.h"
+#include "trace/tap.h"
 
 namespace nf {
 
@@ -91,6 +92,8 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
   // ---- Control threads, in turns.
   const LeaseTable& leases() const { return leases_; }
   CommandRing& commands() { return commands_; }
+  // Between turns.
+  TraceTap& trace() { return trace_; }
   void Execute(Command& command) {
     Serve(command);
     command.done.store(true, std::memory_order_release);
@@ -191,6 +194,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
   PacketCounters& counters_;
   std::vector<int> wait_fds_;
   CommandRing commands_;
+  TraceTap trace_;
 
   uint64_t now_ns_ = 0;
   uint64_t machine_ns_ = 0;

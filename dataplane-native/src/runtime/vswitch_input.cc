@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "runtime/burst.h"
+#include "runtime/trace_choice.h"
 #include "runtime/transit.h"
 #include "runtime/vswitch.h"
 
@@ -103,6 +104,10 @@ void Vswitch::Process(rte_mbuf** packets, uint32_t count, uint64_t now_ns, uint6
     // Of what comes by an alias the key isn't the entry's.
     __builtin_prefetch(&machine_.entry(entry));
     __builtin_prefetch(reinterpret_cast<const uint8_t*>(&machine_.entry(entry)) + 64, 1);
+  }
+  if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]] {
+    ChooseForTrace(*tap, packets, count, burst, *table_,
+                   [this](uint32_t entry) -> const FlowKey& { return machine_.entry(entry).key; });
   }
   counters_.received.Add(count);
   counters_.received_bytes.Add(burst.bytes);
@@ -205,6 +210,8 @@ void Vswitch::ProcessLaterFragment(rte_mbuf* mbuf, PacketMeta* meta, uint64_t mo
       return;
     case FragmentOutcome::kHeld:
       counters_.held.Add();
+      if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
+        tap->Waits(mbuf, TraceWait::kFragment);
       return;
     case FragmentOutcome::kOverflow:
       counters_.Drop(mbuf, DropReason::kFragmentOverflow);
@@ -280,6 +287,8 @@ void Vswitch::Route(rte_mbuf* mbuf, PacketMeta* meta, uint32_t entry, uint8_t fl
   transit.header.flags |= flags & proto::kByAlias;
   transit.header.port = meta->in_port;
   transit.is_marker = 0;
+  if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
+    tap->Routed(mbuf, id, TraceStampOf(transit.header));
   if (runtime.staged_count == runtime.staged.size()) FlushStaged(runtime);
   runtime.staged[runtime.staged_count++] = mbuf;
 }

@@ -63,6 +63,7 @@ enum class ActionKind : uint8_t {
   kCut,       // a, b: members, c: ns without messages between them
   kRestartV,  // b: ns until another V starts, c: ns after which the first wakes up, or 0: it is dead
   kPlaces,    // a: bits of the runtimes where replicas may be
+  kHomes,     // a: runtime, b: bits of the runtimes where its replicas are to be, 0: any
 };
 
 struct Action {

@@ -245,6 +245,9 @@ void SimRuntime::Obey(const Action& action) {
     case ActionKind::kPlaces:
       SetPlaces(action.a);
       break;
+    case ActionKind::kHomes:
+      if (machine_.replicates()) machine_.SetHomes(action.b << 1, world_->now_ns());
+      break;
     default:
       break;
   }

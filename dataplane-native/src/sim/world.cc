@@ -25,7 +25,8 @@ World::World(const Scenario& scenario, bool logs)
       flow_ended_(scenario.conditions.flows),
       lives_(scenario.conditions.flows),
       fenced_(members_),
-      runtimes_(members_) {
+      runtimes_(members_),
+      homes_(members_) {
   vswitch_ = std::make_unique<SimVswitch>(this, term_);
   places_ = (1u << scenario.conditions.places) - 1;
   incarnations_[kVswitch] = term_;
@@ -150,6 +151,7 @@ void World::Restart(uint16_t id) {
     if (other != id && runtimes_[other] != nullptr) runtimes_[id]->Knows(other, incarnations_[other]);
   Log(Text("runtime %u starts, incarnation %u", id, incarnations_[id]));
   runtimes_[id]->Arrive(Action{.kind = ActionKind::kPlaces, .a = places_});
+  if (homes_[id] != 0) runtimes_[id]->Arrive(Action{.kind = ActionKind::kHomes, .a = id, .b = homes_[id]});
   Announce(id, incarnations_[id], id);
 }
 
@@ -248,6 +250,10 @@ void World::Act(const Action& action) {
       places_ = action.a;
       for (uint16_t id = 1; id < members_; ++id)
         if (runtimes_[id] != nullptr) runtimes_[id]->Arrive(action);
+      return;
+    case ActionKind::kHomes:
+      homes_[action.a] = action.b;
+      if (runtimes_[action.a] != nullptr) runtimes_[action.a]->Arrive(action);
       return;
     case ActionKind::kCrash:
       if (runtimes_[action.a] == nullptr) return;
@@ -363,6 +369,21 @@ bool World::Empty() {
          std::all_of(runtimes_.begin() + 1, runtimes_.end(), empty);
 }
 
+// All live by now. Who has no room, or another layout, keeps nothing wherever it is to be.
+bool World::AtHome() const {
+  const Conditions& c = scenario_.conditions;
+  if (c.tight || c.mixed_layouts) return true;
+  for (uint16_t id = 1; id < members_; ++id) {
+    const uint32_t homes = homes_[id] & ~(1u << (id - 1));
+    if (runtimes_[id] == nullptr) return false;
+    for (uint32_t bucket = 0; homes != 0 && bucket < proto::kBuckets; ++bucket) {
+      const uint16_t home = runtimes_[id]->machine().source().home(static_cast<uint8_t>(bucket)).id;
+      if (home == proto::kVswitch || (homes >> (home - 1) & 1) == 0) return false;
+    }
+  }
+  return true;
+}
+
 // Faults stop. Everything begun must end, every flow must work, and when all flows have ended nothing may be left.
 void World::Ending() {
   calm_ = true;
@@ -398,6 +419,7 @@ void World::Ending() {
     RunUntil(now_ns_ + 500'000);
   }
   if (!RunUntilDone(kBound, [&] { return AtRest(); })) model_.Violate("a packet never ended");
+  if (!RunUntilDone(kBound, [&] { return AtHome(); })) model_.Violate("replicas are not where they are to be");
   for (uint16_t id = 1; id < members_; ++id)
     if (!vswitch_->machine().accepts(id))
       model_.Violate(Text("the vswitch never heard that runtime %u takes flows", id));

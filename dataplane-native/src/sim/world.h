@@ -141,6 +141,8 @@ class World {
   bool IsProtected();
   bool MayFail(const Action& action);
   bool Empty();
+  // Replicas are where they are to be.
+  bool AtHome() const;
   void Ending();
 
   Scenario scenario_;
@@ -174,9 +176,10 @@ class World {
   std::vector<std::unique_ptr<SimRuntime>> runtimes_;
   int64_t operations_ = 0;
   uint64_t recovered_ = 0;
-  uint32_t places_ = 0;         // Bits.
-  uint32_t words_to_come_ = 0;  // The supervisor's.
-  bool calm_ = false;           // No more faults.
+  uint32_t places_ = 0;          // Bits.
+  std::vector<uint32_t> homes_;  // By runtime; bits, 0: any.
+  uint32_t words_to_come_ = 0;   // The supervisor's.
+  bool calm_ = false;            // No more faults.
   bool loud_ = false;
   bool checking_ = false;  // Everything must work.
   std::vector<std::string> log_;

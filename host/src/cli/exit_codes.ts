@@ -1,7 +1,7 @@
 /** Exit codes of all commands; docs/cli.md is written from this table. */
 import type { ErrorCode } from "@nfactor/sdk/error_codes";
 
-export const EXIT = { ok: 0, failure: 1, badInput: 2, notMoved: 3, interrupted: 130 } as const;
+export const EXIT = { ok: 0, failure: 1, badInput: 2, notMoved: 3, unreachable: 4, notAllowed: 5, conflict: 6, pending: 7, interrupted: 130 } as const;
 
 export const EXIT_DOCS: readonly (readonly [number, string])[] = [
   [EXIT.ok, "It worked. `run` also ends with 0 after Ctrl-C or SIGTERM, once everything in flight has left."],
@@ -9,8 +9,12 @@ export const EXIT_DOCS: readonly (readonly [number, string])[] = [
   [EXIT.badInput, "Bad input: the command line, a configuration, an NF's source or artifact, a capture file, an interface. Nothing was changed."],
   [
     EXIT.notMoved,
-    "`migrate`, `drain`: some flows did not move, or `undrain` ended it. They are where they were, and go on; the result says how many and why. `recover`: some flows lost their state.",
+    "`migrate`, `drain`: some flows did not move, or `undrain` ended it. They are where they were, and go on; the result says how many and why. `recover`: some flows lost their state. `hosts drain`: not everything could leave.",
   ],
+  [EXIT.unreachable, "No controller answers: none listens, the address is wrong, the connection broke."],
+  [EXIT.notAllowed, "The controller's API does not let this token do it, or it is none."],
+  [EXIT.conflict, "Somebody was faster, or it is in use: what is there now is not what was meant. Nothing was changed; look again, and try again."],
+  [EXIT.pending, "It is not done yet: the time ran out, or a host is away. What was asked for goes on, or is carried out when the host is there."],
   [EXIT.interrupted, "Ended by Ctrl-C before there was a result. What a host was asked for goes on there."],
 ];
 
@@ -25,6 +29,8 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "artifact.io",
   "artifact.uncertain",
   "capture.write",
+  "cli.answer",
+  "cluster.host_away",
   "doctor.missing",
   "eal.init",
   "eal.memory",
@@ -34,7 +40,14 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "host.not_running",
   "native.missing",
   "nf.compile",
+  "peer.in_use",
   "port.start",
+  "rest.aborted",
+  "rest.busy",
+  "rest.closing",
+  "rest.listen",
+  "rest.rate",
+  "rest.timeout",
   "rpc.busy",
   "rpc.cancelled",
   "rpc.closed",
@@ -63,8 +76,30 @@ const FAILURES: ReadonlySet<ErrorCode> = new Set([
   "store.io",
   "store.lease",
   "store.locked",
+  "trace.busy",
+  "trace.ended",
+  "trace.unsupported",
 ]);
 
+/** What has an exit code of its own. */
+const OWN: Partial<Record<ErrorCode, number>> = {
+  "cli.unreachable": EXIT.unreachable,
+  "cli.timeout": EXIT.pending,
+  "rest.unauthorized": EXIT.notAllowed,
+  "rest.forbidden": EXIT.notAllowed,
+  "store.stale": EXIT.conflict,
+  "store.exists": EXIT.conflict,
+  "cluster.in_use": EXIT.conflict,
+  "cluster.port": EXIT.conflict,
+  "cluster.ending": EXIT.conflict,
+  "host.stale": EXIT.conflict,
+  "rpc.deadline": EXIT.pending,
+  "artifact.in_use": EXIT.conflict,
+  "artifact.version_taken": EXIT.conflict,
+};
+
 export function exitCodeOf(code: ErrorCode): number {
+  const own = OWN[code];
+  if (own !== undefined) return own;
   return FAILURES.has(code) ? EXIT.failure : EXIT.badInput;
 }

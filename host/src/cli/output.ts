@@ -1,11 +1,27 @@
 /**
  * What a command says: results on stdout, everything else on stderr. With --json stdout gets exactly one object, at the end, whether the command
- * succeeded or not.
+ * succeeded or not; with `-o yaml` the same one as YAML.
  */
 import { writeSync } from "node:fs";
+import { stringify } from "yaml";
 import { NfError } from "@nfactor/sdk/errors";
 import { type ErrorJson, errorJson } from "../rpc/protocol.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
+
+export const FORMATS = ["table", "json", "yaml"] as const;
+let machineFormat: "json" | "yaml" = "json";
+
+/** How objects are written by this process, where they are asked for. */
+export function setMachineFormat(format: "json" | "yaml"): void {
+  machineFormat = format;
+}
+
+export const isYaml = (): boolean => machineFormat === "yaml";
+
+/** One object as a line of JSON, or as a document of YAML. */
+export function machineText(object: object): string {
+  return machineFormat === "json" ? `${JSON.stringify(object)}\n` : `---\n${stringify(object)}`;
+}
 
 export class Output {
   readonly json: boolean;
@@ -16,7 +32,7 @@ export class Output {
 
   /** The command's result: `object` with --json, else `text`. */
   result(object: object, text: string): void {
-    writeAll(1, this.json ? `${JSON.stringify(object)}\n` : text === "" ? "" : `${text}\n`);
+    writeAll(1, this.json ? machineText(object) : text === "" ? "" : `${text}\n`);
   }
 
   /** A line about what is going on. */
@@ -40,7 +56,7 @@ export function reportError(error: unknown, json: boolean): number {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     writeAll(2, `error[internal]: this is a bug in NFActor, please report it.\n${stack}\n`);
   }
-  if (json) writeAll(1, `${JSON.stringify({ error: errorJson(error) satisfies ErrorJson })}\n`);
+  if (json) writeAll(1, machineText({ error: errorJson(error) satisfies ErrorJson }));
   return error instanceof NfError ? exitCodeOf(error.code) : EXIT.failure;
 }
 

@@ -5,14 +5,18 @@
 import { z } from "zod";
 import { RULES, type RuleId } from "@nfactor/sdk/admission";
 import { runtimeSchema } from "../result/runtimes_result.ts";
+import { traceHopSchema, tracePacketSchema, traceTotalsSchema } from "../trace/packet.ts";
 import {
   addRuntimeResult,
+  configurePeersResult,
   drainResult,
   errorSchema,
   flowsResult,
   migrateResult,
+  peersResult,
   recoverResult,
   removeRuntimeResult,
+  setReplicationTargetParams,
   swapResult,
   undrainResult,
 } from "../rpc/protocol.ts";
@@ -78,14 +82,33 @@ export const runtimesResultSchema = z.strictObject({
 });
 export const runtimesAddResultSchema = addRuntimeResult;
 export const runtimesRemoveResultSchema = removeRuntimeResult;
+export const runtimesProtectResultSchema = setReplicationTargetParams;
+export const peersResultSchema = peersResult;
+export const peersAddResultSchema = configurePeersResult;
+export const peersRemoveResultSchema = configurePeersResult;
 export const migrateResultSchema = migrateResult;
 export const drainResultSchema = drainResult;
 export const undrainResultSchema = undrainResult;
 export const agentResultSchema = z.strictObject({ left: z.int().min(0).describe("Runtimes that go on without the agent.") });
 export const recoverResultSchema = recoverResult;
+const hexText = z.string().regex(/^(?:[0-9a-f]{2})*$/);
+/** A line each. */
+export const traceResultSchema = tracePacketSchema.extend({
+  hops: z.array(
+    traceHopSchema.extend({
+      changes: z.array(z.strictObject({ field: z.string(), from: z.string(), to: z.string() })).optional().describe("What is other than in the frame before."),
+      frame: hexText.optional(),
+    }),
+  ),
+});
+/** The last line. */
+export const traceEndSchema = z.strictObject({ totals: traceTotalsSchema });
+export const captureResultSchema = traceTotalsSchema.extend({ file: z.string(), point: z.string() });
 /** What any command prints with --json when it fails. */
 export const errorResultSchema = z.strictObject({ error: errorSchema });
 
+export type CaptureResultJson = z.output<typeof captureResultSchema>;
+export type TraceResultJson = z.output<typeof traceResultSchema>;
 export type RuntimesResultJson = z.output<typeof runtimesResultSchema>;
 export type InitResultJson = z.output<typeof initResultSchema>;
 export type BuildResultJson = z.output<typeof buildResultSchema>;

@@ -11,6 +11,9 @@ export function runtimeNumber(text: string): number {
   throw new NfError("usage", `'${text}' is no number of a runtime`, { fix: "'nfactor runtimes' lists them." });
 }
 
+/** Of an option with commas, or repeated. */
+export const collectNumbers = (value: string, before: string[] = []): string[] => [...before, ...value.split(",")];
+
 export function addHostOption(command: Command): Command {
   return command.option("--host <name>", "the host's name, or the path of its socket, when several run");
 }

@@ -1,13 +1,25 @@
 /** The commands about runtimes as processes, over a real control socket, with a tenant in memory behind it. test/e2e/runtimes.test.ts has real ones. */
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LiveRuntimes } from "../control/live_runtimes.ts";
+import { LiveTrace } from "../control/live_trace.ts";
 import { TenantInMemory } from "../control/testing.ts";
 import { ControlServer, type Handlers } from "../rpc/server.ts";
 import { prepareSocketPath } from "../rpc/socket_path.ts";
 import { runtimeJson } from "../result/runtimes_result.ts";
 import { progressLine } from "./operation.ts";
-import { drainResultSchema, errorResultSchema, migrateResultSchema, recoverResultSchema, runtimesRemoveResultSchema, runtimesResultSchema } from "./results.ts";
+import {
+  drainResultSchema,
+  errorResultSchema,
+  migrateResultSchema,
+  peersAddResultSchema,
+  peersResultSchema,
+  recoverResultSchema,
+  runtimesProtectResultSchema,
+  runtimesRemoveResultSchema,
+  runtimesResultSchema,
+} from "./results.ts";
 import { Cli, finished } from "./testing.ts";
 
 let cli: Cli;
@@ -23,6 +35,7 @@ beforeEach(async () => {
   const handlers: Handlers = {
     ...{ info: unused, flows: unused, swap: unused },
     ...new LiveRuntimes({ dataplane: tenant.dataplane, chain: [], say: () => undefined }),
+    ...new LiveTrace({ dataplane: tenant.dataplane, chain: [], say: () => undefined }),
   };
   server = await ControlServer.listen(prepareSocketPath("t", { XDG_RUNTIME_DIR: cli.folder }), handlers);
 });
@@ -150,6 +163,38 @@ test("remove: refused with flows; with --force not without --yes when nobody can
   expect([...tenant.states.keys()]).toEqual([3, 4]);
 });
 
+test("peers: added with their keys, listed without, removed by name", async () => {
+  expect((await cli.run("peers")).stdout).toBe("no peers: 'nfactor peers add' adds one\n");
+  const key = "ab".repeat(32);
+  writeFileSync(cli.path("agent.key"), key, { mode: 0o600 });
+  const add = (name: string, address: string): string[] => ["peers", "add", name, "--address", address, "--key-file", "agent.key", "--iface", "l0"];
+  expect((await cli.run(...add("rack2", "10.0.0.2:7700"))).stdout).toContain("'nfactor runtimes add --at rack2'");
+  expect(peersAddResultSchema.parse(JSON.parse((await cli.run(...add("rack3", "10.0.0.3:7700"), "--json")).stdout))).toEqual({ peers: 2 });
+  // Who was there before is sent back without its key, which the host has.
+  expect(tenant.peerList.map((peer) => [peer.name, peer.key])).toEqual([
+    ["rack2", undefined],
+    ["rack3", key],
+  ]);
+  const listed = await cli.run("peers", "--json");
+  expect(listed.stdout).not.toContain(key);
+  expect(peersResultSchema.parse(JSON.parse(listed.stdout)).peers.map(({ name }) => name)).toEqual(["rack2", "rack3"]);
+  expect((await cli.run("runtimes", "add", "--at", "rack3")).stdout).toBe("runtime 4 takes flows, on lcore 0\n");
+  expect((await cli.run("runtimes", "add", "--at", "rack9")).stderr).toContain("error[peer.unknown]: there is no peer 'rack9'");
+  expect((await cli.run("peers", "remove", "rack4")).stderr).toContain("error[peer.unknown]: there is no peer 'rack4'.\n  Allowed: rack2, rack3.");
+  expect(await cli.run("peers", "remove", "rack2")).toMatchObject({ code: 0, stdout: "rack2 is no peer any more; 1 peer left\n" });
+  expect(tenant.peerList.map(({ name }) => name)).toEqual(["rack3"]);
+}, 30_000);
+
+test("protect: who keeps the replicas, or anybody", async () => {
+  expect((await cli.run("runtimes", "protect", "1", "--by", "2,3", "--by", "2")).stdout).toBe("replicas of runtime 1: at 2, 3\n");
+  const { stdout } = await cli.run("runtimes", "protect", "1", "--by", "any", "--json");
+  expect(runtimesProtectResultSchema.parse(JSON.parse(stdout))).toEqual({ runtime: 1, targets: [] });
+  expect(tenant.calls).toEqual([
+    { protect: 1, by: [2, 3] },
+    { protect: 1, by: [] },
+  ]);
+});
+
 test("recover: not without --yes when nobody can be asked; what it would lose is said before, and lost states are exit code 3", async () => {
   tenant.unprotected = 1;
   tenant.flowList.push({ ...tenant.flowList[0]!, flowId: 9n, runtime: 2 }, { ...tenant.flowList[0]!, flowId: 10n, runtime: 3 });
@@ -195,6 +240,14 @@ test.each([
   ["runtimes ad", "error[usage]: runtimes: 'ad' is no command of it."],
   ["runtimes add 2", "error[usage]: too many arguments for 'add'."],
   ["runtimes remove", "error[usage]: missing required argument 'runtime'."],
+  ["runtimes protect 1", "error[usage]: required option '--by <runtimes>' not specified."],
+  ["runtimes protect 1 --by 1", "error[runtime.same]: runtime 1 keeps no replicas of its own flows."],
+  ["runtimes protect 1 --by any,2", "error[usage]: --by: 'any' and numbers exclude each other."],
+  ["runtimes protect 1 --by x", "error[usage]: 'x' is no number of a runtime."],
+  ["peers ad", "error[usage]: peers: 'ad' is no command of it."],
+  ["peers add a:1 --address 10.0.0.2:7700 --key-file k --iface l0", "error[usage]: a peer's name has 1 to 63 letters"],
+  ["peers add a --address 10.0.0.2 --key-file k --iface l0", "error[usage]: an agent's address is like 10.0.0.2:7700"],
+  ["peers add a --address 10.0.0.2:7700 --key-file k --iface l0", "error[usage]: the key file k cannot be read"],
   ["runtimes --watch --json", "error[usage]: --watch and --json exclude each other."],
 ])("%s is refused", async (line, message) => {
   const { code, stderr } = await cli.run(...line.split(" "));

@@ -24,7 +24,7 @@ export const SWITCHING = { runtimes_max: 15, lcores_max: 16, migrations_max: 400
 
 export const REPLICATION = { modes: ["hold", "relay"], unprotected: ["strict", "available"] } as const;
 
-const ifaceSchema = z.string().regex(/^[^\s/]{1,15}$/, "an interface name has 1 to 15 characters, without blanks and slashes");
+export const ifaceSchema = z.string().regex(/^[^\s/]{1,15}$/, "an interface name has 1 to 15 characters, without blanks and slashes");
 const portSchema = z.strictObject({ iface: ifaceSchema.describe("Name of a network interface of this machine.") });
 const idleMs = (standard: number, what: string) => z.int().min(1).max(IDLE_MS_MAX).default(standard).describe(`Idle time of ${what}, ms.`);
 

@@ -95,9 +95,9 @@ test("a drain to all others or to some, and back", async () => {
 });
 
 test("runtimes are added and removed", async () => {
-  expect(await live.add_runtime()).toEqual({ runtime: 4, lcore: 0 });
+  expect(await live.add_runtime({})).toEqual({ runtime: 4, lcore: 0 });
   expect(await live.remove_runtime({ runtime: 4, force: false, dry_run: false })).toEqual({ runtime: 4, dry_run: false, flows_ended: 0 });
-  expect(await live.add_runtime()).toEqual({ runtime: 5, lcore: 0 });
+  expect(await live.add_runtime({})).toEqual({ runtime: 5, lcore: 0 });
   expect(await live.remove_runtime({ runtime: 1, force: true, dry_run: false })).toMatchObject({ flows_ended: 3 });
   expect(tenant.flowsBy).toEqual({ 2: 1 });
   expect(said.at(-1)).toBe("runtime 1 was removed, and 3 flows ended with it");
@@ -120,6 +120,22 @@ test("recover: without replicas states are lost, and it says so before", async (
   expect(await live.recover({ runtime: 1, dry_run: true })).toMatchObject({ flows: 3, recovered: 0, lost: 3 });
   expect(await live.recover({ runtime: 1, dry_run: false })).toMatchObject({ recovered: 0, lost: 3 });
   expect(said.at(-1)).toContain("3 have lost their state");
+});
+
+test("peers, runtimes at them, and where replicas are to be", async () => {
+  const peer = { name: "rack2", address: "10.0.0.2:7700", iface: "l0", key: "ab".repeat(32) };
+  expect(await live.configure_peers({ peers: [peer] })).toEqual({ peers: 1 });
+  expect(await live.peers()).toEqual({ peers: [{ name: "rack2", address: "10.0.0.2:7700", iface: "l0", runtimes: [] }] });
+  expect(await live.add_runtime({ at: "rack2" })).toEqual({ runtime: 4, lcore: 0 });
+  expect(await live.set_replication_target({ runtime: 1, targets: [4, 2] })).toEqual({});
+  expect(await live.set_replication_target({ runtime: 1, targets: [] })).toEqual({});
+  expect(tenant.calls).toEqual([{ addAt: "rack2" }, { protect: 1, by: [4, 2] }, { protect: 1, by: [] }]);
+  expect(said.at(-1)).toBe("replicas of runtime 1: at any other runtime");
+  expect(said.join()).not.toContain(peer.key);
+  await expect(live.set_replication_target({ runtime: 9, targets: [1] })).rejects.toMatchObject({ code: "runtime.unknown" });
+  await expect(live.set_replication_target({ runtime: 1, targets: [2, 9] })).rejects.toMatchObject({ code: "runtime.unknown" });
+  await expect(live.set_replication_target({ runtime: 1, targets: [1] })).rejects.toMatchObject({ code: "runtime.same", allowed: "2, 3, 4" });
+  await expect(live.add_runtime({ at: "nowhere" })).rejects.toMatchObject({ code: "peer.unknown" });
 });
 
 test("what cannot be is refused before anything is changed, and says what can", async () => {

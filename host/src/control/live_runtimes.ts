@@ -32,7 +32,7 @@ export interface LiveRuntimesOptions {
   say(text: string): void;
 }
 
-export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap"> {
+export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap" | "trace_start" | "trace_read" | "trace_stop"> {
   readonly #options: LiveRuntimesOptions;
   readonly #runtimes: Runtimes;
 
@@ -46,10 +46,11 @@ export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap"> {
     runtimes: this.#runtimes.status().map(runtimeJson),
   });
 
-  readonly add_runtime = async (): Promise<Result<"add_runtime">> => {
-    const runtime = await this.#runtimes.add();
-    const { lcore, process: { pid } = {} } = this.#runtimes.get(runtime);
-    this.#options.say(`runtime ${runtime} was added, ${pid === undefined ? `on lcore ${lcore}` : `as process ${pid}`}`);
+  readonly add_runtime = async ({ at }: Params<"add_runtime">): Promise<Result<"add_runtime">> => {
+    const runtime = await this.#runtimes.add({ at });
+    const { lcore, process: { pid, agent } = {} } = this.#runtimes.get(runtime);
+    const where = agent === undefined ? "" : at === agent ? ` at ${agent}` : ` at peer '${at}' (${agent})`;
+    this.#options.say(`runtime ${runtime} was added, ${pid === undefined ? `on lcore ${lcore}` : `as process ${pid}${where}`}`);
     return { runtime, lcore, ...(pid === undefined ? {} : { pid }) };
   };
 
@@ -126,6 +127,27 @@ export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap"> {
     }
     return sums;
   }
+
+  readonly set_replication_target = async ({ runtime, targets }: Params<"set_replication_target">): Promise<Result<"set_replication_target">> => {
+    await this.#runtimes.setReplicationTargets(runtime, targets);
+    const where = targets.length === 0 ? "any other runtime" : `runtime ${targets.join(", ")} as long as one of them can keep them`;
+    this.#options.say(`replicas of runtime ${runtime}: at ${where}`);
+    return {};
+  };
+
+  readonly peers = async (): Promise<Result<"peers">> => ({
+    peers: (await this.#options.dataplane.peers()).map(({ name, address, iface, runtimes, isReachable }) => ({
+      ...(name === undefined ? {} : { name }),
+      ...{ address, iface, runtimes },
+      ...(isReachable === undefined ? {} : { reachable: isReachable }),
+    })),
+  });
+
+  readonly configure_peers = async ({ peers }: Params<"configure_peers">): Promise<Result<"configure_peers">> => {
+    await this.#options.dataplane.configurePeers(peers);
+    this.#options.say(peers.length === 0 ? "there are no peers" : `peers: ${peers.map(({ name, address }) => `${name} (${address})`).join(", ")}`);
+    return { peers: peers.length };
+  };
 
   readonly undrain = async ({ runtime }: Params<"undrain">): Promise<Result<"undrain">> => {
     const { draining } = this.#runtimes.get(runtime);

@@ -1,4 +1,5 @@
 /** For tests only: a tenant in memory that answers as a dataplane does, for what is around it. */
+import type { PeerConfig } from "../config/peer.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import { nativeError } from "../dataplane/native_error.ts";
 import type { MigrateOptions, NativeFlow, OperationReport, RuntimeStatus } from "../dataplane/native_types.ts";
@@ -11,6 +12,7 @@ export class TenantInMemory {
   /** Flows have replicas, but for so many. */
   unprotected: number | undefined;
   stateLost = 0n;
+  peerList: readonly PeerConfig[] = [];
   /** What was asked of it. */
   readonly calls: unknown[] = [];
   /** Operations end when this does. */
@@ -47,7 +49,18 @@ export class TenantInMemory {
     const parts: Partial<Dataplane> = {
       switched: true,
       runtimes: () => [this.#status(0, this.flowList.length), ...[...this.states.keys()].map((runtime) => this.#status(runtime, this.#of(runtime).length))],
-      addRuntime: async () => this.#start(),
+      addRuntime: async ({ at } = {}) => {
+        if (at !== undefined && !this.peerList.some(({ name }) => name === at)) throw nativeError("peer.unknown", `there is no peer '${at}'`);
+        this.calls.push(...(at === undefined ? [] : [{ addAt: at }]));
+        return this.#start();
+      },
+      peers: async () => this.peerList.map(({ name, address, iface }) => ({ name, address, iface, runtimes: [], isReachable: undefined })),
+      configurePeers: async (peers) => {
+        this.peerList = peers;
+      },
+      setReplicationTargets: async (runtime, targets) => {
+        this.calls.push({ protect: runtime, by: targets });
+      },
       removeRuntime: async (runtime, { force }) => {
         if (!force && this.#of(runtime).length > 0) throw nativeError("runtime.not_empty", "the runtime has flows");
         this.flowList.splice(0, this.flowList.length, ...this.flowList.filter((flow) => flow.runtime !== runtime));

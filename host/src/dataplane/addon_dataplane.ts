@@ -1,6 +1,8 @@
 /** A dataplane in this process: one of the addon's, by its number there, with the addon's errors as the project's own. */
+import { z } from "zod";
+import { type TraceBatch, type TraceWanted, traceReadAnswer } from "../trace/records.ts";
 import type { Dataplane } from "./dataplane.ts";
-import { native, nativeAsync } from "./native_error.ts";
+import { native, nativeAsync, nativeError } from "./native_error.ts";
 import type {
   CountersSnapshot,
   FlowsOptions,
@@ -16,10 +18,13 @@ import type {
   SwapReport,
 } from "./native_types.ts";
 
+const traceAnswers = z.array(traceReadAnswer.extend({ member: z.int().min(0) }));
+
 export class AddonDataplane implements Dataplane {
   readonly switched: boolean;
   readonly #addon: NativeAddon;
   readonly #id: number;
+  #traceEndMs = 0;
 
   private constructor(addon: NativeAddon, id: number, switched: boolean) {
     this.#addon = addon;
@@ -64,11 +69,33 @@ export class AddonDataplane implements Dataplane {
     return nativeAsync(() => this.#addon.swap(this.#id, entry, nf));
   }
 
+  async traceStart({ id, filter, packets, ms, frameBytes, point }: TraceWanted): Promise<void> {
+    this.#traceEndMs = performance.now() + ms;
+    await this.#trace({ do: "trace_start", trace: id, filter, packets, ms, frameBytes, point });
+  }
+
+  async traceRead(wanted: TraceWanted): Promise<TraceBatch[]> {
+    const answers = traceAnswers.parse(await this.#trace({ do: "trace_read", trace: wanted.id, packets: wanted.packets }));
+    // A runtime that was added meanwhile records too, from now on.
+    if (this.switched && this.runtimes().length > answers.length)
+      await this.traceStart({ ...wanted, ms: Math.max(1, Math.round(this.#traceEndMs - performance.now())) });
+    return answers.map((answer) => ({ ...answer, isRemote: false }));
+  }
+
+  async traceStop(id: number): Promise<void> {
+    await this.#trace({ do: "trace_stop", trace: id });
+  }
+
+  async #trace(request: object): Promise<unknown> {
+    return JSON.parse(await nativeAsync(() => this.#addon.trace(this.#id, JSON.stringify(request))));
+  }
+
   runtimes(): RuntimeStatus[] {
     return native(() => this.#addon.runtimes(this.#id));
   }
 
-  addRuntime(): Promise<number> {
+  async addRuntime({ at }: { at?: string | undefined } = {}): Promise<number> {
+    if (at !== undefined) throw nativeError("runtime.in_process", "all runtimes of this host are in one process");
     return nativeAsync(() => this.#addon.addRuntime(this.#id));
   }
 
@@ -91,5 +118,15 @@ export class AddonDataplane implements Dataplane {
 
   undrain(runtime: number): Promise<void> {
     return nativeAsync(() => this.#addon.undrain(this.#id, runtime));
+  }
+
+  async setReplicationTargets(): Promise<never> {
+    throw nativeError("runtime.in_process", "all runtimes of this host are in one process, so their replicas are, too");
+  }
+  async peers(): Promise<never> {
+    throw nativeError("runtime.in_process", "all runtimes of this host are in one process");
+  }
+  configurePeers(): Promise<never> {
+    return this.peers();
   }
 }

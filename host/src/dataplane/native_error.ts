@@ -10,9 +10,11 @@ const FIXES: Partial<Record<ErrorCode, string>> = {
   "port.missing": "'ip link' lists the interfaces.",
   "runtime.busy": "Try again when what goes on there has ended.",
   "runtime.direct": "Start the host with --runtimes <n> (in nfactor.yaml: runtimes: { count: <n> }).",
+  "runtime.in_process": "Start the host with --processes (in nfactor.yaml: runtimes: { processes: true }).",
   "runtime.last": "Add another one first: 'nfactor runtimes add'.",
   "runtime.limit": "Remove one that is not needed: 'nfactor runtimes remove <n>'.",
   "runtime.not_empty": "Move its flows away with 'nfactor drain <n>', or let them end with --force.",
+  "runtime.unreplicated": "Start the host with --replicas 1 (in nfactor.yaml: runtimes: { replication: {} }).",
   "state.too_large": "Lower --max-flows (flows.max), or keep less state per flow.",
 };
 

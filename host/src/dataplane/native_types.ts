@@ -26,6 +26,8 @@ export interface NativeAddon {
    * newest and counts them in `CountersSnapshot.eventsLost`. After the end of a run the events can still be drained until destroyRuntime.
    */
   drainEvents(id: number): NativeEvent[];
+  /** A command of a trace to all members, in JSON (dataplane-native/src/nfactord/README.md); resolves with a JSON list of their answers, each with `member`. */
+  trace(id: number, request: string): Promise<string>;
 
   // Switched mode. In direct mode all of these throw or reject with runtime.direct.
 
@@ -228,9 +230,12 @@ export interface RuntimeStatus {
     pid?: number | undefined;
     restarts: number;
     isUp: boolean;
-    /** Of one on another machine: the address of the agent there, and whether it answers. */
+    /** Of one on another machine: the address of the agent there, the name of the peer if it is one, and whether it answers. */
     agent?: string | undefined;
+    peer?: string | undefined;
     isReachable?: boolean;
+    /** Where replicas of its flows are to be; empty: anywhere. */
+    homes?: readonly number[] | undefined;
     /** Frames of its links that went nowhere, by what was wrong with them. */
     refusedFrames?: Record<string, bigint>;
   };

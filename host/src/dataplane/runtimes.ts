@@ -33,9 +33,12 @@ export class Runtimes {
     throw new NfError("runtime.unknown", `there is no runtime ${runtime}`, { given: String(runtime), allowed: all.map((one) => one.runtime).join(", ") });
   }
 
-  /** Starts another runtime with the chain as it runs now; resolves with its number when it takes flows. Rejects with NfError runtime.limit, eal.memory, nf.start. */
-  add(): Promise<number> {
-    return this.#dataplane.addRuntime();
+  /**
+   * Starts another runtime with the chain as it runs now, on this machine or `at` a peer (its name; or the address of an agent that was configured); resolves
+   * with its number when it takes flows. Rejects with NfError runtime.limit, eal.memory, nf.start; of a peer also peer.unknown, host.socket, usage.
+   */
+  add(options: { at?: string | undefined } = {}): Promise<number> {
+    return this.#dataplane.addRuntime(options);
   }
 
   /**
@@ -95,6 +98,20 @@ export class Runtimes {
   async undrain(runtime: number): Promise<void> {
     this.get(runtime);
     await this.#dataplane.undrain(runtime);
+  }
+
+  /**
+   * Replicas of its flows are at these runtimes as long as one of them can keep them; at none: wherever. They move there under traffic. Rejects with NfError
+   * runtime.unknown, runtime.same, runtime.unreplicated, runtime.in_process.
+   */
+  async setReplicationTargets(runtime: number, targets: readonly number[]): Promise<void> {
+    this.get(runtime);
+    for (const target of targets) {
+      this.get(target);
+      if (target === runtime)
+        throw new NfError("runtime.same", `runtime ${runtime} keeps no replicas of its own flows`, { allowed: this.others(runtime).join(", ") || undefined });
+    }
+    await this.#dataplane.setReplicationTargets(runtime, targets);
   }
 
   /** Throws NfError runtime.unknown, runtime.same. */

@@ -1,11 +1,12 @@
 /**
- * `nfactor flows <match>`: words that all have to match a flow.
+ * `nfactor flows <match>`, `nfactor trace --match`: words that all have to match.
  *
- *   tcp              the protocol
- *   10.0.0.0/8       an endpoint's address lies in the prefix
- *   10.0.0.1:80      an endpoint; [fd00::1]:80 for IPv6
- *   :80              an endpoint's port
- *   firewall.tag=1   a field of an NF's state; also != < <= > >=
+ *   tcp                  the protocol
+ *   10.0.0.0/8           an endpoint's address lies in the prefix; also `host 10.0.0.1`, `net 10.0.0.0/8`
+ *   10.0.0.1:80          an endpoint; [fd00::1]:80 for IPv6
+ *   :80                  an endpoint's port; also `port 80`
+ *   firewall.tag=1       a field of an NF's state; also != < <= > >=
+ *   and                  means nothing: `tcp and port 80`
  */
 import { BlockList, isIP } from "node:net";
 import { NfError } from "@nfactor/sdk/errors";
@@ -14,37 +15,68 @@ import type { FlowJson } from "./run_result.ts";
 
 export type FlowMatch = (flow: FlowJson) => boolean;
 
+/** What one word, or two, ask for. */
+export type MatchTerm =
+  | { kind: "protocol"; protocol: string }
+  /** One end has the address (a prefix, or an address alone) and the port, where these are given. */
+  | { kind: "end"; address: string | undefined; port: number | undefined }
+  | { kind: "field"; entry: string; name: string; operator: string; wanted: string };
+
 const PROTOCOL = /^(tcp|udp|icmp|icmpv6|sctp|udplite|ip\d{1,3})$/;
 const PORT_MAX = 65_535;
 const FIELD = /^([a-z][a-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)(!=|<=|>=|=|<|>)(.*)$/s;
 
 /** Throws NfError (usage) at the first word that is none of the above; its message begins with `what`. */
 export function parseFlowMatch(words: readonly string[], what = "flows"): FlowMatch {
-  const tests = words
-    .flatMap((text) => text.split(/\s+/))
-    .filter((word) => word !== "")
-    .map((word) => parseWord(word, what));
+  const tests = matchTerms(words, what).map(testOf);
   return (flow) => tests.every((test) => test(flow));
 }
 
-function parseWord(word: string, what: string): FlowMatch {
-  if (PROTOCOL.test(word)) return (flow) => flow.key.protocol === word;
-  const field = FIELD.exec(word);
-  if (field) return fieldTest(field[1]!, field[2]!, field[3]!, field[4]!);
-  if (isPrefix(word)) {
-    const inside = prefixTest(word);
-    return ({ key }) => inside(key.initiator.address) || inside(key.responder.address);
+/** Throws NfError (usage) as parseFlowMatch. */
+export function matchTerms(words: readonly string[], what: string): MatchTerm[] {
+  const all = words.flatMap((text) => text.split(/\s+/)).filter((word) => word !== "");
+  const terms: MatchTerm[] = [];
+  for (let i = 0; i < all.length; i++) {
+    const word = all[i]!;
+    if (word === "and") continue;
+    if (word !== "host" && word !== "net" && word !== "port") {
+      terms.push(termOf(word, what));
+      continue;
+    }
+    const next = all[(i += 1)];
+    if (word === "port" && next !== undefined && /^\d{1,5}$/.test(next) && Number(next) <= PORT_MAX) {
+      terms.push({ kind: "end", address: undefined, port: Number(next) });
+    } else if (word !== "port" && next !== undefined && isPrefix(next) && (word === "net" || !next.includes("/"))) {
+      terms.push({ kind: "end", address: next, port: undefined });
+    } else {
+      const allowed = { host: "host 10.0.0.1", net: "net 10.0.0.0/8", port: `port 80 (0 to ${PORT_MAX})` }[word];
+      throw new NfError("usage", `${what}: '${next === undefined ? word : `${word} ${next}`}' is not understood`, { allowed });
+    }
   }
+  return terms;
+}
+
+function termOf(word: string, what: string): MatchTerm {
+  if (PROTOCOL.test(word)) return { kind: "protocol", protocol: word };
+  const field = FIELD.exec(word);
+  if (field) return { kind: "field", entry: field[1]!, name: field[2]!, operator: field[3]!, wanted: field[4]! };
+  if (isPrefix(word)) return { kind: "end", address: word, port: undefined };
   const endpoint = /^(?:\[([^\]]+)\]|([0-9.]+))?:(\d{1,5})$/.exec(word);
   const address = endpoint?.[1] ?? endpoint?.[2];
   const port = Number(endpoint?.[3]);
-  if (endpoint && port <= PORT_MAX && (address === undefined || isPrefix(address))) {
-    const inside = address === undefined ? () => true : prefixTest(address);
-    return ({ key }) => [key.initiator, key.responder].some((end) => end.port === port && inside(end.address));
-  }
+  if (endpoint && port <= PORT_MAX && (address === undefined || isPrefix(address))) return { kind: "end", address, port };
   throw new NfError("usage", `${what}: '${word}' is not understood`, {
-    allowed: "a protocol (tcp), an address or prefix (10.0.0.0/8), a port (:80), address:port, or a state field (firewall.tag=1)",
+    allowed:
+      "a protocol (tcp), an address or prefix (10.0.0.0/8, host 10.0.0.1, net 10.0.0.0/8), a port (:80, port 80), address:port, or a state field (firewall.tag=1)",
   });
+}
+
+function testOf(term: MatchTerm): FlowMatch {
+  if (term.kind === "protocol") return (flow) => flow.key.protocol === term.protocol;
+  if (term.kind === "field") return fieldTest(term.entry, term.name, term.operator, term.wanted);
+  const { address, port } = term;
+  const inside = address === undefined ? () => true : prefixTest(address);
+  return ({ key }) => [key.initiator, key.responder].some((end) => (port === undefined || end.port === port) && inside(end.address));
 }
 
 function prefixTest(text: string): (address: string) => boolean {

@@ -36,6 +36,8 @@ export const runtimeSchema = z.strictObject({
   busy_us: amount.describe("Time with work in it, µs; load is its growth over the time passed."),
   pid: amount.optional().describe("In process mode, while it has a process; counters are then since the start of that process."),
   restarts: amount.optional().describe("In process mode: how often it was started again."),
+  peer: z.string().optional().describe("Of one that was added at a peer: its name."),
+  targets: z.array(amount).optional().describe("Runtimes that keep the replicas of its flows, as long as one of them can; left out: any."),
   agent: z.string().optional().describe("Of a runtime on another machine: address of the agent that keeps it there."),
   unreachable: z.boolean().optional().describe("That agent does not answer: counters are the last that were heard, and packets may flow nevertheless."),
   refused_frames: z
@@ -102,11 +104,13 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
   };
 }
 
-function processJson({ pid, restarts, agent, isReachable = true, refusedFrames = {} }: NonNullable<RuntimeStatus["process"]>) {
+function processJson({ pid, restarts, agent, peer, homes = [], isReachable = true, refusedFrames = {} }: NonNullable<RuntimeStatus["process"]>) {
   const refused = Object.entries(refusedFrames).map(([name, n]) => [name, Number(n)]);
   return {
     restarts,
     ...(pid === undefined ? {} : { pid }),
+    ...(peer === undefined ? {} : { peer }),
+    ...(homes.length === 0 ? {} : { targets: [...homes] }),
     ...(agent === undefined ? {} : { agent }),
     ...(isReachable ? {} : { unreachable: true }),
     ...(refused.length === 0 ? {} : { refused_frames: Object.fromEntries(refused) as Record<string, number> }),

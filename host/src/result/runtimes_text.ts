@@ -52,6 +52,8 @@ const COLUMNS: readonly (readonly [name: string, cell: (row: RuntimeJson & Runti
   ["lcore", ({ lcore, restarts }) => (restarts === undefined ? String(lcore) : "")],
   ["pid", ({ pid }) => (pid === undefined ? "" : String(pid))],
   ["restarts", ({ restarts }) => (restarts === undefined ? "" : count(restarts))],
+  ["replicas at", ({ targets = [] }) => targets.join(", ")],
+  ["peer", ({ peer = "" }) => peer],
   ["agent", ({ agent, unreachable }) => (agent === undefined ? "" : `${agent}${unreachable ? ", unreachable" : ""}`)],
 ];
 

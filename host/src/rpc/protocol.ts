@@ -6,8 +6,10 @@ import { NfError } from "@nfactor/sdk/errors";
 import { ERROR_CODES, type ErrorCode } from "@nfactor/sdk/error_codes";
 import { z } from "zod";
 import { grantSchema } from "../config/host_config.ts";
+import { PEERS_MAX, peerSchema } from "../config/peer.ts";
 import { flowSchema } from "../result/run_result.ts";
 import { operationFields, runtimeSchema } from "../result/runtimes_result.ts";
+import { FRAME_BYTES_MAX, TRACE_PACKETS_MAX, TRACE_SECONDS_MAX, tracePacketSchema, traceTotalsSchema } from "../trace/packet.ts";
 
 export const PROTOCOL_VERSION = 1;
 export const FLOWS_LIMIT_MAX = 10_000;
@@ -68,6 +70,8 @@ export const infoResult = z.strictObject({
 
 export const runtimesResult = z.strictObject({ at_us: z.int().min(0), runtimes: z.array(runtimeSchema) });
 
+/** `at`: name of a peer, or address of an agent that the host was started with; this machine otherwise. */
+export const addRuntimeParams = z.strictObject({ at: z.string().max(64).optional() });
 export const addRuntimeResult = z.strictObject({
   runtime,
   lcore: z.int().min(0),
@@ -102,6 +106,24 @@ export const drainResult = z.strictObject({ runtime, to: z.array(runtime).descri
 export const undrainParams = z.strictObject({ runtime });
 export const undrainResult = z.strictObject({ runtime, was_draining: z.boolean() });
 
+/** Where the replicas of its flows are to be, as long as one of these can keep them. Empty: anywhere. */
+export const setReplicationTargetParams = z.strictObject({ runtime, targets: z.array(runtime).max(15) });
+
+export const peersResult = z.strictObject({
+  peers: z.array(
+    z.strictObject({
+      name: z.string().optional().describe("Left out: an agent that the host was started with."),
+      address: z.string(),
+      iface: z.string().describe("Interface of this machine, towards it."),
+      runtimes: z.array(runtime).describe("Those that are there."),
+      reachable: z.boolean().optional().describe("Left out: no runtimes are there, so nobody is connected."),
+    }),
+  ),
+});
+/** All of them, from now on. */
+export const configurePeersParams = z.strictObject({ peers: z.array(peerSchema).max(PEERS_MAX) });
+export const configurePeersResult = z.strictObject({ peers: z.int().min(0) });
+
 export const recoverParams = z.strictObject({ runtime, dry_run: z.boolean() });
 export const recoverResult = z.strictObject({
   runtime,
@@ -113,18 +135,50 @@ export const recoverResult = z.strictObject({
   restarts: z.boolean().describe("Its process is started again. Else the runtime is gone."),
 });
 
+export const traceStartParams = z.strictObject({
+  /** As for `flows`, but for fields of states. */
+  match,
+  packets: z.int().min(1).max(TRACE_PACKETS_MAX),
+  seconds: z.int().min(1).max(TRACE_SECONDS_MAX),
+  /** Of a frame that are kept. */
+  frame_bytes: z.int().min(0).max(FRAME_BYTES_MAX),
+  /** A capture: `client`, `server`, `<entry>:in`, `<entry>:out`. */
+  point: z.string().max(80).optional(),
+});
+/** For the calls that follow. */
+const traceNumber = z.int().min(1);
+export const traceReadParams = z.strictObject({
+  trace: traceNumber,
+  /** So long it waits for something to tell. */
+  wait_ms: z.int().min(0).max(2000),
+});
+export const traceReadResult = z.strictObject({
+  packets: z.array(tracePacketSchema),
+  totals: traceTotalsSchema,
+  /** There is no more, and the trace has ended. */
+  done: z.boolean(),
+});
+
 /** `alone`: one after the other, since it changes what the host consists of. All others are served at any time, however long they take. */
 export const METHODS = {
   info: { params: z.strictObject({}), result: infoResult, alone: false },
   flows: { params: flowsParams, result: flowsResult, alone: false },
   swap: { params: swapParams, result: swapResult, alone: true },
   runtimes: { params: z.strictObject({}), result: runtimesResult, alone: false },
-  add_runtime: { params: z.strictObject({}), result: addRuntimeResult, alone: true },
+  add_runtime: { params: addRuntimeParams, result: addRuntimeResult, alone: true },
   remove_runtime: { params: removeRuntimeParams, result: removeRuntimeResult, alone: true },
   migrate: { params: migrateParams, result: migrateResult, alone: false },
   drain: { params: drainParams, result: drainResult, alone: false },
   undrain: { params: undrainParams, result: undrainResult, alone: false },
+  set_replication_target: { params: setReplicationTargetParams, result: z.strictObject({}), alone: false },
+  peers: { params: z.strictObject({}), result: peersResult, alone: false },
+  configure_peers: { params: configurePeersParams, result: configurePeersResult, alone: true },
   recover: { params: recoverParams, result: recoverResult, alone: true },
+  /** One trace at a time: trace.busy. One that is not read from for 5 s ends. */
+  trace_start: { params: traceStartParams, result: z.strictObject({ trace: traceNumber, entries: z.array(z.string()) }), alone: false },
+  trace_read: { params: traceReadParams, result: traceReadResult, alone: false },
+  /** What is known by then comes with the answer. */
+  trace_stop: { params: z.strictObject({ trace: traceNumber }), result: traceReadResult.omit({ done: true }), alone: false },
 } as const;
 export type Method = keyof typeof METHODS;
 export type Params<M extends Method> = z.output<(typeof METHODS)[M]["params"]>;

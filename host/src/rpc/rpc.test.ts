@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LiveRuntimes } from "../control/live_runtimes.ts";
+import { LiveTrace } from "../control/live_trace.ts";
 import { TenantInMemory } from "../control/testing.ts";
 import { ControlClient } from "./client.ts";
 import { FRAME_BYTES_MAX, FrameReader, packFrame } from "./frame.ts";
@@ -28,6 +29,7 @@ beforeEach(() => {
 });
 const handlersOf = (parts: Partial<Handlers> = {}): Handlers => ({
   ...new LiveRuntimes({ dataplane: tenant.dataplane, chain: [], say: () => undefined }),
+  ...new LiveTrace({ dataplane: tenant.dataplane, chain: [], say: () => undefined }),
   info: async () => ({ name: "x", pid: 1, version: "0", chain: [] }),
   flows: async ({ limit }) => ({ flows: [], seen: limit, more: false }),
   swap: async ({ entry }) => {

@@ -6,6 +6,7 @@ import { type HostConfig, memoryOf } from "../config/host_config.ts";
 import type { EntryPlan } from "../config/plan.ts";
 import { LiveChain } from "../control/live_chain.ts";
 import { LiveRuntimes } from "../control/live_runtimes.ts";
+import { LiveTrace } from "../control/live_trace.ts";
 import { startAddon } from "../dataplane/addon.ts";
 import { AddonDataplane } from "../dataplane/addon_dataplane.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
@@ -51,6 +52,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
   const { settings, plans, chain } = options;
   let run: NativeRun | undefined;
   let server: ControlServer | undefined;
+  let trace: LiveTrace | undefined;
   let view: LiveView | undefined;
   let timer: NodeJS.Timeout | undefined;
   let folder: RunFolder | undefined;
@@ -96,12 +98,13 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
     server = await ControlServer.listen(socket, {
       ...new LiveChain({ name: options.name, dataplane, chain: entries, events, say }),
       ...new LiveRuntimes({ dataplane, chain: entries, say }),
+      ...(trace = new LiveTrace({ dataplane, chain: entries, say })),
     });
     if (!stopped) await run.start();
     else return { packets: packetsJson(dataplane.counters()), flows: events.flows, faults: [] };
     const title = `${options.name}   ${options.client} > ${chain.map(({ entry }) => entry).join(" > ")} > ${options.server}`;
     if (!options.quiet)
-      options.write(`running: ${title}; Ctrl-C stops, 'nfactor swap', 'flows'${runtimes ? ", 'runtimes', 'migrate', 'drain'" : ""} reach it\n`);
+      options.write(`running: ${title}; Ctrl-C stops, 'nfactor swap', 'flows', 'trace'${runtimes ? ", 'runtimes', 'migrate', 'drain'" : ""} reach it\n`);
     const status = runtimes && (() => runtimes.status().map(runtimeJson));
     view = new LiveView({ title, read: () => dataplane.counters(), runtimes: status, write: options.write, columns: options.columns, quiet: options.quiet });
     if (options.durationMs !== undefined) timer = setTimeout(stop, options.durationMs);
@@ -115,6 +118,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
     clearTimeout(timer);
     view?.close();
     await server?.close();
+    trace?.close();
     await run?.destroy();
     folder?.release();
     stay?.();

@@ -19,6 +19,7 @@ import {
   undrainParams,
   undrainResult,
 } from "../rpc/protocol.ts";
+import { TRACE_PACKETS_MAX, TRACE_SECONDS_MAX, tracePacketSchema, traceTotalsSchema } from "../trace/packet.ts";
 import { change, read, stream } from "./method.ts";
 
 /** Moving all flows of a runtime may take long, and so may compiling an NF on a busy machine. */
@@ -59,28 +60,20 @@ export const peerSchema = z.strictObject({
   key: z.string().regex(/^[0-9a-f]{64}$/),
   iface: z.string().max(15),
 });
-/** One hop of one packet, as text fields and bytes; refined with what carries it out. */
-export const traceItem = z.strictObject({
-  packet: z.int().min(0),
-  /** Of the host's clock. */
-  at_ns: z.number(),
-  hop: z.string().max(64),
-  runtime: z.int().min(0).max(65_535),
-  verdict: z.string().max(128).optional(),
-  frame: bytes,
-});
+/** The story of one packet, hop by hop. */
+export const traceItem = tracePacketSchema;
 /** PEM of one certificate or request. */
 const pem = z.string().max(4096);
 const authorities = z.array(pem).min(1).max(4);
 
 const of = { deployment: deploymentName };
-/** What a packet met on its way, or bytes of a pcapng file: see host/src/trace. */
+/** What packets meet on their way, or bytes of a pcapng file: see host/src/trace. */
 const traceParams = z.strictObject({
   ...of,
   /** Words that all have to match, as for `flows`. */
   match: z.array(z.string().max(200)).max(20),
-  packets: z.int().min(1).max(1000),
-  seconds: z.int().min(1).max(3600),
+  packets: z.int().min(1).max(TRACE_PACKETS_MAX),
+  seconds: z.int().min(1).max(TRACE_SECONDS_MAX),
 });
 
 /** With the paper's names where it has names. */
@@ -115,9 +108,9 @@ export const HOST_METHODS = {
   swap: change(swapParams.pick({ entry: true, dry_run: true }).extend({ ...of, revision: z.int().min(0), next: deployedEntrySchema }), swapResult, {
     deadlineMs: LONG_MS,
   }),
-  trace: stream(traceParams, traceItem, z.strictObject({ packets: z.int().min(0) })),
+  trace: stream(traceParams, traceItem, traceTotalsSchema),
   /** Parts of a pcapng file, in order. */
-  capture: stream(traceParams.extend({ point: z.string().max(64) }), bytes, z.strictObject({ packets: z.int().min(0), missed: z.int().min(0) })),
+  capture: stream(traceParams.extend({ point: z.string().max(80) }), bytes, traceTotalsSchema),
 };
 
 /** Served to whoever has a certificate, or is on the same machine. */

@@ -47,3 +47,8 @@ export class Accounts {
     return { file: readCounterFile(this.#folder.countersOf(life)), said, status, link };
   }
 }
+
+/** Who was given up has counted what it has counted, and has no flows any more. */
+export function accountOf(account: Account, isGivenUp: boolean): Account {
+  return isGivenUp && account.file ? { ...account, file: { ...account.file, flowsOpen: 0 } } : account;
+}

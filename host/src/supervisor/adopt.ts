@@ -1,13 +1,16 @@
 /** What a supervisor that takes a tenant over does about the processes that the last one has left, on this machine and at agents. */
 import type { Agents } from "./agents.ts";
 import { parseCounterFile } from "./counter_file.ts";
+import { START_MS, TELL_MS } from "./deadlines.ts";
 import { type MemberHandle, type MemberHandleOptions, whoIs } from "./member_handle.ts";
 import { MemberProcess } from "./member_process.ts";
 import type { DurableMember, Found, Life } from "./membership_events.ts";
+import type { Present } from "./present.ts";
 import { type ProcessId, kill } from "./process_id.ts";
 import type { RemoteAgent } from "./remote_agent.ts";
 import { RemoteProcess } from "./remote_process.ts";
 import type { RunFolder } from "./run_folder.ts";
+import { within } from "./within.ts";
 
 export interface Left {
   folder: RunFolder;
@@ -21,6 +24,23 @@ export interface Left {
 
 /** Makes it known to the supervisor, and asks it whom it knows; not when `isThere` is false. */
 type AdoptOne = (life: Life, make: (options: MemberHandleOptions) => Promise<MemberHandle>, isThere: boolean) => Promise<Found>;
+
+/** Makes its handle, waits until it works, and asks it whom it knows; only the first when `isThere` is false. Rejects with NfError. */
+export async function meet(
+  present: Present,
+  options: MemberHandleOptions,
+  make: (options: MemberHandleOptions) => Promise<MemberHandle>,
+  isThere: boolean,
+): Promise<Found> {
+  let ready = (): void => undefined;
+  const isReady = new Promise<void>((done) => (ready = done));
+  const onEvent: MemberHandleOptions["onEvent"] = (event) => (event.event === "ready" && !present.isReady ? ready() : options.onEvent(event));
+  const process = (present.process = await make({ ...options, onEvent }));
+  if (isThere) await within(START_MS, isReady, `${process.who} does not work`);
+  present.isReady = true;
+  const status = isThere ? await process.client!.ask("status", {}, TELL_MS) : undefined;
+  return { life: present.life, knows: status?.members, homes: status?.homes };
+}
 
 /** Those that are taken over; the others have ended or are being ended. */
 export async function adoptAll(left: Left, adoptOne: AdoptOne): Promise<Found[]> {

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { CountersSnapshot, FlowsPage, NativeEvent, NativeFlow, OperationReport, RunReport, RuntimeStatus, SwapReport } from "../dataplane/native_types.ts";
 import { MOVE_REFUSALS } from "../result/runtimes_result.ts";
+import { traceReadAnswer } from "../trace/records.ts";
 
 const big = z
   .string()
@@ -100,11 +101,14 @@ export const ANSWERS = {
     term: amount,
     pid: z.int().min(1),
     members: z.array(z.object({ member, incarnation, isUp: z.boolean(), link: z.enum(["none", "waiting", "up"]) })),
+    /** Of a runtime: where its replicas are to be. */
+    homes: z.array(member).optional(),
   }),
   link: z.object({}),
   member_up: z.object({}),
   member_down: z.object({}),
   exclude: z.object({}),
+  homes: z.object({}),
   undrain: z.object({}),
   runtimes: z.object({ runtimes: z.array(runtimeStatus) }),
   counters: z.object({ counters, link: byName.default({}) }),
@@ -112,6 +116,9 @@ export const ANSWERS = {
   drain: operation,
   flows: z.object({ flows: z.array(flow), next: amount.optional() }) satisfies z.ZodType<FlowsPage>,
   swap: z.object({ pauseNs: big, burstNs: big, prepareMs: z.number().min(0), flows: amount, packetsDropped: big }) satisfies z.ZodType<SwapReport>,
+  trace_start: z.object({}),
+  trace_read: traceReadAnswer,
+  trace_stop: z.object({}),
   stop: z.object({ report }),
 } as const;
 export type Asked = keyof typeof ANSWERS;

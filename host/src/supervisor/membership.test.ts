@@ -20,6 +20,7 @@ function expectWhole(world: World, runtimes: readonly number[], draining: readon
     expect(runtime.vswitch).toBe(vswitch.incarnation);
     for (const other of runtimes) if (other !== member) expect(runtime.knows.get(other)?.incarnation).toBe(world.runtime(other)!.incarnation);
     expect(runtime.knows.size).toBe(runtimes.length - 1);
+    expect(runtime.homes).toEqual(world.membership.homesOf(member));
   }
   expect(world.durable.ended).toEqual([]);
 }
@@ -163,6 +164,73 @@ test("removed: no flows, nobody knows it, and only then it ends; draining is kep
   expectWhole(world, [1, 2, 3]);
 });
 
+test("where replicas are to be: told at once, to each next life from its start, and by the next supervisor only to whom it was not told", () => {
+  const world = new World(9, [1, 2, 3]);
+  world.settle();
+  world.handle({ type: "homes", member: 1, members: [3, 2, 3] });
+  expect(world.membership.lacksHomes(1)).toBe(true);
+  world.settle();
+  expect(world.membership.lacksHomes(1)).toBe(false);
+  expect(world.runtime(1)!.homes).toEqual([2, 3]);
+  world.kill(world.runtime(1)!);
+  while (world.runtime(1) === undefined) world.step();
+  expect(world.runtime(1)!.homes).toEqual([2, 3]);
+  world.settle();
+  world.log.length = 0;
+  world.restartSupervisor();
+  world.settle();
+  expectWhole(world, [1, 2, 3]);
+  expect(world.log.filter((line) => line.includes('"homes"'))).toEqual([]);
+  expect(world.membership.homesOf(1)).toEqual([2, 3]);
+  // The order is on disk, and the supervisor dies before it is carried out.
+  world.durable.members[1]!.homes = [];
+  world.restartSupervisor();
+  world.settle();
+  expect(world.runtime(1)!.homes).toEqual([]);
+});
+
+test("a runtime that is removed is nobody's place of replicas any more, and its number's next runtime was never chosen", () => {
+  const world = new World(10, [1, 2, 3]);
+  world.settle();
+  world.handle({ type: "homes", member: 1, members: [2] });
+  world.handle({ type: "homes", member: 3, members: [1, 2] });
+  world.settle();
+  world.handle({ type: "remove", member: 2 });
+  world.settle();
+  expectWhole(world, [1, 3]);
+  expect([1, 3].map((member) => world.runtime(member)!.homes)).toEqual([[], [1]]);
+  world.handle({ type: "add", member: 2 });
+  world.settle();
+  expectWhole(world, [1, 2, 3]);
+  expect(world.membership.homesOf(1)).toEqual([]);
+});
+
+test("removed while its machine cannot be reached: turned away from at once, its number is kept, and it is ended whenever that is possible", () => {
+  const world = new World(11, [1, 2, 3]);
+  world.settle();
+  const far = world.runtime(3)!;
+  world.cut(far);
+  world.handle({ type: "remove", member: 3 });
+  world.settle();
+  expect(world.membership.isGivenUp(3)).toBe(false);
+  world.handle({ type: "hung", member: 3, incarnation: far.incarnation });
+  world.settle();
+  expect(world.membership.isGivenUp(3)).toBe(true);
+  expect(world.membership.runtimes).toEqual([1, 2]);
+  expect(world.membership.numbers).toEqual([1, 2, 3]);
+  expect(world.vswitch!.knows.has(3)).toBe(false);
+  for (const member of [1, 2]) expect(world.runtime(member)!.knows.has(3)).toBe(false);
+  world.restartSupervisor();
+  world.settle();
+  expect(world.runtime(3)).toBe(far);
+  expect(world.membership.isGivenUp(3)).toBe(true);
+  world.reconnect();
+  world.settle();
+  expectWhole(world, [1, 2]);
+  expect(world.membership.numbers).toEqual([1, 2]);
+  expect(world.collected).toContain(nameOf(far));
+});
+
 test("a stop: the vswitch first, while the runtimes still work; nothing is started again", () => {
   const world = new World(6, [1, 2]);
   world.settle();
@@ -283,6 +351,20 @@ describe("whatever happens", () => {
       case 11:
         world.reconnect();
         return;
+      case 12: {
+        const others = [...wanted.keys()].filter(() => random.below(2) === 0);
+        world.handle({ type: "homes", member, members: others.filter((other) => other !== member) });
+        return;
+      }
+      case 13: {
+        // By force: also where nobody can be reached.
+        if (wanted.size < 2) return;
+        wanted.delete(member);
+        const incarnation = world.membership.of(member)?.incarnation;
+        world.handle({ type: "remove", member });
+        if (incarnation !== undefined) world.handle({ type: "hung", member, incarnation });
+        return;
+      }
       default:
         world.step();
     }
@@ -298,9 +380,9 @@ test("what is on disk is what a supervisor starts from: plain JSON, and no more"
     term: 1,
     lastIncarnation: 3,
     members: [
-      { member: 0, incarnation: 1, isAlive: true, isFenced: false, lives: 1, isDraining: false, isRemoved: false },
-      { member: 1, incarnation: 2, isAlive: true, isFenced: false, lives: 1, isDraining: false, isRemoved: false },
-      { member: 2, incarnation: 3, isAlive: true, isFenced: false, lives: 1, isDraining: false, isRemoved: false },
+      { member: 0, incarnation: 1, isAlive: true, isFenced: false, lives: 1, isDraining: false, isRemoved: false, homes: [] },
+      { member: 1, incarnation: 2, isAlive: true, isFenced: false, lives: 1, isDraining: false, isRemoved: false, homes: [] },
+      { member: 2, incarnation: 3, isAlive: true, isFenced: false, lives: 1, isDraining: false, isRemoved: false, homes: [] },
     ],
     ended: [],
   });

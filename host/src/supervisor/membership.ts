@@ -19,7 +19,7 @@ import {
   TERM_MAX,
   VSWITCH,
 } from "./membership_events.ts";
-import { type Place, type Process, type RuntimeLife, type VswitchLife, forget, newPlace, runtimeOf, vswitchOf } from "./places.ts";
+import { type Place, type Process, type RuntimeLife, type VswitchLife, areSame, forget, newPlace, runtimeOf, vswitchOf } from "./places.ts";
 
 /** One that lived this long has started well. */
 const STABLE_MS = 10_000;
@@ -59,9 +59,9 @@ export class Membership {
     made.#nowMs = nowMs;
     made.#ended = [...durable.ended];
     for (const kept of durable.members) {
-      const { member, incarnation, lives, isDraining, isRemoved } = kept;
+      const { member, incarnation, lives, isDraining, isRemoved, homes } = kept;
       const place = member === VSWITCH ? made.#vswitch : newPlace<RuntimeLife>(member);
-      Object.assign(place, { lastIncarnation: incarnation, lives, isDraining, isRemoved });
+      Object.assign(place, { lastIncarnation: incarnation, lives, isDraining, isRemoved, homes });
       if (member !== VSWITCH) made.#runtimes.set(member, place as Place<RuntimeLife>);
       const there = kept.isAlive && found.find(({ life }) => life.member === member && life.incarnation === incarnation);
       if (there && member === VSWITCH) made.#vswitch.life = vswitchOf(there, nowMs);
@@ -76,9 +76,9 @@ export class Membership {
   }
 
   durable(): Durable {
-    const members = [this.#vswitch, ...this.#runtimes.values()].map(({ member, life, lastIncarnation, lives, isDraining, isRemoved }) => {
+    const members = [this.#vswitch, ...this.#runtimes.values()].map(({ member, life, lastIncarnation, lives, isDraining, isRemoved, homes }) => {
       const [isAlive, isFenced] = [life?.isSpawned === true, life?.isSpawned === true && life.isFenced];
-      return { member, incarnation: lastIncarnation, isAlive, isFenced, lives, isDraining, isRemoved };
+      return { member, incarnation: lastIncarnation, isAlive, isFenced, lives, isDraining, isRemoved, homes: [...homes] };
     });
     return { term: this.#term, lastIncarnation: this.#lastIncarnation, members, ended: [...this.#ended] };
   }
@@ -86,6 +86,10 @@ export class Membership {
   /** Numbers of the runtimes that are to be there, whether they live just now or not. */
   get runtimes(): number[] {
     return [...this.#runtimes.values()].filter(({ isRemoved }) => !isRemoved).map(({ member }) => member);
+  }
+  /** Numbers that no other runtime can have: also of those that are to go, and have not ended. */
+  get numbers(): number[] {
+    return [...this.#runtimes.keys()];
   }
   get term(): number {
     return this.#term;
@@ -117,6 +121,24 @@ export class Membership {
   lacksVswitch(member: number): boolean {
     const [vswitch, runtime] = [this.#vswitch.life, this.#runtimes.get(member)?.life];
     return vswitch?.isReady === true && runtime?.isReady === true && !runtime.isFenced && runtime.vswitch !== vswitch.incarnation;
+  }
+
+  /** Where its replicas are to be; empty: anywhere. */
+  homesOf(member: number): readonly number[] {
+    return this.#runtimes.get(member)?.homes ?? [];
+  }
+
+  /** A runtime that works and has not been told where its replicas are to be. */
+  lacksHomes(member: number): boolean {
+    const place = this.#runtimes.get(member);
+    return place?.life?.isReady === true && !place.life.isFenced && !areSame(place.homes, place.life.homes);
+  }
+
+  /** It is to go, and has been turned away from; its process may still be somewhere. */
+  isGivenUp(member: number): boolean {
+    const [place, vswitch] = [this.#runtimes.get(member), this.#vswitch.life];
+    if (place?.isRemoved !== true || place.life?.isFenced !== true) return false;
+    return !(vswitch?.links.has(member) || vswitch?.up.has(member) || vswitch?.awaits.has(member));
   }
 
   /** The vswitch takes what comes of this life. */
@@ -203,12 +225,19 @@ export class Membership {
         const place = this.#runtimes.get(event.member);
         if (!place) return;
         place.isRemoved = true;
+        // The next runtime of its number is another one, which nobody has chosen.
+        for (const other of this.#runtimes.values()) other.homes = other.homes.filter((home) => home !== event.member);
         if (!place.life?.isSpawned) this.#runtimes.delete(event.member);
         return;
       }
       case "draining": {
         const place = this.#runtimes.get(event.member);
         if (place) place.isDraining = event.on;
+        return;
+      }
+      case "homes": {
+        const place = this.#runtimes.get(event.member);
+        if (place) place.homes = [...new Set(event.members)].sort((a, b) => a - b);
         return;
       }
       case "stop":
@@ -220,11 +249,11 @@ export class Membership {
   }
 
   /** What it has been told meanwhile, and whether it has heard it, is what it says now. */
-  #found({ life, knows }: Found): void {
+  #found({ life, knows, homes }: Found): void {
     const runtime = this.#runtimes.get(life.member)?.life;
     if (runtime?.incarnation !== life.incarnation) return;
-    const { vswitch, knows: others, isHeard } = runtimeOf({ life, knows }, this.#nowMs);
-    Object.assign(runtime, { vswitch, knows: others, isHeard, isReady: true, asked: undefined, stopAsked: false });
+    const { vswitch, knows: others, isHeard, homes: told } = runtimeOf({ life, knows, homes }, this.#nowMs);
+    Object.assign(runtime, { vswitch, knows: others, isHeard, homes: told, isReady: true, asked: undefined, stopAsked: false });
   }
 
   /** A life that must not come back: it is killed, and everybody turns away from it. */
@@ -262,7 +291,7 @@ export class Membership {
     if (!isOk) {
       // Who is not understood cannot be worked with: the vswitch says no about a runtime, a runtime about what it should know.
       if (command.do === "exclude") return;
-      this.#fence(to.member === VSWITCH && command.do !== "member_down" ? command : to);
+      this.#fence(to.member === VSWITCH && "incarnation" in command && command.do !== "member_down" ? command : to);
       return;
     }
     if (to.member === VSWITCH) this.#vswitchKnows(life as VswitchLife, command);
@@ -289,6 +318,7 @@ export class Membership {
       case "exclude":
         vswitch.excluded.set(command.member, command.on);
         return;
+      case "homes":
       case "stop":
         return;
     }
@@ -299,6 +329,7 @@ export class Membership {
       if (command.member === VSWITCH) runtime.vswitch = command.incarnation;
       else runtime.knows.set(command.member, command.incarnation);
     }
+    if (command.do === "homes") runtime.homes = command.members;
     if (command.do === "member_down" && runtime.knows.get(command.member) === command.incarnation) runtime.knows.delete(command.member);
   }
 
@@ -336,13 +367,14 @@ export class Membership {
       const made = { ...this.#newLife(this.#vswitch), isSpawned: true, links: new Map(), up: new Map(), excluded: new Map(), awaits };
       this.#vswitch.life = made;
       this.#vswitch.lives += 1;
-      this.#effects.push({ type: "spawn", life: { member: VSWITCH, incarnation: made.incarnation }, term: this.#term, vswitch: made.incarnation, peers });
+      const life = { member: VSWITCH, incarnation: made.incarnation };
+      this.#effects.push({ type: "spawn", life, term: this.#term, vswitch: made.incarnation, peers, homes: [] });
     }
     const vswitch = this.#vswitch.life;
     if (!vswitch?.isReady || vswitch.isFenced) return;
     for (const place of this.#runtimes.values()) {
       if (!place.life && !place.isRemoved && place.startAtMs <= this.#nowMs && !this.#isKnown(place.member))
-        place.life = { ...this.#newLife(place), vswitch: 0, knows: new Map(), isHeard: true };
+        place.life = { ...this.#newLife(place), vswitch: 0, knows: new Map(), homes: [], isHeard: true };
       const runtime = place.life;
       if (runtime && !runtime.isSpawned && this.#linkOf(place)?.isOpen) this.#spawnRuntime(place, runtime, vswitch.incarnation);
     }
@@ -363,7 +395,9 @@ export class Membership {
     runtime.isSpawned = true;
     runtime.vswitch = vswitch;
     runtime.knows = new Map(peers.map((peer) => [peer.member, peer.incarnation]));
-    this.#effects.push({ type: "spawn", life: { member, incarnation: runtime.incarnation }, term: this.#term, vswitch, peers });
+    runtime.homes = [...place.homes];
+    const life = { member, incarnation: runtime.incarnation };
+    this.#effects.push({ type: "spawn", life, term: this.#term, vswitch, peers, homes: [...place.homes] });
   }
 
   /** Runtimes that work and stay, besides this one. */
@@ -418,7 +452,7 @@ export class Membership {
     );
   }
 
-  #nextOfRuntime({ member, isRemoved, life }: Place<RuntimeLife>, runtime: RuntimeLife): Command | undefined {
+  #nextOfRuntime({ member, isRemoved, life, homes }: Place<RuntimeLife>, runtime: RuntimeLife): Command | undefined {
     if (!runtime.isHeard) return undefined;
     const gone = [...runtime.knows].find(([other, incarnation]) => this.#isGone({ member: other, incarnation }));
     if (gone) return { do: "member_down", member: gone[0], incarnation: gone[1] };
@@ -428,7 +462,8 @@ export class Membership {
     if (vswitch?.isReady && !vswitch.isFenced && link?.isOpen && link.incarnation === life!.incarnation && runtime.vswitch !== vswitch.incarnation)
       return { do: "member_up", member: VSWITCH, incarnation: vswitch.incarnation };
     const unknown = this.#peersOf(member).find((peer) => runtime.knows.get(peer.member) !== peer.incarnation);
-    return unknown && { do: "member_up", ...unknown };
+    if (unknown) return { do: "member_up", ...unknown };
+    return areSame(homes, runtime.homes) ? undefined : { do: "homes", members: [...homes] };
   }
 
   /** The vswitch takes no more packets and waits for what is under way, which runtimes still work on; then they end. */

@@ -18,6 +18,8 @@ export type Command =
   | { do: "member_up"; member: number; incarnation: number }
   | { do: "member_down"; member: number; incarnation: number }
   | { do: "exclude"; member: number; on: boolean }
+  /** To a runtime: where the replicas of its flows are to be; empty: anywhere. */
+  | { do: "homes"; members: number[] }
   /** `leaves`: its flows may go on in others, so that they do not end with it. */
   | { do: "stop"; drain: boolean; leaves: boolean };
 
@@ -40,12 +42,14 @@ export type MembershipEvent =
   | { type: "add"; member: number }
   | { type: "remove"; member: number }
   | { type: "draining"; member: number; on: boolean }
+  /** Where its replicas are to be, in all of its lives. */
+  | { type: "homes"; member: number; members: readonly number[] }
   | { type: "stop"; drain: boolean }
   | { type: "time" };
 
 export type Effect =
   /** Of a runtime: with whom it is to know from the start, and the vswitch's life that its link leads to. Of a vswitch `peers` are who may have flows. */
-  | { type: "spawn"; life: Life; term: number; vswitch: number; peers: Life[] }
+  | { type: "spawn"; life: Life; term: number; vswitch: number; peers: Life[]; homes: number[] }
   | { type: "tell"; to: Life; command: Command }
   | { type: "kill"; life: Life }
   /** Its counters are to be put into the books, which outlive it; then `collected`. */
@@ -64,6 +68,8 @@ export interface DurableMember {
   lives: number;
   isDraining: boolean;
   isRemoved: boolean;
+  /** Where its replicas are to be, in order; empty: anywhere. */
+  homes: number[];
 }
 
 /** What has to be on disk before any effect is carried out. */
@@ -88,4 +94,6 @@ export interface Found {
   life: Life;
   /** Whom it knows; of the vswitch: for whom it has a link. Undefined: it cannot be asked, and is taken to live. */
   knows: Known[] | undefined;
+  /** Of a runtime: where it has been told that its replicas are to be. */
+  homes?: number[] | undefined;
 }

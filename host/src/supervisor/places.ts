@@ -24,6 +24,8 @@ export interface RuntimeLife extends Process {
   /** Life of the vswitch that its link leads to. */
   vswitch: number;
   knows: Map<number, number>;
+  /** Where it knows that its replicas are to be. */
+  homes: number[];
   /** False: whom it knows it could not be asked yet. */
   isHeard: boolean;
 }
@@ -38,10 +40,12 @@ export interface Place<L extends Process> {
   startAtMs: number;
   isDraining: boolean;
   isRemoved: boolean;
+  /** Where its replicas are to be; empty: anywhere. */
+  homes: number[];
 }
 
 export function newPlace<L extends Process>(member: number): Place<L> {
-  return { member, life: undefined, lastIncarnation: 0, lives: 0, failures: 0, startAtMs: 0, isDraining: false, isRemoved: false };
+  return { member, life: undefined, lastIncarnation: 0, lives: 0, failures: 0, startAtMs: 0, isDraining: false, isRemoved: false, homes: [] };
 }
 
 /** The life has no link and gets no flows any more. */
@@ -73,12 +77,15 @@ export function vswitchOf(found: Found, nowMs: number): VswitchLife {
 }
 
 export function runtimeOf(found: Found, nowMs: number): RuntimeLife {
-  const { knows = [] } = found;
+  const { knows = [], homes = [] } = found;
   const up = knows.filter(({ isUp }) => isUp);
   return {
     ...foundLife(found, nowMs),
     isHeard: found.knows !== undefined,
+    homes,
     vswitch: knows.find(({ member }) => member === VSWITCH)?.incarnation ?? 0,
     knows: new Map(up.filter(({ member }) => member !== VSWITCH).map(({ member, incarnation }) => [member, incarnation])),
   };
 }
+
+export const areSame = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((one, i) => one === b[i]);

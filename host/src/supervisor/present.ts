@@ -17,6 +17,17 @@ export const whyLost = (why: string): string => LOST[why] ?? "its link is gone";
 export type Account = LifeAccount & { status: RuntimeStatus | undefined; link: Record<string, bigint> | undefined };
 export const NOTHING: Account = { file: undefined, said: undefined, status: undefined, link: undefined };
 
+/** Where a runtime is. */
+export interface Whereabouts {
+  pid: number | undefined;
+  /** Address of its agent, name of its peer. */
+  agent: string | undefined;
+  peer: string | undefined;
+  isReachable: boolean;
+  /** Where its replicas are to be; empty: anywhere. */
+  homes: readonly number[];
+}
+
 const ANSWER_MS = 2_000;
 /** A heartbeat that stands still over so many looks: the process hangs. */
 const HANG_LOOKS = 10;

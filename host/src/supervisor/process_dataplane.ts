@@ -4,7 +4,8 @@
  */
 import { NfError } from "@nfactor/sdk/errors";
 import { SWITCHING } from "../config/host_config.ts";
-import type { Dataplane } from "../dataplane/dataplane.ts";
+import type { PeerConfig } from "../config/peer.ts";
+import type { Dataplane, PeerStatus } from "../dataplane/dataplane.ts";
 import { nativeError } from "../dataplane/native_error.ts";
 import type {
   CountersSnapshot,
@@ -20,7 +21,9 @@ import type {
 } from "../dataplane/native_types.ts";
 import { droppedBy } from "./counter_file.ts";
 import { LINE_BYTES_MAX } from "./line_reader.ts";
+import type { TraceBatch, TraceWanted } from "../trace/records.ts";
 import { VSWITCH } from "./membership_events.ts";
+import { ProcessTrace } from "./process_trace.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { TenantSpec } from "./tenant_spec.ts";
@@ -53,6 +56,8 @@ function refusedOf(link: Record<string, bigint> | undefined): Record<string, big
 export class ProcessDataplane implements Dataplane {
   readonly switched = true;
   readonly #supervisor: Supervisor;
+  readonly #trace: ProcessTrace;
+  readonly #replicates: boolean;
   readonly #events: NativeEvent[];
   readonly #lost: { events: bigint };
   readonly #say: (text: string) => void;
@@ -64,9 +69,11 @@ export class ProcessDataplane implements Dataplane {
   #ended: (report: RunReport) => void = () => undefined;
   #failed: (error: unknown) => void = () => undefined;
 
-  private constructor(supervisor: Supervisor, events: NativeEvent[], lost: { events: bigint }, say: (text: string) => void) {
+  private constructor(supervisor: Supervisor, spec: TenantSpec, events: NativeEvent[], lost: { events: bigint }, say: (text: string) => void) {
     this.#say = say;
+    this.#replicates = spec.runtime.switching?.replication?.replicas === 1;
     this.#supervisor = supervisor;
+    this.#trace = new ProcessTrace(supervisor);
     this.#events = events;
     this.#lost = lost;
     this.#end = new Promise((done, fail) => {
@@ -91,7 +98,7 @@ export class ProcessDataplane implements Dataplane {
       if (events.length < EVENTS_MAX) events.push(event);
       else lost.events += 1n;
     };
-    return new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, say, onMade }), events, lost, say);
+    return new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, say, onMade }), spec, events, lost, say);
   }
 
   /** Packets have been flowing since the vswitch had its first runtime. */
@@ -198,12 +205,22 @@ export class ProcessDataplane implements Dataplane {
     });
   }
 
+  traceStart(wanted: TraceWanted): Promise<void> {
+    return this.#trace.start(wanted);
+  }
+  traceRead(wanted: TraceWanted): Promise<TraceBatch[]> {
+    return this.#trace.read(wanted);
+  }
+  traceStop(id: number): Promise<void> {
+    return this.#trace.stop(id);
+  }
+
   runtimes(): RuntimeStatus[] {
     return this.#left ?? [VSWITCH, ...this.#supervisor.runtimes].map((member) => this.#status(member));
   }
 
   #status(member: number): RuntimeStatus {
-    const { pid, agent, restarts = 0, isUp = false, isReachable = true, isDraining = false } = this.#supervisor.of(member) ?? {};
+    const { pid, agent, peer, homes, restarts = 0, isUp = false, isReachable = true, isDraining = false } = this.#supervisor.of(member) ?? {};
     const { file, status, link } = this.#supervisor.account(member);
     return {
       runtime: member,
@@ -231,19 +248,26 @@ export class ProcessDataplane implements Dataplane {
       recovered: file?.recovered ?? 0n,
       stateLost: file?.stateLost ?? 0n,
       refusedMessages: status?.refusedMessages ?? 0n,
-      process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped, agent, isReachable, refusedFrames: refusedOf(link) },
+      process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped, agent, peer, isReachable, homes, refusedFrames: refusedOf(link) },
     };
   }
 
-  addRuntime(): Promise<number> {
+  addRuntime({ at }: { at?: string | undefined } = {}): Promise<number> {
     return this.#alone(async () => {
-      const taken = new Set(this.#supervisor.runtimes);
+      const taken = new Set(this.#supervisor.numbers);
       let member = 1;
       while (taken.has(member)) member += 1;
-      if (member > SWITCHING.runtimes_max) throw nativeError("runtime.limit", `there are ${taken.size} runtimes, which is all`);
-      await this.#supervisor.add(member);
+      if (member > SWITCHING.runtimes_max) throw nativeError("runtime.limit", this.#whyFull());
+      await this.#supervisor.add(member, at);
       return member;
     });
+  }
+
+  #whyFull(): string {
+    const { numbers, runtimes } = this.#supervisor;
+    const going = numbers.length - runtimes.length;
+    const ends = going === 0 ? "" : `, and ${going} that are removed, but have not ended where nobody can be reached`;
+    return `there are ${runtimes.length} runtimes${ends}, which is all`;
   }
 
   removeRuntime(runtime: number, { force }: { force: boolean }): Promise<void> {
@@ -251,7 +275,7 @@ export class ProcessDataplane implements Dataplane {
       const supervisor = this.#supervisor;
       const one = supervisor.of(runtime);
       if (!one || runtime === VSWITCH) throw this.#unknown(runtime);
-      if (!one.isReachable) throw nativeError("runtime.busy", `runtime ${runtime} is at ${one.agent}, which cannot be reached`);
+      if (!one.isReachable && !force) throw nativeError("runtime.busy", `runtime ${runtime} is at ${one.agent}, which cannot be reached; force gives it up`);
       if (supervisor.runtimes.length === 1) throw nativeError("runtime.last", `runtime ${runtime} is the only one; stop the run instead`);
       if (!force) {
         supervisor.setDraining(runtime, true);
@@ -292,6 +316,20 @@ export class ProcessDataplane implements Dataplane {
   async undrain(runtime: number): Promise<void> {
     this.#supervisor.setDraining(runtime, false);
     await this.#supervisor.ask(runtime, "undrain");
+  }
+
+  async setReplicationTargets(runtime: number, targets: readonly number[]): Promise<void> {
+    if (this.#supervisor.of(runtime) === undefined || runtime === VSWITCH) throw this.#unknown(runtime);
+    if (!this.#replicates) throw nativeError("runtime.unreplicated", "the flows of this host have no replicas");
+    await this.#supervisor.setHomes(runtime, targets);
+  }
+
+  async peers(): Promise<PeerStatus[]> {
+    return this.#supervisor.agents.status();
+  }
+
+  async configurePeers(peers: readonly PeerConfig[]): Promise<void> {
+    this.#supervisor.agents.configurePeers(peers);
   }
 
   /** As long as it takes; it ends with the process that flows leave. */

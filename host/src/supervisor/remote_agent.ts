@@ -59,10 +59,10 @@ interface Waiting {
 }
 
 export class RemoteAgent {
-  readonly address: string;
   readonly iface: string;
-  readonly #endpoint: Endpoint;
-  readonly #key: Buffer;
+  #address: string;
+  #endpoint: Endpoint;
+  #key: Buffer;
   readonly #tenant: { host: string; tenancy: string };
   readonly #say: (text: string) => void;
   readonly #processes = new Map<string, RemoteProcess>();
@@ -81,7 +81,7 @@ export class RemoteAgent {
   #whenReachable: (() => void)[] = [];
 
   constructor(spec: AgentSpec, tenant: { host: string; tenancy: string }, say: (text: string) => void) {
-    this.address = spec.address;
+    this.#address = spec.address;
     this.iface = spec.iface;
     this.#endpoint = parseEndpoint(spec.address)!;
     this.#key = spec.key;
@@ -89,8 +89,11 @@ export class RemoteAgent {
     this.#say = say;
   }
 
+  get address(): string {
+    return this.#address;
+  }
   get who(): string {
-    return `the agent at ${this.address}`;
+    return `the agent at ${this.#address}`;
   }
   get isReachable(): boolean {
     return this.#socket !== undefined;
@@ -131,12 +134,30 @@ export class RemoteAgent {
     );
   }
 
+  /** The same machine and its processes, at another address or with another key: it is connected to anew. */
+  become({ address, key }: Pick<AgentSpec, "address" | "key">): void {
+    if (address === this.#address && key.equals(this.#key)) return;
+    this.#address = address;
+    this.#endpoint = parseEndpoint(address)!;
+    this.#key = key;
+    this.#socket?.destroy();
+  }
+
   /** Processes there go on. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#again);
     this.#socket?.destroy();
     for (const wake of this.#whenReachable.splice(0)) wake();
+  }
+
+  /** Nothing of ours is there any more. What was said last still gets there. */
+  retire(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#again);
+    void this.order("report", {}, KILL_MS)
+      .catch(() => undefined)
+      .finally(() => this.close());
   }
 
   /** Resolves when it can be reached, or is no longer wanted. */
@@ -200,8 +221,8 @@ export class RemoteAgent {
   }
 
   /** It is in the books; the agent may remove what it has kept. */
-  forget(life: Life): void {
-    void this.order("forget", life).catch(() => undefined);
+  async forget(life: Life): Promise<void> {
+    await this.order("forget", life).catch(() => undefined);
   }
 
   /** By the name of its bytes; what is there already is not sent again. */
@@ -312,7 +333,7 @@ export class RemoteAgent {
     for (const [name, { member, incarnation, isAlive }] of byName) {
       if (this.#processes.has(name) || this.#starting.has(name)) continue;
       if (isAlive) void this.order("kill", { member, incarnation }).catch(() => undefined);
-      else this.forget({ member, incarnation });
+      else void this.forget({ member, incarnation });
     }
   }
 }

@@ -41,7 +41,7 @@ export class Starter {
     const { chain } = spec.runtime;
     const files = member === VSWITCH ? chain.map((nf) => nfWithoutCode(nf)) : await Promise.all(chain.map((nf) => this.nfFiles(member, nf)));
     const link = member === VSWITCH ? {} : { link: this.#agents.linkOf(this.#folder, life, effect.vswitch, "runtime") };
-    const made = memberSpec(spec, this.#secrets, this.#folder, effect, { chain: files, ...link });
+    const made = memberSpec(spec, this.#secrets, this.#folder, effect, { chain: files, ...link }, (to) => this.#agents.frameBytesTo(to));
     if (agent) return agent.spawn(options, made);
     this.#folder.writeSpec(life, made);
     return MemberProcess.spawn(options, member === VSWITCH ? this.#standby.take(life) : undefined);
@@ -54,8 +54,15 @@ export class Starter {
 
   /** A command about a link says which one: to the vswitch a runtime's, to a runtime that of another life of the vswitch. */
   linkFields(to: Life, command: Command, term: number): object {
-    if (command.do === "link") return { link: this.#agents.linkOf(this.#folder, command, to.incarnation, "vswitch") };
-    if (command.do === "member_up" && command.member === VSWITCH) return { term, link: this.#agents.linkOf(this.#folder, to, command.incarnation, "runtime") };
-    return {};
+    if (command.do === "link") return { link: this.#agents.linkOf(this.#folder, command, to.incarnation, "vswitch"), ...this.#frames(command) };
+    if (command.do !== "member_up") return {};
+    if (command.member === VSWITCH) return { term, link: this.#agents.linkOf(this.#folder, to, command.incarnation, "runtime") };
+    return this.#frames(command);
+  }
+
+  /** Where the way to it is narrower than between processes of one machine. */
+  #frames({ member }: Life): object {
+    const frameBytes = this.#agents.frameBytesTo(member);
+    return frameBytes === undefined ? {} : { frameBytes };
   }
 }

@@ -2,6 +2,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { NfError } from "@nfactor/sdk/errors";
 import { z } from "zod";
+import { keptPeerSchema } from "../config/peer.ts";
 import { emptyKept, keptSchema } from "./books.ts";
 import type { Durable } from "./membership_events.ts";
 import type { RunFolder } from "./run_folder.ts";
@@ -16,11 +17,18 @@ const durableSchema = z.strictObject({
   members: z.array(
     z.strictObject({
       ...{ member, incarnation, isAlive: z.boolean(), isFenced: z.boolean().default(false) },
-      ...{ lives: z.int().min(0), isDraining: z.boolean(), isRemoved: z.boolean() },
+      ...{ lives: z.int().min(0), isDraining: z.boolean(), isRemoved: z.boolean(), homes: z.array(member).max(15).default([]) },
     }),
   ),
   ended: z.array(lifeSchema),
 }) satisfies z.ZodType<Durable>;
+
+/** Peers, and where runtimes were added: at a peer (its name), at an agent that was configured (its address), or on this machine. */
+const elsewhereSchema = z.strictObject({
+  peers: z.array(keptPeerSchema),
+  placed: z.array(z.strictObject({ member, at: z.string().nullable() })),
+});
+export type Elsewhere = z.output<typeof elsewhereSchema>;
 
 const stateSchema = z.strictObject({
   v: z.literal(1),
@@ -30,6 +38,7 @@ const stateSchema = z.strictObject({
   runs: z.record(z.string(), z.string()),
   membership: durableSchema,
   books: keptSchema,
+  elsewhere: elsewhereSchema.default(() => ({ peers: [], placed: [] })),
 });
 export type TenantState = z.output<typeof stateSchema>;
 
@@ -38,7 +47,7 @@ export function newSecrets(): TenantSecrets {
 }
 
 export function newState(secrets: TenantSecrets, runs: Record<string, string>, membership: Durable): TenantState {
-  return { v: 1, ...secrets, runs, membership, books: emptyKept() };
+  return { v: 1, ...secrets, runs, membership, books: emptyKept(), elsewhere: { peers: [], placed: [] } };
 }
 
 export function packState(state: TenantState): string {

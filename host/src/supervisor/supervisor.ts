@@ -6,12 +6,14 @@
  */
 import { NfError } from "@nfactor/sdk/errors";
 import { nativeError } from "../dataplane/native_error.ts";
-import type { CountersSnapshot, NativeEvent, NfSpec, RunReport } from "../dataplane/native_types.ts";
+import type { CountersSnapshot, NfSpec, RunReport } from "../dataplane/native_types.ts";
 import { safeText } from "../result/text.ts";
-import { Accounts } from "./accounts.ts";
-import { adoptAll } from "./adopt.ts";
+import { Accounts, accountOf } from "./accounts.ts";
+import { adoptAll, meet } from "./adopt.ts";
 import { Agents } from "./agents.ts";
-import { ADOPT_MS, EXIT_MS, POLL_MS, START_MS, STOP_MS, TELL_MS } from "./deadlines.ts";
+import { Changes } from "./changes.ts";
+import { ADOPT_MS, EXIT_MS, START_MS, STOP_MS, TELL_MS } from "./deadlines.ts";
+import { Looks } from "./looks.ts";
 import { MemberTimeout } from "./member_client.ts";
 import { type MemberHandle, type MemberHandleOptions, whoIs } from "./member_handle.ts";
 import type { Answer, Asked, MemberEvent } from "./member_messages.ts";
@@ -19,31 +21,21 @@ import { endProcesses, killMembers } from "./leftovers.ts";
 import { findMembers } from "./member_process.ts";
 import { Membership } from "./membership.ts";
 import { type Command, type Effect, type Found, type Life, type MembershipEvent, TERM_MAX, VSWITCH } from "./membership_events.ts";
-import { type Account, Present, whyLost } from "./present.ts";
+import { type Account, Present, type Whereabouts, whyLost } from "./present.ts";
 import { type RunFolder, lifeName } from "./run_folder.ts";
 import { Starter } from "./starter.ts";
 import { type TenantState, newSecrets, newState, readState } from "./state_file.ts";
 import { StateWriter } from "./state_writer.ts";
-import { type TenantSpec, describe, requireSame } from "./tenant_spec.ts";
+import type { SupervisorOptions } from "./supervisor_options.ts";
+import { describe, requireSame } from "./tenant_spec.ts";
 import { within } from "./within.ts";
-
-export interface SupervisorOptions {
-  folder: RunFolder;
-  spec: TenantSpec;
-  runtimes: number;
-  onEvent(event: NativeEvent, member: number): void;
-  /** Tells the person at the host's terminal. */
-  say(text: string): void;
-  /** As soon as there is one, and before it has started anything. */
-  onMade?: ((supervisor: Supervisor) => void) | undefined;
-}
 
 export class Supervisor {
   readonly folder: RunFolder;
+  readonly agents: Agents;
   readonly #options: SupervisorOptions;
   readonly #state: TenantState;
   readonly #accounts: Accounts;
-  readonly #agents: Agents;
   readonly #starter: Starter;
   readonly #present = new Map<string, Present>();
   #membership: Membership;
@@ -52,24 +44,32 @@ export class Supervisor {
   /** What waits for the disk. */
   readonly #due: Effect[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #poll: NodeJS.Timeout | undefined;
+  readonly #looks: Looks;
   #isFirstStart = true;
   #isStopping = false;
   #isOver = false;
-  #broken: unknown;
   #error: { code: string; message: string } | undefined;
   /** Why a runtime that was added did not start. */
   readonly #startErrors = new Map<number, NfError>();
-  #changed: (() => void)[] = [];
+  readonly #changes = new Changes();
 
   private constructor(options: SupervisorOptions, state: TenantState, membership: Membership) {
     this.folder = options.folder;
     this.#options = options;
     this.#state = state;
     this.#membership = membership;
-    this.#agents = new Agents(options.spec.agents, options.runtimes, options.folder.name, state, options.say);
-    this.#starter = new Starter(options.folder, this.#agents, state);
+    const isStaying = (member: number): boolean => this.runtimes.includes(member);
+    const save = (): void => this.#writer.write(this.#upToDate());
+    this.agents = new Agents(options, state, isStaying, save);
+    this.#starter = new Starter(options.folder, this.agents, state);
     this.#writer = new StateWriter(options.folder, options.say, () => this.#dispatch({ type: "time" }));
+    this.#looks = new Looks({
+      membership: () => this.#membership,
+      presentOf: (member) => this.#presentOf(member),
+      turnsOf: (member) => this.account(member).file?.turns,
+      say: options.say,
+      onHung: (life) => this.#dispatch({ type: "hung", ...life }),
+    });
     const entries = options.spec.runtime.chain.map(({ entry }) => entry);
     this.#accounts = new Accounts(entries, state.books, options.folder);
     options.onMade?.(this);
@@ -88,7 +88,7 @@ export class Supervisor {
     const membership = Membership.create(Array.from({ length: options.runtimes }, (_, i) => i + 1));
     const made = new Supervisor(options, newState(newSecrets(), describe(options.spec), membership.durable()), membership);
     try {
-      await made.#agents.connect(options.spec.runtime.input);
+      await made.agents.connect(options.spec.runtime.input);
       made.#dispatch({ type: "time" });
       await made.until(() => made.isWhole);
     } catch (error) {
@@ -105,10 +105,11 @@ export class Supervisor {
     requireSame(folder.name, state.runs, describe(spec));
     const made = new Supervisor(options, state, Membership.create([]));
     made.#isFirstStart = false;
-    const left = { folder, agents: made.#agents, members: state.membership.members, running, say: options.say };
+    const left = { folder, agents: made.agents, members: state.membership.members, running, say: options.say };
     const found = await adoptAll(left, (life, make, isThere) => made.#adoptOne(life, make, isThere));
     const { membership, effects } = Membership.restore(state.membership, found, made.#nowMs());
     made.#membership = membership;
+    made.agents.keepOnly(membership.numbers);
     made.#carryOut(effects);
     const { length } = made.runtimes;
     if (length !== options.runtimes)
@@ -123,15 +124,10 @@ export class Supervisor {
   /** `isThere` false: it cannot be asked now, and will be when it can be. */
   async #adoptOne(life: Life, make: (options: MemberHandleOptions) => Promise<MemberHandle>, isThere: boolean): Promise<Found> {
     const present = this.#newPresent(life);
-    let ready = (): void => undefined;
-    const isReady = new Promise<void>((done) => (ready = done));
-    const onEvent = (event: MemberEvent): void => (event.event === "ready" && !present.isReady ? ready() : this.#onEvent(life, event));
+    const onEvent = (event: MemberEvent): void => this.#onEvent(life, event);
     const options = { folder: this.folder, life, onEvent, onExit: (how: string) => this.#onExit(life, how) };
     try {
-      const process = (present.process = await make(options));
-      if (isThere) await within(START_MS, isReady, `${process.who} does not work`);
-      present.isReady = true;
-      return { life, knows: isThere ? (await process.client!.ask("status", {}, TELL_MS)).members : undefined };
+      return await meet(present, options, make, isThere);
     } catch (error) {
       present.process?.abandon();
       this.#present.delete(lifeName(life));
@@ -152,15 +148,19 @@ export class Supervisor {
   get runtimes(): number[] {
     return this.#membership.runtimes.sort((a, b) => a - b);
   }
+  /** Numbers that another runtime cannot have: also of those that are removed, and have not ended. */
+  get numbers(): number[] {
+    return this.#membership.numbers;
+  }
   get chain(): readonly NfSpec[] {
     return this.#options.spec.runtime.chain;
   }
 
   /** Of a member that is wanted; `incarnation` undefined while it has no process. */
-  of(member: number): ({ pid: number | undefined; agent: string | undefined; isReachable: boolean } & NonNullable<ReturnType<Membership["of"]>>) | undefined {
+  of(member: number): (Whereabouts & NonNullable<ReturnType<Membership["of"]>>) | undefined {
     const one = this.#membership.of(member);
-    const agent = this.#agents.of(member);
-    return one && { ...one, pid: this.#presentOf(member)?.process?.id.pid, agent: agent?.address, isReachable: agent?.isReachable ?? true };
+    const pid = this.#presentOf(member)?.process?.id.pid;
+    return one && { ...one, ...this.agents.whereIs(member), pid, homes: this.#membership.homesOf(member) };
   }
 
   /** The member's present process; after the end, its last one. */
@@ -170,7 +170,8 @@ export class Supervisor {
 
   /** All lives together. */
   counters(): CountersSnapshot {
-    const living = this.hasStopped ? [] : [...this.runtimes, VSWITCH].map((member) => this.account(member));
+    const of = (member: number): Account => accountOf(this.account(member), this.#membership.isGivenUp(member));
+    const living = this.hasStopped ? [] : [...this.numbers, VSWITCH].map(of);
     return this.#accounts.snapshot(living, this.hasStopped);
   }
 
@@ -187,21 +188,36 @@ export class Supervisor {
     await Promise.all([...this.#present.values()].map((present) => present.refresh()));
   }
 
-  /** Resolves when it works and has flows; it is taken back when it fails to start. */
-  async add(member: number): Promise<void> {
+  /** At a peer or agent, or here. Resolves when it works and has flows; it is taken back when it fails to start. */
+  async add(member: number, at?: string): Promise<void> {
     this.#startErrors.delete(member);
+    if (at !== undefined) await this.agents.reach(at, this.#options.spec.runtime.input);
+    this.agents.place(member, at);
     this.#dispatch({ type: "add", member });
-    await this.until(() => this.#membership.of(member)?.isUp !== false || this.#startErrors.has(member));
-    const error = this.#startErrors.get(member);
-    if (!error) return;
+    await this.until(() => this.of(member)?.isUp !== false || this.#startErrors.has(member) || this.of(member)?.isReachable === false);
+    if (this.#membership.of(member)?.isUp !== false) return;
+    const error = this.#startErrors.get(member) ?? nativeError("host.socket", `'${at}' cannot be reached any more; the runtime there was given up`);
     await this.remove(member);
     throw error;
   }
 
-  /** Resolves when nobody knows it any more, and its process has ended. */
+  /**
+   * Resolves when nobody knows it any more, and its process has ended. One that cannot be reached is turned away from, which is enough: it ends as soon as
+   * its agent can be told.
+   */
   async remove(member: number): Promise<void> {
     this.#dispatch({ type: "remove", member });
-    await this.until(() => this.#membership.of(member) === undefined);
+    const { incarnation, isReachable } = this.of(member) ?? {};
+    if (incarnation !== undefined && !isReachable) this.#dispatch({ type: "hung", member, incarnation });
+    await this.until(() => this.#membership.of(member) === undefined || this.#membership.isGivenUp(member));
+    this.agents.keepOnly(this.numbers);
+  }
+
+  /** Where replicas of its flows are to be, from now on and in all of its lives. Resolves when it knows; one that cannot be told now is told later. */
+  async setHomes(member: number, homes: readonly number[]): Promise<void> {
+    this.#dispatch({ type: "homes", member, members: homes });
+    const isTold = this.until(() => !this.#membership.lacksHomes(member) || this.of(member)?.isReachable !== true);
+    await within(TELL_MS, isTold, "").catch(() => undefined);
   }
 
   /** It is killed, as if it hung, and started again. Resolves when the vswitch has turned away from it. */
@@ -240,7 +256,7 @@ export class Supervisor {
   /** `drain`: what is in flight leaves first. Resolves when no process lives. */
   async stop(drain: boolean): Promise<void> {
     this.#isStopping = true;
-    clearInterval(this.#poll);
+    this.#looks.end();
     this.#dispatch({ type: "stop", drain });
     const giveUp = setInterval(() => this.#giveUp(), STOP_MS);
     await this.until(() => this.hasStopped).finally(() => clearInterval(giveUp));
@@ -262,7 +278,7 @@ export class Supervisor {
     const left = [...this.#present.values()].flatMap(({ process }) => (process ? [process] : []));
     for (const process of left) process.abandon();
     this.#present.clear();
-    this.#agents.close();
+    this.agents.close();
     this.folder.release();
     return left.map(({ who }) => who);
   }
@@ -275,7 +291,7 @@ export class Supervisor {
       process?.kill();
       process?.abandon();
     }
-    this.#agents.close();
+    this.agents.close();
     endProcesses(this.folder);
   }
 
@@ -283,7 +299,7 @@ export class Supervisor {
   async endAtOnce(): Promise<void> {
     this.#isOver = true;
     this.#quiet();
-    const killed = this.#agents.killAll();
+    const killed = this.agents.killAll();
     endProcesses(this.folder);
     await killed;
   }
@@ -291,19 +307,15 @@ export class Supervisor {
   /** Nothing is begun any more. */
   #quiet(): void {
     this.#isStopping = true;
-    clearInterval(this.#poll);
+    this.#looks.end();
     clearTimeout(this.#timer);
     this.#writer.close();
     this.#starter.close();
   }
 
   /** Resolves when `condition` holds after some event. Rejects when a first start fails. */
-  async until(condition: () => boolean): Promise<void> {
-    for (;;) {
-      if (this.#broken !== undefined) throw this.#broken;
-      if (condition()) return;
-      await new Promise<void>((done) => this.#changed.push(done));
-    }
+  until(condition: () => boolean): Promise<void> {
+    return this.#changes.until(condition);
   }
 
   readonly #nowMs = (): number => performance.now();
@@ -316,13 +328,11 @@ export class Supervisor {
     try {
       this.#carryOut(this.#membership.handle(event, this.#nowMs()));
     } catch (error) {
-      this.#broken ??= error;
+      this.#changes.fail(error);
     }
     if (this.#membership.isExhausted && !this.#isStopping)
-      this.#broken ??= new NfError("runtime.limit", `the vswitch was started ${TERM_MAX} times, which is as often as it may be`);
-    const changed = this.#changed;
-    this.#changed = [];
-    for (const done of changed) done();
+      this.#changes.fail(new NfError("runtime.limit", `the vswitch was started ${TERM_MAX} times, which is as often as it may be`));
+    this.#changes.happened();
   }
 
   /** Without its state on disk nothing is done: an incarnation that comes twice would be the end of the links' secrecy. */
@@ -377,7 +387,7 @@ export class Supervisor {
       if (present.isEnding) present.process.kill();
     } catch (error) {
       if (error instanceof NfError) present.error = { code: error.code, message: error.message };
-      else this.#broken ??= error;
+      else this.#changes.fail(error);
       this.#onExit(life, "");
     }
   }
@@ -446,8 +456,8 @@ export class Supervisor {
   /** One that is spoken to over another connection: what it has been told over the last one, it says itself. */
   async #findAgain(life: Life): Promise<void> {
     try {
-      const { members } = await this.#present.get(lifeName(life))!.process!.client!.ask("status", {}, TELL_MS);
-      this.#dispatch({ type: "found", life, knows: members });
+      const { members, homes } = await this.#present.get(lifeName(life))!.process!.client!.ask("status", {}, TELL_MS);
+      this.#dispatch({ type: "found", life, knows: members, homes });
     } catch {
       // There will be a next connection, or its end.
     }
@@ -458,7 +468,7 @@ export class Supervisor {
     if (!present) return;
     clearTimeout(present.startBy);
     const hasFailedToStart = !present.isReady && !present.isEnding && !this.#isStopping;
-    if (hasFailedToStart && this.#isFirstStart) this.#broken ??= present.startError(this.folder, how);
+    if (hasFailedToStart && this.#isFirstStart) this.#changes.fail(present.startError(this.folder, how));
     else if (hasFailedToStart) this.#startErrors.set(life.member, present.startError(this.folder, how));
     if (!this.#isStopping && !this.#isFirstStart && this.#membership.runtimes.concat(VSWITCH).includes(life.member)) {
       const why = present.error?.message ?? (how === "" ? "it is gone" : how);
@@ -473,27 +483,17 @@ export class Supervisor {
     // Books and membership go to disk as one.
     this.#dispatch({ type: "collected", life });
     this.folder.forget(life);
-    this.#agents.of(life.member)?.forget(life);
+    void this.agents.of(life.member)?.forget(life);
+    this.agents.keepOnly(this.numbers);
   }
 
   /** Asks and looks from time to time. */
   #look(): void {
     void this.refresh();
-    this.#poll = setInterval(() => {
+    this.#looks.begin(() => {
       void this.refresh();
+      this.#changes.happened();
       if (this.isWhole) this.#starter.prepare(this.#options.spec);
-      for (const member of [VSWITCH, ...this.runtimes]) this.#lookAt(member);
-    }, POLL_MS);
-  }
-
-  #lookAt(member: number): void {
-    const present = this.#presentOf(member);
-    if (present?.isMissed(present.process?.isReachable === false && this.#membership.lacksVswitch(member))) {
-      this.#options.say(`${present.process!.who} cannot be told of the new vswitch, which waits for it; it is turned away from`);
-      this.#dispatch({ type: "hung", ...present.life });
-    }
-    if (!present?.isReady || present.process?.isHeardOf() !== true || !present.isStuck(this.account(member).file?.turns)) return;
-    this.#options.say(`${present.process!.who} does nothing any more; it is ended`);
-    this.#dispatch({ type: "hung", ...present.life });
+    });
   }
 }

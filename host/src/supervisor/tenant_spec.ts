@@ -36,10 +36,16 @@ export function memberSpec(
   folder: RunFolder,
   effect: Effect & { type: "spawn" },
   { chain, link }: { chain: object[]; link?: object },
+  frameBytesTo: (member: number) => number | undefined,
 ): object {
-  const { life, term, vswitch, peers } = effect;
+  const { life, term, vswitch, homes } = effect;
   const { input, nonIp, flows, seed, keepEndedFlows, switching } = runtime;
-  const frames = agents.length > 0 ? { frameBytes: FRAME_BYTES_ON_WIRES } : {};
+  // Of one machine that some day has runtimes on others, messages between processes here may stay long.
+  const frames = agents.length > 0 || frameBytesTo(life.member) !== undefined ? { frameBytes: FRAME_BYTES_ON_WIRES } : {};
+  const peers = effect.peers.map((peer) => {
+    const frameBytes = frameBytesTo(peer.member);
+    return frameBytes === undefined ? peer : { ...peer, frameBytes };
+  });
   const common = { ...life, term, tenant, key, eal, flows, chain, ...frames, cpu: -1, control: folder.controlOf(life), counters: folder.countersOf(life) };
   if (life.member === VSWITCH) {
     const suspectMs = switching!.runtimes + 1 <= availableParallelism() ? SUSPECT_MS.own_cpu : SUSPECT_MS.shared_cpus;
@@ -51,6 +57,7 @@ export function memberSpec(
     ...{ seed, keepEndedFlows, migrations: switching!.migrations, replication: switching!.replication },
     vswitch: { incarnation: vswitch, link },
     members: peers,
+    homes,
   };
 }
 

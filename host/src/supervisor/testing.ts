@@ -11,6 +11,8 @@ interface FakeProcess extends Life {
   excluded: Map<number, boolean>;
   /** Life of the vswitch that the link of a runtime leads to. */
   vswitch: number;
+  /** Of a runtime: where its replicas are to be. */
+  homes: readonly number[];
   isHung: boolean;
   /** The supervisor cannot reach its machine: nothing is said or heard, and no kill gets there. Its link is another matter. */
   isCut: boolean;
@@ -65,6 +67,7 @@ export class World {
       else
         found.push({
           life: { member: process.member, incarnation: process.incarnation },
+          homes: [...process.homes],
           knows: [
             ...[...process.knows].map(([member, one]) => ({ member, ...one })),
             ...(process.member === VSWITCH ? [] : [{ member: VSWITCH, incarnation: process.vswitch, isUp: true, link: "up" as const }]),
@@ -147,7 +150,7 @@ export class World {
         this.kill(process);
         continue;
       }
-      const { member, incarnation, vswitch } = process;
+      const { member, incarnation, vswitch, homes } = process;
       if (!process.isReady) {
         process.isReady = true;
         this.#linkChanged(process);
@@ -157,7 +160,7 @@ export class World {
       if (process.isHung) continue;
       const others = [...process.knows].map(([other, one]) => ({ member: other, ...one }));
       const knows = [...others, { member: VSWITCH, incarnation: vswitch, isUp: true, link: "up" as const }];
-      this.#post(process, "told", () => ({ type: "found", life: { member, incarnation }, knows }));
+      this.#post(process, "told", () => ({ type: "found", life: { member, incarnation }, knows, homes: [...homes] }));
     }
   }
 
@@ -202,7 +205,7 @@ export class World {
     }
   }
 
-  #spawn({ life, term, vswitch, peers }: Effect & { type: "spawn" }): void {
+  #spawn({ life, term, vswitch, peers, homes }: Effect & { type: "spawn" }): void {
     const kept = this.durable.members.find(({ member }) => member === life.member);
     must(kept?.incarnation === life.incarnation && kept.isAlive && this.durable.lastIncarnation >= life.incarnation, "it is on disk before it is started");
     must(!this.#spawned.has(life.incarnation), "no incarnation comes twice");
@@ -218,7 +221,8 @@ export class World {
       );
     }
     const knows = new Map(peers.map(({ member, incarnation }) => [member, { incarnation, isUp: life.member !== VSWITCH, link: "none" as const }]));
-    const process: FakeProcess = { ...life, term, vswitch, knows, isReady: false, isHung: false, isCut: false, isToDie: false, excluded: new Map() };
+    const nothing = { isReady: false, isHung: false, isCut: false, isToDie: false };
+    const process: FakeProcess = { ...life, term, vswitch, knows, homes, ...nothing, excluded: new Map() };
     this.processes.set(nameOf(life), process);
     this.#post(life, "ready", () => {
       process.isReady = true;
@@ -273,6 +277,7 @@ export class World {
 
   #vswitchDoes(vswitch: FakeProcess, command: Command): boolean {
     if (command.do === "exclude") vswitch.excluded.set(command.member, command.on);
+    must(command.do !== "homes", "a vswitch keeps no replicas");
     if (command.do === "exclude" || command.do === "stop") return true;
     const { member, incarnation } = command;
     const one = vswitch.knows.get(member);
@@ -305,6 +310,7 @@ export class World {
 
   #runtimeDoes(runtime: FakeProcess, command: Command): boolean {
     must(command.do !== "link" && command.do !== "exclude", "runtimes have no such command");
+    if (command.do === "homes") runtime.homes = command.members;
     if (command.do === "member_up" && command.member === VSWITCH) {
       runtime.vswitch = command.incarnation;
       this.#linkChanged(runtime);

@@ -4,15 +4,13 @@ import { findHost, withClient } from "../../rpc/client.ts";
 import { examples } from "../help.ts";
 import { type OperationOptions, runOperation } from "../operation.ts";
 import { Output } from "../output.ts";
-import { addHostOption, runtimeNumber } from "../runtime_options.ts";
-
-const collect = (value: string, before: string[] = []): string[] => [...before, ...value.split(",")];
+import { addHostOption, collectNumbers, runtimeNumber } from "../runtime_options.ts";
 
 export function drainCommand(): Command {
   const command = new Command("drain")
     .description("Empty a runtime of a running host: it gets no new flows, and those that it has move to other runtimes. It stays like this until `undrain`.")
     .argument("<runtime>", "its number")
-    .addOption(new Option("--to <runtimes>", "where the flows go, in turn (default: all others); with commas, or repeated").argParser(collect));
+    .addOption(new Option("--to <runtimes>", "where the flows go, in turn (default: all others); with commas, or repeated").argParser(collectNumbers));
   return addHostOption(command)
     .option("--dry-run", "check and count, and move nothing")
     .addHelpText(

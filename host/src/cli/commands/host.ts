@@ -62,7 +62,7 @@ async function run(options: HostCommandOptions): Promise<void> {
   if (options.dryRun || options.yes) throw new NfError("usage", `${options.dryRun ? "--dry-run" : "--yes"} has no meaning without --end`);
   if (options.controller === undefined) throw new NfError("usage", "--controller is missing", { fix: "Give the path of its socket, or its address and port." });
   const { controller, name, join, state } = options;
-  const own = { ...roomOf(options), ...agentOf(options) };
+  const own = hostOptions(options);
   const [{ startHostDaemon }, { wayTo }] = await Promise.all([import("../../daemon/index.ts"), import("../../daemon/way.ts")]);
   const note = (text: string): void => onEvent({ at: Date.now(), event: "state", text });
   const way = await wayTo({ controller, name: name ?? (controller.includes("/") ? machineName() : undefined), token: join, state, say: note });
@@ -111,18 +111,24 @@ async function ask(names: readonly string[]): Promise<void> {
   throw new NfError("usage", "not confirmed, nothing was changed");
 }
 
-function machineName(): string {
+/** As a host's name may be. */
+export function machineName(): string {
   return hostname()
     .replaceAll(/[^A-Za-z0-9_.-]/g, "-")
     .replace(/^[^A-Za-z0-9]+/, "")
     .slice(0, 63);
 }
 
-function roomOf({ room }: HostCommandOptions): Pick<HostDaemonOptions, "room"> {
+/** What a host offers. Throws NfError (usage). */
+export function hostOptions(options: Pick<HostCommandOptions, "room" | "agent" | "agentIface">): Pick<HostDaemonOptions, "room" | "agent"> {
+  return { ...roomOf(options), ...agentOf(options) };
+}
+
+function roomOf({ room }: Pick<HostCommandOptions, "room">): Pick<HostDaemonOptions, "room"> {
   return room === undefined ? {} : { room: integer("--room", room, 0, ROOM_MAX) };
 }
 
-function agentOf({ agent, agentIface }: HostCommandOptions): Pick<HostDaemonOptions, "agent"> {
+function agentOf({ agent, agentIface }: Pick<HostCommandOptions, "agent" | "agentIface">): Pick<HostDaemonOptions, "agent"> {
   if (agent === undefined && agentIface === undefined) return {};
   if (agent === undefined || agentIface === undefined)
     throw new NfError("usage", `--agent${agent === undefined ? "" : "-iface"} is missing: an agent has an address and an interface`);

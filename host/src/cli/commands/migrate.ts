@@ -39,15 +39,21 @@ export function migrateCommand(): Command {
       ),
     )
     .action(async (options: MigrateCommandOptions) => {
-      const [from, to] = [runtimeNumber(options.from), runtimeNumber(options.to)];
-      const flows = wanted(options);
-      if (from === to) throw new NfError("runtime.same", `runtime ${from} is source and target`, { fix: "Name another runtime with --to." });
-      const params = { from, to, flows, dry_run: options.dryRun === true };
+      const params = migrateParams(options);
+      const { from, to } = params;
       await runOperation("migrate", params, from, () => `runtime ${from} → ${to}`, options);
     });
 }
 
-function wanted({ count, all, flow }: MigrateCommandOptions): Params<"migrate">["flows"] {
+/** Throws NfError (usage, runtime.same). */
+export function migrateParams(options: Omit<MigrateCommandOptions, keyof OperationOptions>): Params<"migrate"> {
+  const [from, to] = [runtimeNumber(options.from), runtimeNumber(options.to)];
+  const flows = wanted(options);
+  if (from === to) throw new NfError("runtime.same", `runtime ${from} is source and target`, { fix: "Name another runtime with --to." });
+  return { from, to, flows, dry_run: options.dryRun === true };
+}
+
+function wanted({ count, all, flow }: Pick<MigrateCommandOptions, "count" | "all" | "flow">): Params<"migrate">["flows"] {
   const given = [count !== undefined && "--count", all === true && "--all", flow !== undefined && "--flow"].filter((name) => name !== false);
   if (given.length !== 1)
     throw new NfError("usage", given.length === 0 ? "which flows are to move?" : `${given.join(" and ")} exclude each other`, {

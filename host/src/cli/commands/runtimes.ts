@@ -1,7 +1,7 @@
 /** `nfactor runtimes`: the runtimes of a running host, how busy they are, and more and fewer of them. */
 import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { NfError } from "@nfactor/sdk/errors";
 import { nearest } from "@nfactor/sdk/manifest";
 import { type RuntimesSample, ratesOf, runtimesTable } from "../../result/runtimes_text.ts";
@@ -10,7 +10,7 @@ import { type ControlClient, findHost, withClient } from "../../rpc/client.ts";
 import { examples } from "../help.ts";
 import { Output, writeAll } from "../output.ts";
 import type { RuntimesResultJson } from "../results.ts";
-import { addHostOption, runtimeNumber } from "../runtime_options.ts";
+import { addHostOption, collectNumbers, runtimeNumber } from "../runtime_options.ts";
 
 /** Load and rates of one look are of this time. */
 const LOOK_MS = 500;
@@ -23,6 +23,8 @@ interface RuntimesOptions {
   force?: boolean;
   yes?: boolean;
   dryRun?: boolean;
+  at?: string;
+  by?: string[];
 }
 
 export function runtimesCommand(): Command {
@@ -35,11 +37,12 @@ export function runtimesCommand(): Command {
     .addHelpText("after", examples(["nfactor runtimes", ""], ["nfactor runtimes --watch", ""], ["nfactor runtimes --json", ""]))
     .addCommand(addCommand())
     .addCommand(removeCommand())
+    .addCommand(protectCommand())
     .action(async (word: string | undefined, options: RuntimesOptions) => {
       if (word !== undefined) {
-        const meant = nearest(word, ["add", "remove"]);
+        const meant = nearest(word, ["add", "remove", "protect"]);
         throw new NfError("usage", `runtimes: '${word}' is no command of it`, {
-          allowed: "add, remove, or nothing",
+          allowed: "add, remove, protect, or nothing",
           fix: meant === undefined ? undefined : `Did you mean '${meant}'?`,
         });
       }
@@ -52,15 +55,15 @@ export function runtimesCommand(): Command {
 function addCommand(): Command {
   return addHostOption(new Command("add"))
     .description("Start another runtime with the chain as it runs now. It gets new flows from then on; `migrate` brings it some at once.")
-    .addHelpText("after", examples(["nfactor runtimes add", ""]))
+    .option("--at <peer>", "on another machine: name of a peer, or address of an agent that the host was started with (default: this machine)")
+    .addHelpText("after", examples(["nfactor runtimes add", ""], ["nfactor runtimes add --at rack2", "see 'nfactor peers'"]))
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<RuntimesOptions>();
       await withClient(await findHost(options.host), async (client) => {
-        const result = await client.call("add_runtime", {});
-        new Output(options.json === true).result(
-          result,
-          `runtime ${result.runtime} takes flows, ${result.pid === undefined ? `on lcore ${result.lcore}` : `as process ${result.pid}`}`,
-        );
+        const { at } = options;
+        const result = await client.call("add_runtime", at === undefined ? {} : { at });
+        const where = result.pid === undefined ? `on lcore ${result.lcore}` : `as process ${result.pid}${at === undefined ? "" : ` at ${at}`}`;
+        new Output(options.json === true).result(result, `runtime ${result.runtime} takes flows, ${where}`);
       });
     });
 }
@@ -90,6 +93,29 @@ function removeCommand(): Command {
               : `, and its ${plural(result.flows_ended, "flow")} ended`;
         output.result(result, options.dryRun ? `runtime ${runtime} would be removed${ended}. Nothing was changed.` : `runtime ${runtime} was removed${ended}`);
       });
+    });
+}
+
+function protectCommand(): Command {
+  return addHostOption(new Command("protect"))
+    .description(
+      "Say where the replicas of a runtime's flows are to be, in the form of other runtimes. They move there while packets flow. Needs --replicas 1.",
+    )
+    .argument("<runtime>", "its number")
+    .addOption(
+      new Option("--by <runtimes>", "numbers, with commas, or repeated; as long as none of them can keep replicas, others do. any: whichever")
+        .argParser(collectNumbers)
+        .makeOptionMandatory(),
+    )
+    .addHelpText("after", examples(["nfactor runtimes protect 3 --by 1,2", ""], ["nfactor runtimes protect 3 --by any", "as at the start"]))
+    .action(async (text: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<RuntimesOptions>();
+      const by = options.by ?? [];
+      if (by.includes("any") && by.length > 1) throw new NfError("usage", "--by: 'any' and numbers exclude each other");
+      const params = { runtime: runtimeNumber(text), targets: by.includes("any") ? [] : [...new Set(by.map((one) => runtimeNumber(one.trim())))] };
+      await withClient(await findHost(options.host), (client) => client.call("set_replication_target", params));
+      const where = params.targets.length === 0 ? "any other runtime" : params.targets.join(", ");
+      new Output(options.json === true).result(params, `replicas of runtime ${params.runtime}: at ${where}`);
     });
 }
 

@@ -1,0 +1,115 @@
+/** What goes straight to the host that has a deployment: looks at flows, moves by hand, recovery, traces, captures. */
+import { randomUUID } from "node:crypto";
+import type { Clock } from "@nfactor/host/clock";
+import type { Params, Result } from "@nfactor/host/cluster";
+import type { HostSession } from "@nfactor/host/identity";
+import { type CallName, type HOST_METHODS, type ParamsOf, type ResultOf, type Sessions, callAgain } from "@nfactor/host/session";
+import type { Collection } from "../store/index.ts";
+import type { ClusterApi, TraceEvent } from "./cluster_api.ts";
+import { away } from "./deployments.ts";
+import type { EventLog } from "./event_log.ts";
+import type { Deployment } from "./kinds.ts";
+import { requireDeploymentName } from "./names.ts";
+import type { ScalingLoop } from "./scaling_loop.ts";
+
+export interface OperationsOptions {
+  readonly clock: Clock;
+  readonly deployments: Collection<Deployment>;
+  readonly sessionOf: (host: string) => HostSession | undefined;
+  readonly sessionsOf: (host: string) => Sessions<typeof HOST_METHODS>;
+  readonly scaling: ScalingLoop;
+  readonly events: EventLog;
+}
+
+type Own<N extends keyof typeof HOST_METHODS> = Omit<Params<N>, "deployment">;
+type By = { readonly by: string };
+
+/** Moving all flows of a runtime may take long. */
+const LONG_MS = 600_000;
+const SHORT_MS = 60_000;
+
+export class Operations implements Pick<ClusterApi, "flows" | "migrate" | "drain" | "undrain" | "recover" | "trace" | "capture"> {
+  readonly #options: OperationsOptions;
+
+  constructor(options: OperationsOptions) {
+    this.#options = options;
+  }
+
+  async flows(name: string, params: Own<"flows">): Promise<Result<"flows">> {
+    return this.#call(await this.#hostOf(name), "flows", { ...params, deployment: name }, SHORT_MS);
+  }
+
+  async migrate(name: string, params: Own<"migrate_flows">, { by }: By): Promise<Result<"migrate_flows">> {
+    const host = await this.#hostOf(name);
+    const run = (): Promise<Result<"migrate_flows">> => this.#call(host, "migrate_flows", { ...params, deployment: name }, LONG_MS, randomUUID());
+    if (params.dry_run) return run();
+    const result = await this.#options.scaling.byHand(name, [params.from, params.to], "move", run);
+    this.#tell(
+      name,
+      `${result.moved} flows moved from runtime ${params.from} to ${params.to} by ${by}${result.failed > 0 ? `, ${result.failed} have stayed` : ""}`,
+    );
+    return result;
+  }
+
+  async drain(name: string, params: Own<"drain">, { by }: By): Promise<Result<"drain">> {
+    const host = await this.#hostOf(name);
+    const run = (): Promise<Result<"drain">> => this.#call(host, "drain", { ...params, deployment: name }, LONG_MS, randomUUID());
+    if (params.dry_run) return run();
+    this.#tell(name, `runtime ${params.runtime} is drained by ${by}: it stays so until it is undrained`);
+    return this.#options.scaling.byHand(name, [params.runtime, ...params.to], "drain", run);
+  }
+
+  async undrain(name: string, params: Own<"undrain">, { by }: By): Promise<Result<"undrain">> {
+    const host = await this.#hostOf(name);
+    const run = (): Promise<Result<"undrain">> => this.#call(host, "undrain", { ...params, deployment: name }, SHORT_MS, randomUUID());
+    const result = await this.#options.scaling.byHand(name, [params.runtime], "undrain", run);
+    this.#tell(name, `runtime ${params.runtime} takes flows again, by ${by}`);
+    return result;
+  }
+
+  async recover(name: string, params: Own<"recover">, { by }: By): Promise<Result<"recover">> {
+    const host = await this.#hostOf(name);
+    const result = await this.#call(host, "recover", { ...params, deployment: name }, SHORT_MS, randomUUID());
+    if (!params.dry_run) this.#tell(name, `flows of runtime ${params.runtime} recovered by ${by}: ${result.recovered} go on, ${result.lost} are lost`);
+    return result;
+  }
+
+  async *trace(name: string, params: Own<"trace">, signal: AbortSignal): AsyncGenerator<TraceEvent, void> {
+    const session = this.#session(await this.#hostOf(name));
+    for await (const event of session.open("trace", { ...params, deployment: name }, { signal }))
+      yield event.type === "item" ? event.item : { lost: event.lost };
+  }
+
+  async *capture(name: string, params: Own<"capture">, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+    const session = this.#session(await this.#hostOf(name));
+    for await (const event of session.open("capture", { ...params, deployment: name }, { signal })) if (event.type === "item") yield event.item;
+  }
+
+  /** Throws NfError (store.name, store.not_found, cluster.host_away). */
+  async #hostOf(name: string): Promise<string> {
+    requireDeploymentName(name);
+    const { object } = await this.#options.deployments.get(name);
+    this.#session(object.host);
+    return object.host;
+  }
+
+  #session(host: string): HostSession {
+    const session = this.#options.sessionOf(host);
+    if (!session?.isOpen) throw away(host);
+    return session;
+  }
+
+  #call<N extends CallName<typeof HOST_METHODS>>(
+    host: string,
+    method: N,
+    params: ParamsOf<(typeof HOST_METHODS)[N]>,
+    deadlineMs: number,
+    key?: string,
+  ): Promise<ResultOf<(typeof HOST_METHODS)[N]>> {
+    return callAgain(this.#options.sessionsOf(host), this.#options.clock, method, params, { deadlineMs, key });
+  }
+
+  #tell(name: string, text: string): void {
+    this.#options.events.add("operation", name, "info", text);
+  }
+}

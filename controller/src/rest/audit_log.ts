@@ -1,0 +1,70 @@
+/**
+ * The audit log: who asked for which change, from where, and what became of it. Each record is on disk before its request is answered. The oldest give way.
+ *
+ * A record's name is its number: microseconds of the date, or one more than the last, so that numbers rise also when the date does not.
+ */
+import { safeText } from "@nfactor/host/text";
+import { AUDIT, AUDIT_KEPT, type AuditRecord } from "../cluster/kinds.ts";
+import { Collection, type Store } from "../store/index.ts";
+
+/** Deleted at once, in one transaction. */
+const SWEEP = 100;
+const DIGITS = 16;
+
+export type NumberedAudit = AuditRecord & { readonly number: number };
+
+export class AuditLog {
+  readonly #store: Store;
+  readonly #records: Collection<AuditRecord>;
+  readonly #dateMs: () => number;
+  readonly #kept: number;
+  /** Of all that are kept, rising. */
+  readonly #numbers: number[];
+
+  private constructor(store: Store, numbers: number[], dateMs: () => number, kept: number) {
+    this.#store = store;
+    this.#records = new Collection(store, AUDIT);
+    this.#numbers = numbers;
+    this.#dateMs = dateMs;
+    this.#kept = kept;
+  }
+
+  static async open(
+    store: Store,
+    { dateMs = Date.now, kept = AUDIT_KEPT }: { readonly dateMs?: () => number; readonly kept?: number } = {},
+  ): Promise<AuditLog> {
+    const numbers: number[] = [];
+    let after: string | undefined;
+    do {
+      const page = await store.range({ prefix: AUDIT.prefix, after });
+      for (const { key } of page.entries) numbers.push(Number(key.slice(AUDIT.prefix.length)));
+      after = page.next;
+    } while (after !== undefined);
+    return new AuditLog(store, numbers, dateMs, kept);
+  }
+
+  /** On disk when it returns. Throws what Store.txn() throws. */
+  async add({ who, from, method, path, outcome, status }: Omit<AuditRecord, "at">): Promise<void> {
+    const at = this.#dateMs();
+    const number = Math.max((this.#numbers.at(-1) ?? 0) + 1, at * 1000);
+    const record = { at, who: safe(who, 128), from: safe(from, 64), method: safe(method, 16), path: safe(path, 1024), outcome: safe(outcome, 64), status };
+    this.#numbers.push(number);
+    const surplus = this.#numbers.length - this.#kept >= SWEEP ? this.#numbers.slice(0, SWEEP) : [];
+    const deletions = surplus.map((each) => ({ op: "delete" as const, key: this.#records.keyOf(nameOf(each)) }));
+    this.#numbers.splice(0, surplus.length);
+    await this.#store.txn({ then: [this.#records.put(nameOf(number), record), ...deletions] });
+  }
+
+  /** The newest first, from before a number on. */
+  async list({ before = Infinity, limit }: { readonly before?: number | undefined; readonly limit: number }): Promise<readonly NumberedAudit[]> {
+    const end = this.#numbers.findLastIndex((number) => number < before) + 1;
+    const wanted = this.#numbers.slice(Math.max(0, end - limit), end).reverse();
+    const found = await Promise.all(wanted.map(async (number) => ({ number, record: await this.#records.find(nameOf(number)) })));
+    return found.flatMap(({ number, record }) => (record ? [{ number, ...record.object }] : []));
+  }
+}
+
+const nameOf = (number: number): string => String(number).padStart(DIGITS, "0");
+
+/** Escaping makes it longer. */
+const safe = (text: string, max: number): string => safeText(text, max - 1).slice(0, max);

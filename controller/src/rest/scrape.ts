@@ -1,0 +1,150 @@
+/** One scrape: what the cluster, its hosts and this process are at this moment, and the text of all metrics. */
+import type { Counter, Gauge } from "prom-client";
+import type { RuntimesReport } from "@nfactor/host/cluster";
+import type { Services } from "./route.ts";
+import type { ControllerMetrics } from "./metrics.ts";
+
+export type ScrapeServices = Pick<Services, "cluster" | "store" | "metrics" | "limits" | "clock">;
+type Runtime = RuntimesReport["runtimes"][number];
+type Labels = "tenant" | "deployment" | "runtime";
+const LABELS = ["tenant", "deployment", "runtime"] as const;
+
+interface Field {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge";
+  value(runtime: Runtime): number;
+}
+
+const counter = (name: string, help: string, value: (runtime: Runtime) => number): Field => ({
+  name: `nfactor_runtime_${name}_total`,
+  help,
+  type: "counter",
+  value,
+});
+const gauge = (name: string, help: string, value: (runtime: Runtime) => number): Field => ({ name: `nfactor_runtime_${name}`, help, type: "gauge", value });
+
+/** Of each runtime; runtime 0 is the virtual switch. */
+const FIELDS: readonly Field[] = [
+  gauge("up", "1 while its process lives and is heard of.", ({ state, unreachable }) => (state === "down" || unreachable === true ? 0 : 1)),
+  gauge("flows", "Open flows; of the virtual switch, its route entries.", ({ flows }) => flows),
+  counter("packets_received", "Packets.", ({ received }) => received),
+  counter("packets_sent", "Packets.", ({ sent }) => sent),
+  gauge("packets_held", "Packets that wait for something.", ({ held }) => held),
+  gauge("packets_queued", "Packets that wait in its input ring.", ({ queued }) => queued),
+  counter("flows_moved_in", "Flows.", ({ moved_in }) => moved_in),
+  counter("flows_moved_out", "Flows.", ({ moved_out }) => moved_out),
+  gauge("flows_moving", "Flows that are moving away now.", ({ under_way }) => under_way),
+  gauge("flows_unprotected", "With replication: flows without a replica, or without all of it.", ({ unprotected }) => unprotected),
+  gauge("replicas", "Replicas of others' flows that it keeps.", ({ replicas }) => replicas),
+  gauge("replication_lag_updates", "Updates on their way to replicas.", ({ replication_lag }) => replication_lag),
+  counter("flows_recovered", "Flows that it made of replicas after their runtime's death.", ({ recovered }) => recovered),
+  counter("flows_state_lost", "Flows that began anew, since their state died with a runtime.", ({ state_lost }) => state_lost),
+  counter("busy_seconds", "Time of its lcore with work in it.", ({ busy_us }) => busy_us / 1e6),
+  counter("restarts", "How often its process was started again.", ({ restarts = 0 }) => restarts),
+];
+
+/** Packets that went nowhere, by reason. */
+const DROPS = "nfactor_runtime_packets_dropped_total";
+const reasonsOf = ({ dropped, missed, refused_frames = {} }: Runtime): readonly (readonly [reason: string, n: number])[] => [
+  ["dropped", dropped],
+  ["missed", missed],
+  ...Object.entries(refused_frames).map(([reason, n]) => [`link_${reason}`, n] as const),
+];
+const REASONS_MAX = 32;
+
+export class Scrape {
+  readonly #services: ScrapeServices;
+  readonly #metrics: ControllerMetrics;
+  readonly #fields: readonly { readonly field: Field; readonly metric: Counter<Labels> | Gauge<Labels> }[];
+  readonly #drops: Counter<Labels | "reason">;
+  readonly #leftOut: Counter<string>;
+  readonly #lastSeconds: Gauge<string>;
+  readonly #set: readonly [name: string, gauge: Gauge<string>][];
+  readonly #deployments: Gauge<"state">;
+  readonly #cpu: Counter<string>;
+  readonly #openStreams: () => number;
+
+  constructor(services: ScrapeServices, openStreams: () => number) {
+    const { metrics } = services;
+    this.#services = services;
+    this.#metrics = metrics;
+    this.#openStreams = openStreams;
+    this.#fields = FIELDS.map((field) => ({ field, metric: metrics[field.type](field.name, field.help, LABELS) }));
+    this.#drops = metrics.counter(DROPS, "Packets that went nowhere; missed: lost by the interfaces before anybody took them.", [...LABELS, "reason"]);
+    this.#leftOut = metrics.counter("nfactor_metrics_series_left_out_total", "Series of runtimes that scrapes had no room for.");
+    this.#lastSeconds = metrics.gauge("nfactor_scrape_duration_seconds", "How long the scrape before this one took.");
+    this.#deployments = metrics.gauge("nfactor_deployments", "Deployments by state.", ["state"]);
+    this.#cpu = metrics.counter("process_cpu_seconds_total", "CPU time of the controller.");
+    const single = (name: string, help: string): [string, Gauge<string>] => [name, metrics.gauge(name, help)];
+    this.#set = [
+      single("nfactor_up", "1 while the controller can do its work."),
+      single("nfactor_hosts", "Hosts that are known."),
+      single("nfactor_hosts_connected", "Hosts that are connected."),
+      single("nfactor_http_streams", "Streams that are open."),
+      single("nfactor_store_entries", "Keys in the store."),
+      single("nfactor_store_bytes", "Keys and values of the store, its history included."),
+      single("nfactor_artifact_bytes", "Blobs of the artifact registry."),
+      single("process_resident_memory_bytes", "Memory of the controller."),
+      single("process_start_time_seconds", "When the controller was started, seconds since 1970."),
+    ];
+  }
+
+  async text(): Promise<string> {
+    const { clock } = this.#services;
+    const beganMs = clock.nowMs();
+    this.#runtimes();
+    await this.#cluster();
+    const text = await this.#metrics.registry.metrics();
+    this.#lastSeconds.set((clock.nowMs() - beganMs) / 1000);
+    return text;
+  }
+
+  get type(): string {
+    return this.#metrics.registry.contentType;
+  }
+
+  #runtimes(): void {
+    for (const { metric } of this.#fields) metric.reset();
+    this.#drops.reset();
+    let room = this.#services.limits.series;
+    for (const { deployment, report } of this.#services.cluster.load()) {
+      const [tenant = "", name = ""] = deployment.split("/");
+      for (const runtime of report.runtimes) {
+        const labels = { tenant, deployment: name, runtime: String(runtime.runtime) };
+        const drops = reasonsOf(runtime).slice(0, REASONS_MAX);
+        const series = this.#fields.length + drops.length;
+        if (room < series) {
+          this.#leftOut.inc(series);
+          continue;
+        }
+        room -= series;
+        for (const { field, metric } of this.#fields) metric.inc(labels, field.value(runtime));
+        for (const [reason, n] of drops) this.#drops.inc({ ...labels, reason }, n);
+      }
+    }
+  }
+
+  async #cluster(): Promise<void> {
+    const { cluster, store } = this.#services;
+    const [health, deployments, status] = await Promise.all([cluster.health(), cluster.deployments(), store.status()]);
+    const cpu = process.cpuUsage();
+    const values: Readonly<Record<string, number>> = {
+      nfactor_up: health.ok ? 1 : 0,
+      nfactor_hosts: health.hosts,
+      nfactor_hosts_connected: health.hosts_connected,
+      nfactor_http_streams: this.#openStreams(),
+      nfactor_store_entries: status.entries,
+      nfactor_store_bytes: status.bytes,
+      nfactor_artifact_bytes: cluster.artifacts.bytes,
+      process_resident_memory_bytes: process.memoryUsage.rss(),
+      process_start_time_seconds: Math.floor(Date.now() / 1000 - process.uptime()),
+    };
+    for (const [name, metric] of this.#set) metric.set(values[name]!);
+    this.#cpu.reset();
+    this.#cpu.inc((cpu.user + cpu.system) / 1e6);
+    this.#deployments.reset();
+    for (const state of ["running", "behind", "failed", "host_away", "ending"] as const)
+      this.#deployments.set({ state }, deployments.filter((view) => view.state === state).length);
+  }
+}

@@ -1,0 +1,16 @@
+/** What a supervisor is started with. */
+import type { NativeEvent } from "../dataplane/native_types.ts";
+import type { RunFolder } from "./run_folder.ts";
+import type { Supervisor } from "./supervisor.ts";
+import type { TenantSpec } from "./tenant_spec.ts";
+
+export interface SupervisorOptions {
+  folder: RunFolder;
+  spec: TenantSpec;
+  runtimes: number;
+  onEvent(event: NativeEvent, member: number): void;
+  /** Tells the person at the host's terminal. */
+  say(text: string): void;
+  /** As soon as there is one, and before it has started anything. */
+  onMade?: ((supervisor: Supervisor) => void) | undefined;
+}
