@@ -42,11 +42,8 @@ export class ControlCalls {
 export function requireMethod(method: string, params: object): Method {
   const known = Object.hasOwn(METHODS, method) ? METHODS[method as Method] : undefined;
   if (known && (Object.keys(params).length === 0 || known.params.safeParse(params).success)) return method as Method;
-  throw lacks(known ? `'${method}' with ${Object.keys(params).join(", ")}` : `'${method}'`);
-}
-
-export function lacks(what: string): NfError {
-  return new NfError("rpc.method", `what runs this host's deployments serves no ${what}`, { fix: "Use a newer NFActor on the host." });
+  const what = known ? `'${method}' with ${Object.keys(params).join(", ")}` : `'${method}'`;
+  throw new NfError("rpc.method", `what runs this host's deployments serves no ${what}`, { fix: "Use a newer NFActor on the host." });
 }
 
 /** The connection broke before there was an answer: whether it was done is not known. */

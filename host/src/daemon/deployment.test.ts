@@ -316,6 +316,7 @@ describe("what goes to the deployment", () => {
     const sink = { offer: () => true, send: async () => undefined };
     const request = { peer: { name: "c", software: "", life: "" }, signal: new AbortController().signal, key: undefined };
     await expect(host.daemon.handlers.trace({ ...params, deployment: "red/x" }, sink, request)).rejects.toMatchObject({ code: "host.no_deployment" });
+    expect(await host.daemon.handlers.trace(params, sink, request)).toEqual({ packets: 3, matched: 4, missed: 1, lost_hops: 0 });
     await expect(host.call("recover", { deployment: "red/x", runtime: 1, dry_run: false })).rejects.toMatchObject({ code: "host.no_deployment" });
   });
 

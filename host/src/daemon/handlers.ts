@@ -5,7 +5,8 @@ import type { HOST_METHODS } from "../session/host_methods.ts";
 import type { CallMethod, CallName, Handler, Handlers, ItemOf, ParamsOf, Request, ResultOf, Sink } from "../session/method.ts";
 import type { HostInfo, Item } from "../session/cluster_types.ts";
 import type { ControlClient } from "../rpc/client.ts";
-import { lacks, requireMethod } from "./control_calls.ts";
+import { followCapture, followTrace } from "../trace/follow.ts";
+import { requireMethod } from "./control_calls.ts";
 import type { Deployment } from "./deployment.ts";
 import type { DeploymentStatus } from "./deployment_spec.ts";
 
@@ -76,14 +77,10 @@ export function hostHandlers(host: Deployments): Handlers<Methods> {
     undrain: passed<"undrain">("undrain"),
     set_replication_target: passed<"set_replication_target">("set_replication_target"),
     recover: passed<"recover">("recover", { isChange: true }),
-    trace: followed<"trace">(lacking("trace")),
-    capture: followed<"capture">(lacking("capture")),
+    trace: followed<"trace">(followTrace),
+    capture: followed<"capture">(followCapture),
   };
 }
-
-const lacking = (method: Followed) => (): never => {
-  throw lacks(`'${method}'`);
-};
 
 /** All deployments that run, each at its own pace when it is slow to answer. */
 async function watchLoad(host: Deployments, everyMs: number, sink: Sink<Item<"watch_load">>, { signal }: Request): Promise<Record<string, never>> {

@@ -122,6 +122,11 @@ export class FakeChildren implements Children {
     const handlers: Partial<Handlers> = {
       info: async () => ({ name: run, pid: child.id.pid, version: "0", chain: [] }),
       runtimes: async () => ({ at_us: 1, runtimes: [0, 1, 2].map((runtime) => ({ ...NO_RUNTIME, runtime, flows: runtime === 1 ? this.flows : 0 })) }),
+      trace_start: async () => ({ trace: 5, entries: ["a"] }),
+      trace_read: async ({ trace }) => {
+        if (trace !== 5) throw new NfError("trace.ended", "this trace has ended");
+        return { packets: [], totals: { packets: 3, matched: 4, missed: 1, lost_hops: 0 }, done: true };
+      },
       recover: async () => {
         throw new NfError("runtime.last", "runtime 1 is the only one", { fix: "add another one" });
       },
