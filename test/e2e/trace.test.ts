@@ -51,34 +51,38 @@ describe.skipIf(!isRoot)("trace", () => {
     ["behind a switch in one process", { runtimes: { count: 2 } }],
   ];
 
-  test.each(modes)("the NAT's changes and the firewall's drops, hop by hop, %s", async (_, runtimes) => {
-    const isSwitched = "runtimes" in runtimes;
-    const host = await start(runtimes);
-    const passed = await whileSending(4321, host.run("trace", "--match", "udp port 4321", "-n", "2", "--json"));
-    expect(passed.stderr).toContain("2 packets");
-    expect(passed.code).toBe(0);
-    const [packet, , end] = lines(passed.stdout);
-    expect(end).toMatchObject({ totals: { packets: 2, missed: 0, lost_hops: 0 } });
-    expect(packet!.is_whole).toBe(true);
-    const nfs = packet!.hops.filter(({ hop }) => hop === "nf");
-    expect(nfs.map(({ entry, verdict, changed }) => [entry, verdict, changed])).toEqual([
-      ["firewall", "FORWARD", undefined],
-      ["nat44", "FORWARD", true],
-    ]);
-    const changes = Object.fromEntries(nfs[1]!.changes!.map(({ field, from, to }) => [field, [from, to]]));
-    expect(changes["ip.src"]).toEqual([lab.clientAddress, NAT]);
-    expect(Object.keys(changes)).toEqual(expect.arrayContaining(["ip.checksum", "udp.src_port", "udp.checksum"]));
-    const way = isSwitched ? ["in", "routed", "taken", "nf", "nf", "stamped", "gate", "out"] : ["in", "nf", "nf", "out"];
-    expect(packet!.hops.map(({ hop }) => hop)).toEqual(way);
-    expect(packet!.hops.slice(1).every(({ after_ns }) => after_ns !== undefined)).toBe(true);
-    expect([packet!.hops[0]!.port, packet!.hops.at(-1)!.port]).toEqual(["client", "server"]);
+  test.each(modes)(
+    "the NAT's changes and the firewall's drops, hop by hop, %s",
+    async (_, runtimes) => {
+      const isSwitched = "runtimes" in runtimes;
+      const host = await start(runtimes);
+      const passed = await whileSending(4321, host.run("trace", "--match", "udp port 4321", "-n", "2", "--json"));
+      expect(passed.stderr).toContain("2 packets");
+      expect(passed.code).toBe(0);
+      const [packet, , end] = lines(passed.stdout);
+      expect(end).toMatchObject({ totals: { packets: 2, missed: 0, lost_hops: 0 } });
+      expect(packet!.is_whole).toBe(true);
+      const nfs = packet!.hops.filter(({ hop }) => hop === "nf");
+      expect(nfs.map(({ entry, verdict, changed }) => [entry, verdict, changed])).toEqual([
+        ["firewall", "FORWARD", undefined],
+        ["nat44", "FORWARD", true],
+      ]);
+      const changes = Object.fromEntries(nfs[1]!.changes!.map(({ field, from, to }) => [field, [from, to]]));
+      expect(changes["ip.src"]).toEqual([lab.clientAddress, NAT]);
+      expect(Object.keys(changes)).toEqual(expect.arrayContaining(["ip.checksum", "udp.src_port", "udp.checksum"]));
+      const way = isSwitched ? ["in", "routed", "taken", "nf", "nf", "stamped", "gate", "out"] : ["in", "nf", "nf", "out"];
+      expect(packet!.hops.map(({ hop }) => hop)).toEqual(way);
+      expect(packet!.hops.slice(1).every(({ after_ns }) => after_ns !== undefined)).toBe(true);
+      expect([packet!.hops[0]!.port, packet!.hops.at(-1)!.port]).toEqual(["client", "server"]);
 
-    const dropped = await whileSending(7777, host.run("trace", "--match", `host ${lab.clientAddress} and port 7777`, "-n", "1"));
-    expect(dropped.code).toBe(0);
-    expect(dropped.stdout).toContain("DROP firewall.policy");
-    expect(dropped.stdout).not.toContain("\x1b");
-    await host.stop();
-  }, 120_000);
+      const dropped = await whileSending(7777, host.run("trace", "--match", `host ${lab.clientAddress} and port 7777`, "-n", "1"));
+      expect(dropped.code).toBe(0);
+      expect(dropped.stdout).toContain("DROP firewall.policy");
+      expect(dropped.stdout).not.toContain("\x1b");
+      await host.stop();
+    },
+    120_000,
+  );
 
   test("a capture behind the NAT, and one of what the firewall drops, as tshark reads them", async () => {
     const host = await start({ runtimes: { count: 2, processes: true } });

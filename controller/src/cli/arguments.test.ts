@@ -1,4 +1,5 @@
 /** Every command with a wrong command line: one paragraph, its exit code, and no request. The API of the context is one that nobody listens at. */
+import type * as fs from "node:fs";
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { allCommands } from "@nfactor/host/cli";
@@ -9,7 +10,7 @@ import type { Captured } from "./testing_writes.ts";
 const written = vi.hoisted((): Captured => ({ 1: "", 2: "" }));
 vi.mock("node:fs", async (original) => {
   const { captured } = await import("./testing_writes.ts");
-  return captured(await original<typeof import("node:fs")>(), written);
+  return captured(await original<typeof fs>(), written);
 });
 
 let user: User;

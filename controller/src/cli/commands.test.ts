@@ -2,6 +2,7 @@
  * Every command against a real `nfactor up`, one for the whole file, with a host that does as it is told; the commands themselves run in this process. What is
  * printed for machines is what the API answers.
  */
+import type * as fs from "node:fs";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -19,7 +20,7 @@ import type { Captured } from "./testing_writes.ts";
 const written = vi.hoisted((): Captured => ({ 1: "", 2: "" }));
 vi.mock("node:fs", async (original) => {
   const { captured } = await import("./testing_writes.ts");
-  return captured(await original<typeof import("node:fs")>(), written);
+  return captured(await original<typeof fs>(), written);
 });
 
 let user: User;

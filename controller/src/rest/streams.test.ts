@@ -115,15 +115,15 @@ test("what is refused before it begins is an answer of its own, also for who wan
 
 test("what fails under way is the last item of a stream, and cuts off a file", async () => {
   lab = await openRestLab();
-  const hop = { packet: 0, at_ns: 5, hop: "firewall", runtime: 1, frame: Uint8Array.of(1, 2, 3) };
-  lab.cluster.hops = failing(hop);
+  const packet = { packet: 0, at_ns: 5, hop: "firewall", runtime: 1, frame: Uint8Array.of(1, 2, 3) };
+  lab.cluster.hops = failing(packet);
   const trace = await lab.send("POST", "/v1/tenants/blue/deployments/web/trace", { token: lab.token.operate });
   const lines = trace.text
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as { event: string; data: Record<string, unknown> });
   expect(lines).toMatchObject([
-    { event: "hop", data: { hop: "firewall", frame: "AQID" } },
+    { event: "packet", data: { hop: "firewall", frame: "AQID" } },
     { event: "error", data: { status: 503, error: { code: "rpc.lost" } } },
   ]);
   lab.cluster.hops = failing(Uint8Array.of(1, 2, 3));

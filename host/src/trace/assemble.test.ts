@@ -11,7 +11,13 @@ const batch = (member: number, records: TraceRecord[], isRemote = false): TraceB
   missed: 0n,
   lost: 0n,
 });
-const record = (hop: TraceRecord["hop"], at: number, n: number, more: Partial<TraceRecord> = {}): TraceRecord => ({ hop, at: BigInt(at), n, length: 60, ...more });
+const record = (hop: TraceRecord["hop"], at: number, n: number, more: Partial<TraceRecord> = {}): TraceRecord => ({
+  hop,
+  at: BigInt(at),
+  n,
+  length: 60,
+  ...more,
+});
 const stamp = (sequence: number): [number, number, number, number] => [3, 9, sequence, 0];
 
 /** One packet through vswitch and runtime 2, with numbers of their own. */
@@ -58,7 +64,20 @@ test("a packet's hops in several members are one story, whoever is read first", 
 test("packets of one flow that are on their way at once stay apart", () => {
   const assembler = new TraceAssembler(["nat"], 0n);
   const ways = [0, 1, 2].map((i) => way(i, 10 + 2 * i, 1000 + i));
-  assembler.push([batch(0, ways.flatMap(({ vswitch }) => vswitch)), batch(2, ways.flatMap(({ runtime }) => runtime)), batch(0, ways.flatMap(({ back }) => back))]);
+  assembler.push([
+    batch(
+      0,
+      ways.flatMap(({ vswitch }) => vswitch),
+    ),
+    batch(
+      2,
+      ways.flatMap(({ runtime }) => runtime),
+    ),
+    batch(
+      0,
+      ways.flatMap(({ back }) => back),
+    ),
+  ]);
   const packets = settled(assembler);
   expect(packets.map(({ packet }) => packet)).toEqual([1, 2, 3]);
   for (const { hops, is_whole } of packets) expect([hops.length, is_whole]).toEqual([7, true]);
@@ -115,5 +134,13 @@ test("another machine's clock gives no times between machines", () => {
   const { runtime } = way(1, 10, 5);
   assembler.push([batch(0, [...vswitch, ...back]), batch(2, runtime, true)]);
   const [packet] = settled(assembler);
-  expect(packet!.hops.map(({ hop, after_ns }) => `${hop} ${after_ns ?? "?"}`)).toEqual(["in ?", "routed 10", "taken ?", "nf 10", "stamped 10", "gate ?", "out 10"]);
+  expect(packet!.hops.map(({ hop, after_ns }) => `${hop} ${after_ns ?? "?"}`)).toEqual([
+    "in ?",
+    "routed 10",
+    "taken ?",
+    "nf 10",
+    "stamped 10",
+    "gate ?",
+    "out 10",
+  ]);
 });

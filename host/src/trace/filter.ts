@@ -25,8 +25,10 @@ export function traceFilter(words: readonly string[], what = "--match"): TraceFi
     }
     if (term.kind === "protocol") {
       const protocol = PROTOCOLS[term.protocol] ?? Number(term.protocol.slice("ip".length));
-      if (protocol > 255) throw new NfError("usage", `${what}: '${term.protocol}' is no protocol`, { allowed: "tcp, udp, icmp, icmpv6, sctp, udplite, ip0 to ip255" });
-      if (filter.protocol !== undefined && filter.protocol !== protocol) throw new NfError("usage", `${what}: a packet has one protocol, and two are asked for`);
+      if (protocol > 255)
+        throw new NfError("usage", `${what}: '${term.protocol}' is no protocol`, { allowed: "tcp, udp, icmp, icmpv6, sctp, udplite, ip0 to ip255" });
+      if (filter.protocol !== undefined && filter.protocol !== protocol)
+        throw new NfError("usage", `${what}: a packet has one protocol, and two are asked for`);
       filter.protocol = protocol;
       continue;
     }

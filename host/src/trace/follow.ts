@@ -37,11 +37,7 @@ export async function* followTrace(client: Client, params: FollowParams, options
 }
 
 /** Whole blocks of a pcapng file, in order: it can be read wherever it is cut off. Rejects also with trace.point. */
-export async function* followCapture(
-  client: Client,
-  params: FollowParams & { point: string },
-  options: FollowOptions = {},
-): AsyncGenerator<Uint8Array, void> {
+export async function* followCapture(client: Client, params: FollowParams & { point: string }, options: FollowOptions = {}): AsyncGenerator<Uint8Array, void> {
   let isFirst = true;
   for await (const packets of follow(client, { ...params, frame_bytes: FRAME_BYTES_MAX }, options)) {
     if (isFirst) yield captureHeader(params.point);

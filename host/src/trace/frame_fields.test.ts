@@ -43,7 +43,9 @@ test("a VLAN tag that goes is one change, not one of all bytes behind it", () =>
 });
 
 test("IPv6 with an extension header, ICMP, and what is cut off or no IP", () => {
-  const six = hex(`${ETHERNET} 86dd 60000000 0010 00 40 ${"20010db8" + "0".repeat(23) + "1"} ${"fd00" + "0".repeat(27) + "2"} 1100000000000000 1000 0035 0008 0000`);
+  const six = hex(
+    `${ETHERNET} 86dd 60000000 0010 00 40 ${"20010db8" + "0".repeat(23) + "1"} ${"fd00" + "0".repeat(27) + "2"} 1100000000000000 1000 0035 0008 0000`,
+  );
   expect(frameTitle(six)).toBe("udp [2001:db8::1]:4096 > [fd00::2]:53");
   expect(frameTitle(hex(`${ETHERNET} 0800 4500001c 00010000 4001 0000 0a000001 0a000002 0800 0000 0001 0002`))).toBe("icmp 10.0.0.1 > 10.0.0.2");
   expect(frameTitle(hex(`${ETHERNET} 0806 0001`))).toBe("02:00:00:00:00:01 > 02:00:00:00:00:02");

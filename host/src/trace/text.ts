@@ -50,7 +50,8 @@ export function tracePacketText(packet: TracePacket, paint: Paint = plainPaint):
   const total = packet.hops.reduce((sum, { after_ns = 0 }) => sum + after_ns, 0);
   const isTimed = packet.hops.slice(1).every(({ after_ns }) => after_ns !== undefined);
   if (!packet.is_whole) lines.push(`  ${paint("… and nothing more was heard of it", "yellow")}`);
-  else if (isTimed && packet.hops.length > 1) lines.push(`  ${"".padEnd(NAME_COLUMNS)} ${paint("in all".padEnd(WHAT_COLUMNS), "dim")}  ${paint(duration(total), "dim")}`);
+  else if (isTimed && packet.hops.length > 1)
+    lines.push(`  ${"".padEnd(NAME_COLUMNS)} ${paint("in all".padEnd(WHAT_COLUMNS), "dim")}  ${paint(duration(total), "dim")}`);
   return lines.join("\n");
 }
 

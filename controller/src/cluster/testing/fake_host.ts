@@ -247,7 +247,13 @@ export class FakeHost {
       trace: async ({ deployment, packets }, sink) => {
         this.#deployment(deployment);
         for (let packet = 1; packet <= packets; packet++)
-          await sink.send({ packet, at_us: packet, wire_length: 1, is_whole: true, hops: [{ hop: "in", runtime: 0, port: "client", frame: Buffer.from([packet]) }] });
+          await sink.send({
+            packet,
+            at_us: packet,
+            wire_length: 1,
+            is_whole: true,
+            hops: [{ hop: "in", runtime: 0, port: "client", frame: Buffer.from([packet]) }],
+          });
         return { packets, matched: packets, missed: 0, lost_hops: 0 };
       },
       capture: async ({ deployment, packets }, sink) => {

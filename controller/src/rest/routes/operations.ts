@@ -22,8 +22,8 @@ const looking = trace.params.omit({ deployment: true }).extend({
   seconds: trace.params.shape.seconds.default(60),
 });
 
-async function* hopsOf(hops: AsyncIterable<TraceEvent>): AsyncGenerator<StreamItem> {
-  for await (const data of hops) yield { event: "lost" in data ? "lost" : "hop", data };
+async function* packetsOf(events: AsyncIterable<TraceEvent>): AsyncGenerator<StreamItem> {
+  for await (const data of events) yield { event: "lost" in data ? "lost" : "packet", data };
 }
 
 export const operationRoutes = [
@@ -138,16 +138,16 @@ export const operationRoutes = [
     tag,
     summary: "Follow packets through the chain, hop by hop",
     detail:
-      "A stream in any case: server-sent events, or lines of JSON. Event `hop` for each hop of each packet, `frame` in base64; event `lost` where some were lost, since they came faster than they were read. Ends with `end` when so many packets were seen, or the time is over. " +
+      "A stream in any case: server-sent events, or lines of JSON. Event `packet` for each packet, with its hops and their bytes in base64; event `lost` where some were lost, since they came faster than they were read. Ends with `end` when so many packets were seen, or the time is over. " +
       "It shows payloads, so it is in the audit log.",
     scope: "operate",
     reach: "tenant",
     audited: true,
     params: ofDeployment,
     body: looking.prefault({}),
-    answers: [{ description: "The hops, as they come.", content: { "application/x-ndjson": undefined, "text/event-stream": undefined } }],
+    answers: [{ description: "The packets, as they come.", content: { "application/x-ndjson": undefined, "text/event-stream": undefined } }],
     example: { body: { match: ["tcp", ":80"], packets: 2, seconds: 1 } },
-    handle: async ({ services, params, body, signal }) => ({ kind: "items", items: hopsOf(services.cluster.trace(nameOf(params), body, signal)) }),
+    handle: async ({ services, params, body, signal }) => ({ kind: "items", items: packetsOf(services.cluster.trace(nameOf(params), body, signal)) }),
   }),
   route({
     method: "POST",

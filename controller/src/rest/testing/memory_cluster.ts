@@ -223,7 +223,7 @@ export class MemoryCluster implements ClusterApi {
   async *trace(name: string): AsyncGenerator<TraceEvent> {
     await this.#deployments.get(name);
     if (this.hops) yield* this.hops as AsyncIterable<TraceEvent>;
-    else yield { packet: 0, at_ns: 5, hop: "firewall", runtime: 1, verdict: "FORWARD", frame: Uint8Array.of(1, 2, 3) };
+    else yield { packet: 1, at_us: 5, wire_length: 64, is_whole: true, hops: [] };
   }
 
   async *capture(name: string): AsyncGenerator<Uint8Array> {
