@@ -416,7 +416,7 @@ export class Deployments {
   }
 
   async #base(name: string, version: number | undefined): Promise<Stored<Deployment> | undefined> {
-    const base = version === undefined ? await this.#options.collection.find(name) : await this.#options.collection.get(name);
+    const base = version === undefined || version === 0 ? await this.#options.collection.find(name) : await this.#options.collection.get(name);
     if (base) requireVersion(base, version);
     return base;
   }

@@ -92,6 +92,10 @@ export class ApiTokens {
     return callerOf(found);
   }
 
+  async revokeOf(tenant: string): Promise<void> {
+    for (const { name, object } of await this.#all()) if (object.tenant === tenant) await this.#tokens.delete(name);
+  }
+
   /** Whether anybody can still make tokens. */
   async hasAdmin(): Promise<boolean> {
     return (await this.#all()).some(({ object }) => object.scope === "admin" && object.tenant === undefined && !this.#isOver(object));
