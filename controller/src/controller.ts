@@ -1,6 +1,6 @@
 /**
- * A controller: its store, the registry of NFs, where hosts connect, and the cluster, in one folder of one process. `close()` ends all of it; what was under way
- * goes on when it is opened again.
+ * A controller: its store, the registry of NFs, where hosts connect, and the cluster, in one folder of one process. `close()` ends all of it; what was under
+ * way goes on when it is opened again.
  */
 import { join } from "node:path";
 import { type Clock, systemClock } from "@nfactor/host/clock";

@@ -53,7 +53,8 @@ export class ArtifactSource {
 
 /**
  * Who uses artifacts: every revision of a deployment that is kept, since one may go back to it; and what hosts said last that they have, which a host that is
- * away still runs. Orders to hosts name nothing else: they are of the newest revision. Both are read from the store, which is right also before hosts have come.
+ * away still runs. Orders to hosts name nothing else: they are of the newest revision. Both are read from the store, which is right before hosts
+ * have come, too.
  */
 export function referenceSources(store: Store): readonly ReferenceSource[] {
   const deployments = new Collection<Deployment>(store, DEPLOYMENT);

@@ -1,4 +1,4 @@
-/** Entries of a chain as somebody writes them, with references to NFs, made to entries as hosts get them, with digests; and everything about them that can be checked here. */
+/** Entries of a chain as somebody writes them, with references to NFs, made to entries as hosts get them, with digests; and what can be checked of them here. */
 import type { DeployedEntry } from "@nfactor/host/cluster";
 import { beyondGrant } from "@nfactor/host/rights";
 import { ConfigError, encodeConfig } from "@nfactor/sdk/config";

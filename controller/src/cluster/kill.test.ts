@@ -1,5 +1,6 @@
 /**
- * A controller that dies at any moment: the store takes no more writes from there on, everything in memory is gone, and hosts go on with what they were asked for.
+ * A controller that dies at any moment: the store takes no more writes from there on, everything in memory is gone, and hosts go on as they
+ * were asked to.
  * The next one, over the same file, has to bring everything to where it should be, with nothing half done. NF_CLUSTER_KILLS: every how manyth moment; 1: all.
  */
 import { join } from "node:path";
@@ -60,7 +61,7 @@ async function dieAt(moment: number, afterwards: boolean): Promise<boolean> {
     );
     void living.then(() => (isOver = true));
     // What dies may be something that nobody waits for.
-    await world.until(() => isOver || lives.left === 0, Infinity);
+    await world.until(() => isOver || lives.left === 0, 1_000_000);
     await world.closeController().catch(() => undefined);
     const done = await living;
     await world.openController();

@@ -111,6 +111,8 @@ export class Observed {
 
   /** Follows it until it ends. */
   follow(session: HostSession): void {
+    // Another one has taken its place already.
+    if (!session.isOpen) return;
     const seen = this.#of(session.peer.name);
     seen.stop();
     Object.assign(seen, { session, deployments: undefined, loads: new Map<string, Load>() });
@@ -129,8 +131,7 @@ export class Observed {
     void session.closed.then(() => {
       if (seen.session !== session) return;
       seen.stop();
-      seen.session = undefined;
-      seen.deployments = undefined;
+      Object.assign(seen, { session: undefined, deployments: undefined, loads: new Map<string, Load>() });
       if (!this.#isClosed) onChange(seen.name, "away");
     });
     onChange(seen.name, "connected");

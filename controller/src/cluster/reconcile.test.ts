@@ -1,4 +1,4 @@
-/** What is asked of hosts, under random wishes, failures and times: it ends where it should, and nothing is ended that is wanted. NF_CLUSTER_SEED gives a case back. */
+/** What is asked of hosts, under random wishes, failures and times: it ends where it should, and nothing wanted is ended. NF_CLUSTER_SEED gives a case back. */
 import type { DeploymentSpec, DeploymentStatus } from "@nfactor/host/cluster";
 import { deploymentSpecSchema } from "@nfactor/host/deployment";
 import { Random } from "@nfactor/sdk/random";

@@ -81,8 +81,8 @@ export function reconcile(desired: readonly Desired[], observed: readonly Observ
       findings.push(ahead(one, status));
       continue;
     }
-    if (one.ending && !status && !one.isBusy) ended.push(one.deployment);
     if (one.isBusy || nowMs < one.notBeforeMs) continue;
+    if (one.ending && !status) ended.push(one.deployment);
     const order = one.ending ? status && undeploy(one) : bring(one, status);
     if (order) orders.push(order);
   }
@@ -140,7 +140,7 @@ function frame(spec: DeploymentSpec): DeploymentSpec {
 
 function ahead({ deployment, host, revision }: Desired, status: DeploymentStatus): Finding {
   const what = status.revision > revision ? `and ${revision} is the newest that is known` : "which is not what is known as that";
-  const text = `host ${host} has revision ${status.revision} of it, ${what}: the store seems to be an older copy. It is left as it is; deploy it to take it over`;
+  const text = `host ${host} has revision ${status.revision} of it, ${what}: the store seems to be an older copy. It is left alone; deploy it to take it over`;
   return { host, deployment, kind: "ahead", text };
 }
 

@@ -1,8 +1,8 @@
 /**
- * Brings hosts to what is wanted: asks `reconcile` what is to be done whenever something has changed, and now and then, and does it. One order at a time for each
- * deployment; one that fails is tried again after a time that doubles, and at once when something else is wanted or the host comes back.
+ * Brings hosts to what is wanted: asks `reconcile` what is to be done whenever something has changed, and now and then, and does it. One order at a time for
+ * each deployment; one that fails is tried again after a time that doubles, and at once when something else is wanted or the host comes back.
  *
- * Nothing of this is kept: a controller that is started anew finds out what is left to do, and asks under the same keys for what the last one may have asked for.
+ * Nothing of this is kept: a controller that is started anew finds out what is left to do, and asks under the keys that the last one may have used.
  */
 import type { Clock } from "@nfactor/host/clock";
 import type { DeploymentStatus, Result } from "@nfactor/host/cluster";
@@ -124,6 +124,7 @@ export class Reconciler {
         done: (carried) => over(() => done(carried)),
         fail: (why) => over(() => fail(why)),
       };
+      if (this.#isClosed) return fail(closing());
       this.#waiters.add(waiter);
       signal?.addEventListener("abort", stop, { once: true });
       if (signal?.aborted) stop();
@@ -134,8 +135,7 @@ export class Reconciler {
   close(): void {
     this.#isClosed = true;
     this.#stopRepeating();
-    const why = new NfError("store.closed", "the controller ends", { fix: "Ask again when it is back: what was stored is carried out then." });
-    for (const waiter of [...this.#waiters]) waiter.fail(why);
+    for (const waiter of [...this.#waiters]) waiter.fail(closing());
   }
 
   #run(): void {
@@ -255,6 +255,8 @@ export class Reconciler {
     const work = this.#workOf(stored);
     if (work.isBusy) return;
     work.isBusy = true;
+    // Not at once again, when the store refuses it or it was changed meanwhile: that would leave no time for anything else.
+    work.notBeforeMs = this.#options.clock.nowMs() + BACKOFF_FIRST_MS;
     try {
       await this.#options.forget(stored);
     } catch (error) {
@@ -300,6 +302,8 @@ export class Reconciler {
     }
   }
 }
+
+const closing = (): NfError => new NfError("store.closed", "the controller ends", { fix: "Ask again when it is back: what was stored is carried out then." });
 
 const WORDS: Readonly<Record<Order["kind"], string>> = { deploy: "deploy it", swap: "swap its NF", undeploy: "end it", configure_peers: "use its peers" };
 

@@ -1,6 +1,6 @@
 /**
- * The loop around `decide()`: once a second, from what hosts have reported to decisions, which hosts are asked for under their keys, and whose outcomes the next
- * decision gets. What is decided is written down before it is asked for: a controller that ends in between asks again, under the same keys.
+ * The loop around `decide()`: once a second, from what hosts have reported to decisions, which hosts are asked for under their keys, and whose outcomes the
+ * next decision gets. What is decided is written down before it is asked for: a controller that ends in between asks again, under the same keys.
  *
  * Deployments whose host is away, or does not run them, are left out: nothing can be done for them, and what is known of them stays.
  */
