@@ -1,6 +1,6 @@
 /**
- * API tokens: `nfa_` and 256 random bits. The store has only their SHA-256, which is the object's name; so a token is found by its hash, and how long that takes
- * says nothing about the token.
+ * API tokens: `nfa_` and 256 random bits. The store has only their SHA-256, which is the object's name; so a token is found by its hash, and how long that
+ * takes says nothing about the token.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { safeText } from "@nfactor/host/text";
