@@ -42,7 +42,7 @@ export interface DeployOutcome {
 export interface WriteOptions {
   readonly by: string;
   readonly dryRun?: boolean;
-  /** Version of the object that the writer has read; another one is there: store.stale. */
+  /** Version of the object that the writer has read; another one is there: store.stale. 0: it is not there yet. */
   readonly version?: number | undefined;
 }
 

@@ -64,7 +64,7 @@ export class Tenants {
   async put(name: string, wish: TenantWish, { by, dryRun = false, version }: WriteOptions): Promise<Stored<Tenant>> {
     requireTenantName(name);
     const { events, dateMs } = this.#options;
-    const known = version === undefined ? await this.collection.find(name) : await this.collection.get(name);
+    const known = version === undefined || version === 0 ? await this.collection.find(name) : await this.collection.get(name);
     const object: Tenant = { ...TENANT_QUOTA, created: Math.round(dateMs()), ...known?.object, ...wish };
     this.collection.put(name, object);
     if (dryRun) return { name, object, version: known?.version ?? 0, createRevision: known?.createRevision ?? 0 };

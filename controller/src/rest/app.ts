@@ -1,6 +1,6 @@
 /**
- * The routes of the table on Fastify: who asks is known before anything of a body is read, and what is asked for is checked before anything is done. Every error has the
- * one form, whoever found it: the cluster, this code, or Fastify.
+ * The routes of the table on Fastify: who asks is known before anything of a body is read, and what is asked for is checked before anything is done. Every
+ * error has the one form, whoever found it: the cluster, this code, or Fastify.
  *
  * A change is in the audit log before its answer is sent; one that was refused too, when its token was good.
  */

@@ -1,6 +1,6 @@
 /**
- * Events from behind a number on, each once, in order. Numbers have no gaps, so all events are followed, and what is asked for is picked here: what the log did not
- * have any more for a reader that came late, or was slow, is told.
+ * Events from behind a number on, each once, in order. Numbers have no gaps, so all events are followed, and what is asked for is picked here: what the log
+ * did not have any more for a reader that came late, or was slow, is told.
  */
 import type { ClusterApi, NumberedEvent } from "../cluster/cluster_api.ts";
 import { type StreamItem, isOfTenant } from "./route.ts";

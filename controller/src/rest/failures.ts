@@ -1,6 +1,6 @@
 /**
- * Failed authentications by address. Guessing 256 bits is hopeless at any rate: the bound is there so that nobody makes the controller work and its log grow. So who
- * comes with a good token is let in also from an address that others have used up, as all of one machine, or behind one NAT, are the same address.
+ * Failed authentications by address. Guessing 256 bits is hopeless at any rate: the bound is there so that nobody makes the controller work and its log grow.
+ * So who comes with a good token is let in also from an address that others have used up, as all of one machine, or behind one NAT, are the same address.
  */
 import { isIPv6 } from "node:net";
 import type { Clock } from "../store/index.ts";

@@ -1,5 +1,6 @@
 /**
- * Random requests by a seed (NF_REST_SEED, NF_REST_ROUNDS): never an answer of 500, always the one form of an error, and a store that refused requests have not changed.
+ * Random requests by a seed (NF_REST_SEED, NF_REST_ROUNDS): never an answer of 500, always the one form of an error, and a store that refused requests have
+ * not changed.
  */
 import { readdirSync } from "node:fs";
 import { connect } from "node:net";

@@ -1,6 +1,6 @@
 /**
- * Where requests come in: HTTP on loopback and on Unix sockets, HTTPS on any address. Node's own servers, with bounds on all that a stranger can draw out; requests go
- * to Fastify's router.
+ * Where requests come in: HTTP on loopback and on Unix sockets, HTTPS on any address. Node's own servers, with bounds on all that a stranger can draw out;
+ * requests go to Fastify's router.
  */
 import { readFileSync } from "node:fs";
 import { type IncomingMessage, type Server, type ServerOptions, type ServerResponse, createServer } from "node:http";

@@ -1,6 +1,6 @@
 /**
- * What Prometheus asks for: base units (seconds, bytes, packets), names `nfactor_…`, labels that are bounded: tenants, deployments and runtimes that there are, routes of
- * the table, reasons of a list. Nothing a stranger sends becomes a label.
+ * What Prometheus asks for: base units (seconds, bytes, packets), names `nfactor_…`, labels that are bounded: tenants, deployments and runtimes that there
+ * are, routes of the table, reasons of a list. Nothing a stranger sends becomes a label.
  *
  * Counters of runtimes are those that their processes report: they begin anew with a process, as Prometheus expects of counters.
  */

@@ -1,6 +1,6 @@
 /**
- * `multipart/form-data` (RFC 7578) as it comes in: parts in the order in which they are sent, each a stream, nothing of them kept. Strict: what is not understood is
- * refused. Read part after part, each to its end.
+ * `multipart/form-data` (RFC 7578) as it comes in: parts in the order in which they are sent, each a stream, nothing of them kept. Strict: what is not
+ * understood is refused. Read part after part, each to its end.
  */
 import { NfError } from "@nfactor/sdk/errors";
 

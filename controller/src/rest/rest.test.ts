@@ -64,6 +64,14 @@ describe("tokens", () => {
     expectRefusal(await lab.send("DELETE", `/v1/tokens/${id}`, { token: lab.blue.admin }), 404, "store.not_found");
   });
 
+  test("those of a tenant go with it", async () => {
+    await open();
+    await lab.send("DELETE", "/v1/tenants/blue", { token: lab.token.admin });
+    await lab.send("PUT", "/v1/tenants/blue", { token: lab.token.admin, body: {} });
+    expectRefusal(await lab.send("GET", "/v1/whoami", { token: lab.blue.admin }), 401, "rest.unauthorized");
+    expect((await lab.send("GET", "/v1/whoami", { token: lab.token.read })).status).toBe(200);
+  });
+
   test("they expire, and what has expired makes room", async () => {
     const date = { nowMs: 1_000 };
     const tokens = new ApiTokens(openMemoryStore(), { dateMs: () => date.nowMs, max: 2 });

@@ -54,11 +54,15 @@ function section(route: Route): string {
   if (parameters.length > 0) lines.push("", "| | | |", "|---|---|---|", ...parameters.map(row));
   if (body) lines.push("", "Body:", "", ...fieldRows(schemaOf(body, "input")));
   if (!upload) lines.push("", "```http", ...request(route), "```");
+  let known = "";
   for (const { status = 200, description, content } of answers) {
     const types = Object.keys(content).filter((type) => type !== "application/json");
     lines.push("", `**${status}** ${description}${types.length === 0 ? "" : ` (${types.map((type) => `\`${type}\``).join(", ")})`}`);
     const schema = content["application/json"];
-    if (schema) lines.push("", ...fieldRows(schemaOf(schema, "output")));
+    const rows = schema ? fieldRows(schemaOf(schema, "output")) : [];
+    const isNew = rows.join() !== known;
+    if (rows.length > 0) lines.push("", ...(isNew ? rows : ["The same fields."]));
+    known = rows.join();
   }
   return lines.join("\n");
 }

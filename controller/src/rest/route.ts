@@ -93,8 +93,8 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   /** `none`: no token is needed. */
   readonly scope: Scope | "none";
   /**
-   * What a tenant's token gets: `tenant`: what is its own tenant's by the path, everything else is not there; `own`: its own part; `cluster`: nothing, that is for
-   * tokens of all tenants.
+   * What a tenant's token gets: `tenant`: what is its own tenant's by the path, everything else is not there; `own`: its own part; `cluster`: nothing, that
+   * is for tokens of all tenants.
    */
   readonly reach: "tenant" | "own" | "cluster";
   /** It changes something: it takes `dry_run`, and is in the audit log. */

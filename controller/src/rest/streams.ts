@@ -1,9 +1,9 @@
 /**
- * Streams as answers: server-sent events, lines of JSON, or bytes. Nothing is queued for a reader: the next item is asked for when the last one was taken, so who is
- * slow lags behind in the source, which says what that costs, and who takes nothing at all is given up.
+ * Streams as answers: server-sent events, lines of JSON, or bytes. Nothing is queued for a reader: the next item is asked for when the last one was taken, so
+ * who is slow lags behind in the source, which says what that costs, and who takes nothing at all is given up.
  *
- * What fails before a stream has begun is an answer of its own, with its status. Afterwards it is the last item: `error`. A stream that the server ends has `end` as
- * its last item. One that just stops was cut off.
+ * What fails before a stream has begun is an answer of its own, with its status. Afterwards it is the last item: `error`. A stream that the server ends has
+ * `end` as its last item. One that just stops was cut off.
  */
 import type { ServerResponse } from "node:http";
 import { NfError } from "@nfactor/sdk/errors";

@@ -1,6 +1,6 @@
 /**
- * API tokens: `nfa_` and 256 random bits. The store has only their SHA-256, which is the object's name; so a token is found by its hash, and how long that takes
- * says nothing about the token.
+ * API tokens: `nfa_` and 256 random bits. The store has only their SHA-256, which is the object's name; so a token is found by its hash, and how long that
+ * takes says nothing about the token.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { safeText } from "@nfactor/host/text";
@@ -90,6 +90,10 @@ export class ApiTokens {
       });
     if (!dryRun) await this.#tokens.delete(found.name, found.version);
     return callerOf(found);
+  }
+
+  async revokeOf(tenant: string): Promise<void> {
+    for (const { name, object } of await this.#all()) if (object.tenant === tenant) await this.#tokens.delete(name);
   }
 
   /** Whether anybody can still make tokens. */

@@ -1,5 +1,5 @@
 /** REST over a whole controller, with a host that does as it is told: the way of an NF from its push to its rollback, as a user goes it. */
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { ClusterWorld } from "../cluster/testing/cluster_world.ts";
 import { artifactOf } from "../artifacts/testing/artifacts.ts";
 import { ApiTokens, type RestServer, createRestServer } from "./index.ts";
@@ -58,8 +58,9 @@ test("from a push to a rollback, with what happened told", async () => {
   expectRefusal(await ask("GET", WEB, undefined, {}, green), 404, "store.not_found");
   const metrics = parsePrometheus((await ask("GET", "/metrics")).text);
   expect(metrics.get("nfactor_hosts_connected")!.samples[0]!.value).toBe(1);
+  // A host's load comes in when it does.
   for (const path of ["/v1/hosts", "/v1/hosts/h1", "/v1/load", "/v1/tenants", "/v1/health", `${WEB}/flows`, `${WEB}/runtimes`])
-    expect((await ask("GET", path)).status, path).toBe(200);
+    await vi.waitFor(async () => expect((await ask("GET", path)).status, path).toBe(200), { timeout: 20_000 });
   expect((await ask("DELETE", WEB)).status).toBe(200);
   expectRefusal(await ask("GET", WEB), 404, "store.not_found");
 });

@@ -16,7 +16,7 @@ async function eventsOf(cluster: ClusterApi, query: { about?: string | undefined
   if (bound === undefined) return cluster.events(query);
   const found: NumberedEvent[] = [];
   for (let before = query.before; ;) {
-    const page = await cluster.events({ about: query.about, before, limit: LOOK });
+    const page = await cluster.events({ about: query.about ?? bound, before, limit: LOOK });
     found.unshift(...page.filter((event) => isOfTenant(event, bound)));
     if (page.length < LOOK || found.length >= query.limit) return found.slice(-query.limit);
     before = page[0]!.number;

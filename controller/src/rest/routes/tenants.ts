@@ -67,7 +67,7 @@ export const tenantRoutes = [
     path: "/v1/tenants/{tenant}",
     tag,
     summary: "Remove a tenant",
-    detail: "Only one that has neither deployments nor artifacts.",
+    detail: "Only one that has neither deployments nor artifacts. Its tokens are revoked.",
     scope: "admin",
     reach: "cluster",
     changes: true,
@@ -78,6 +78,8 @@ export const tenantRoutes = [
     example: {},
     handle: async ({ services, params, write }) => {
       await services.cluster.deleteTenant(params.tenant, write);
+      // Whoever gets the name next is somebody else.
+      if (!write.dryRun) await services.tokens.revokeOf(params.tenant);
       return json({ removed: params.tenant, dry_run: write.dryRun });
     },
   }),
