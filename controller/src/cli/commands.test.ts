@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { NFACTOR } from "@nfactor/host/cli";
 import type { z } from "zod";
@@ -134,7 +135,14 @@ test("deploy: a dry run changes nothing; then it runs; then there is nothing to 
 
 test("status: a table, the API's objects, and YAML", async () => {
   await good("status", "web", "--wait");
-  expect(await good("status")).toMatch(/\ndefault\/web +running +1 +h1 +2 \(2\.\.15\) +0 +monitor@1\.0\.0 > fw=firewall@1\.0\.0\n/);
+  // Its load is heard of within a second, and until then not known.
+  const line = /\ndefault\/web +running +1 +h1 +2 \(2\.\.15\) +0 +monitor@1\.0\.0 > fw=firewall@1\.0\.0\n/;
+  let text = await good("status");
+  for (let look = 0; look < 100 && !line.test(text); look++) {
+    await sleep(100);
+    text = await good("status");
+  }
+  expect(text).toMatch(line);
   expect(await json(views.deploymentView, "status", "web")).toMatchObject({ name: NAME, state: "running" });
   expect(await good("status", "web", "-o", "yaml")).toMatch(/^---\nname: default\/web\n/);
 });
@@ -186,7 +194,7 @@ test("top on a pipe: samples, as text and as lines of JSON", async () => {
 test("events and audit, the newest last", async () => {
   const { events: all } = JSON.parse(await good("events", NAME, "--limit", "1000", "--json")) as { events: unknown[] };
   const numbers = all.map((one) => views.eventView.parse(one).number);
-  expect(numbers.length).toBeGreaterThan(3);
+  expect(numbers.length).toBeGreaterThanOrEqual(3);
   expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
   expect(await good("audit", "--limit", "1")).toContain("/v1/tenants/default/deployments/web/scale");
 });

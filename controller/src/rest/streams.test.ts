@@ -115,7 +115,7 @@ test("what is refused before it begins is an answer of its own, also for who wan
 
 test("what fails under way is the last item of a stream, and cuts off a file", async () => {
   lab = await openRestLab();
-  const packet = { packet: 0, at_ns: 5, hop: "firewall", runtime: 1, frame: Uint8Array.of(1, 2, 3) };
+  const packet = { packet: 0, at_ns: 5, hop: "firewall", runtime: 1, frame: Buffer.of(1, 2, 3) };
   lab.cluster.hops = failing(packet);
   const trace = await lab.send("POST", "/v1/tenants/blue/deployments/web/trace", { token: lab.token.operate });
   const lines = trace.text

@@ -52,11 +52,12 @@ export class StreamSlots {
 export const SSE = "text/event-stream";
 export const NDJSON = "application/x-ndjson";
 
-/** Uint8Arrays become base64: frames of a trace. */
+/** Bytes become base64: frames of a trace. A Buffer makes an object of itself before a replacer sees it, so that looks at what is replaced. */
 const text = (data: unknown): string =>
-  JSON.stringify(data, (_, value: unknown) =>
-    value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") : value,
-  );
+  JSON.stringify(data, function (this: Record<string, unknown>, key: string, value: unknown): unknown {
+    const bytes = this[key];
+    return bytes instanceof Uint8Array ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64") : value;
+  });
 
 function encode(form: Form, { event, id, data }: StreamItem): string {
   if (form === "ndjson") return `${text({ event, ...(id !== undefined && { id }), data })}\n`;

@@ -114,7 +114,9 @@ void CheckAny(const std::vector<uint8_t>& bytes) {
     std::vector<uint8_t> again(read.header_bytes);
     OuterHeader outer;
     std::memcpy(&outer, frame.data(), sizeof outer);
-    EncodePacket(outer, way, read.header, std::span(read.leases.values).first(read.leases.count), again.data());
+    proto::PacketHeader header = read.header;
+    if (read.is_traced) header.port |= kTracedPort;
+    EncodePacket(outer, way, header, std::span(read.leases.values).first(read.leases.count), again.data());
     again[14] = static_cast<uint8_t>((again[14] & 0xf0) | (frame[14] & 0x0f));
     again[15] = static_cast<uint8_t>((again[15] & 0x3f) | (frame[15] & 0xc0));
     ASSERT_EQ(Hex(again), Hex(frame.first(read.header_bytes)));

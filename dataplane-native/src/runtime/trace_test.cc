@@ -80,7 +80,8 @@ TEST(TraceTest, TheStoriesOfPacketsThatPassAreChangedDroppedAndTurned) {
   const auto seen = Take(&session);
   EXPECT_EQ(Story(seen, 1), "in nf0:FORWARD nf1:FORWARD* out");
   EXPECT_EQ(Story(seen, 2), "in nf0:FORWARD nf1:DROP(130)");
-  EXPECT_EQ(Story(seen, 3), "in nf0:FORWARD nf1:REPLY nf0:FORWARD< out");
+  // NFs here may edit, so an answer is one only with the addresses the other way round.
+  EXPECT_EQ(Story(seen, 3), "in nf0:FORWARD nf1:REPLY nf0:FORWARD< dropped:key_changed");
   EXPECT_EQ(Story(seen, 4), "in dropped:nf_fault");
   EXPECT_EQ(Story(seen, 5).substr(0, 21), "in dropped:malformed_");
   EXPECT_EQ(session.chosen(), 5u);

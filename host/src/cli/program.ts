@@ -39,6 +39,7 @@ export function createProgram(commands: readonly Command[] = hostCommands()): Co
     .helpCommand(false)
     .showSuggestionAfterError(true)
     .hook("preAction", (_, acting) => {
+      setMachineFormat("json");
       // Of `capture`, --output is a file.
       if (!acting.options.some((option) => option.long === "--output" && isFormat(option))) return;
       const { output } = acting.optsWithGlobals<{ output?: (typeof FORMATS)[number] }>();

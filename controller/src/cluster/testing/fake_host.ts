@@ -207,7 +207,16 @@ export class FakeHost {
         const [from, to] = [this.#runtime(params.deployment, params.from), this.#runtime(params.deployment, params.to)];
         const count = "count" in params.flows ? Math.min(params.flows.count, from.flows) : "all" in params.flows ? from.flows : 0;
         if (!params.dry_run) this.#move(this.#deployment(params.deployment), from, [to], count);
-        return { from: params.from, to: params.to, ...MOVED, flows: count, moved: params.dry_run ? 0 : count, failed: 0, drained: from.flows === 0 };
+        return {
+          from: params.from,
+          to: params.to,
+          ...MOVED,
+          dry_run: params.dry_run,
+          flows: count,
+          moved: params.dry_run ? 0 : count,
+          failed: 0,
+          drained: from.flows === 0,
+        };
       },
       drain: async (params, { key }) => {
         await this.#change("drain", params, key);
@@ -221,7 +230,7 @@ export class FakeHost {
         const targets = to.map((runtime) => this.#runtime(params.deployment, runtime));
         if (!params.dry_run) from.state = "draining";
         if (!params.dry_run && targets.length > 0) this.#move(one, from, targets, flows);
-        return { runtime: params.runtime, to, ...MOVED, flows, moved: flows - from.flows, failed: 0, drained: from.flows === 0 };
+        return { runtime: params.runtime, to, ...MOVED, dry_run: params.dry_run, flows, moved: flows - from.flows, failed: 0, drained: from.flows === 0 };
       },
       undrain: async (params, { key }) => {
         await this.#change("undrain", params, key);
