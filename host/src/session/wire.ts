@@ -12,6 +12,8 @@ import { errorJson } from "../rpc/protocol.ts";
 const CONGESTED_BYTES = 256 * 1024;
 /** Above this, the connection ends: two of the longest frames and all that is short. */
 const QUEUED_BYTES_MAX = 12 << 20;
+/** What a message that waits costs besides its bytes: half a million short ones would keep this thread for seconds when they are let go. */
+const MESSAGE_BYTES = 512;
 /** So long the last message has to go out. */
 const LINGER_MS = 1000;
 
@@ -30,6 +32,8 @@ export class Wire {
   #listener: WireListener | undefined;
   #end: NfError | undefined;
   #isCorked = false;
+  /** Messages since nothing waited. */
+  #waiting = 0;
 
   constructor(socket: Duplex, format: FrameFormat, clock: Clock) {
     this.#socket = socket;
@@ -80,10 +84,15 @@ export class Wire {
         this.#socket.uncork();
       });
     }
+    this.#waiting = this.#socket.writableLength === 0 ? 1 : this.#waiting + 1;
     this.#socket.write(frame);
-    if (this.#socket.writableLength > QUEUED_BYTES_MAX)
+    const queued = this.#socket.writableLength + this.#waiting * MESSAGE_BYTES;
+    if (queued > QUEUED_BYTES_MAX)
       this.destroy(
-        new NfError("rpc.slow", "the other side takes nothing", { given: `${this.#socket.writableLength} bytes wait for it`, allowed: `${QUEUED_BYTES_MAX}` }),
+        new NfError("rpc.slow", "the other side takes nothing", {
+          given: `${this.#socket.writableLength} bytes in ${this.#waiting} messages wait for it`,
+          allowed: `${QUEUED_BYTES_MAX} bytes, ${MESSAGE_BYTES} more counted for each message`,
+        }),
       );
   }
 
