@@ -60,7 +60,7 @@ describe.skipIf(!isRoot)("in processes", () => {
     return { wanted: createHash("sha256").update(file).digest("hex"), got, release };
   };
 
-  test.each([2, 4])(
+  test.each([4])(
     "a download runs through %i runtimes, while flows move and one of them comes and goes",
     async (runtimes) => {
       const host = await start("download", runtimes);

@@ -153,8 +153,8 @@ describe("deployments", () => {
     };
     expect(await errorOf(world.cluster.deploy("blue/web", inputOf(), BY))).toMatchObject({ code: "eal.memory" });
     expect(await world.cluster.deployment("blue/web")).toMatchObject({ state: "failed", why: "there is no memory" });
-    await world.advance(10_000);
-    expect(await world.cluster.deployment("blue/web")).toMatchObject({ state: "running", why: undefined });
+    await world.until(async () => (await world.cluster.deployment("blue/web")).state === "running");
+    expect((await world.cluster.deployment("blue/web")).why).toBeUndefined();
     const keys = host.asked.flatMap(({ method, params, key }) => (method === "deploy" && params["dry_run"] === false ? [key] : []));
     expect(new Set(keys).size).toBe(3);
   });

@@ -94,6 +94,8 @@ export class ClusterWorld {
     for (let left = ms; left > 0; left -= 1000) {
       this.clock!.advance(Math.min(left, 1000));
       await turns(20);
+      // Files are read by other threads, which a busy machine may keep waiting.
+      await new Promise((done) => setTimeout(done, 2));
     }
   }
 
