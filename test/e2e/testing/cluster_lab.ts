@@ -1,0 +1,67 @@
+/** `nfactor up` in the wire's namespace of a lab, and its users there: everything that a machine with a controller has, in folders of the lab's own. */
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { type Ran, finished } from "../../../host/src/cli/testing.ts";
+import { NFACTOR } from "../../../scripts/lib/live_host.ts";
+import type { NetworkLab } from "../../../scripts/lib/network_lab.ts";
+
+const READY_MS = 30_000;
+
+export class ClusterLab {
+  readonly #lab: NetworkLab;
+  readonly #env: NodeJS.ProcessEnv;
+  #up: ChildProcess | undefined;
+  #said = "";
+
+  constructor(lab: NetworkLab) {
+    this.#lab = lab;
+    this.#env = { ...process.env, XDG_RUNTIME_DIR: lab.folder, XDG_CONFIG_HOME: join(lab.folder, "config"), NO_COLOR: "1" };
+  }
+
+  get state(): string {
+    return join(this.#lab.folder, "state");
+  }
+
+  /** Starts controller and host; resolves when its API answers. */
+  async up(): Promise<void> {
+    const args = ["up", "--state", this.state, "--name", "h1", "--listen", "127.0.0.1:7780", "--json"];
+    const child = this.#lab.spawn("wire", process.execPath, [NFACTOR, ...args], { env: this.#env });
+    this.#up = child;
+    for (const stream of [child.stdout!, child.stderr!]) stream.on("data", (chunk: Buffer) => (this.#said = (this.#said + chunk.toString()).slice(-20_000)));
+    const ready = await this.nfactor("status", "--wait", "--timeout", String(READY_MS / 1000));
+    if (ready.code !== 0) throw new Error(`nfactor up: ${ready.stderr}\n${this.#said}`);
+  }
+
+  /** With SIGKILL, and waits for its end. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  /** Deployments end, and it does. */
+  async close(): Promise<void> {
+    await this.#end("SIGTERM");
+    await this.nfactor("host", "--end", "--yes", "--state", join(this.state, "host"));
+  }
+
+  /** One command of a user. */
+  nfactor(...args: string[]): Promise<Ran> {
+    return finished(this.#lab.spawn("wire", process.execPath, [NFACTOR, ...args], { env: this.#env }));
+  }
+
+  /** One command, which must succeed; what it prints with --json. */
+  async json<T>(...args: string[]): Promise<T> {
+    const { code, stdout, stderr } = await this.nfactor(...args, "--json");
+    if (code !== 0) throw new Error(`nfactor ${args.join(" ")}: exit code ${code}\n${stdout}${stderr}\n${this.#said}`);
+    return JSON.parse(stdout) as T;
+  }
+
+  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const child = this.#up;
+    this.#up = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  }
+}
