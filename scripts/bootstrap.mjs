@@ -71,8 +71,13 @@ export function bootstrapSteps(purpose) {
       done: () => existsSync(join(ROOT, "node_modules/.package-lock.json")) && stampIs("npm", hashOf(["package-lock.json"])),
       run: npmPackages,
     },
-    { title: "engine (Wasmtime; about 5 minutes when it is not cached)", run: (show) => engineDir(show) },
-    { title: "SQLite (about a minute when it is not cached)", done: sqliteIsBuilt, run: buildSqlite },
+    {
+      // Together: what remains of the one at its end keeps one core busy only.
+      title: "engine and SQLite (Wasmtime; about 5 minutes when they are not cached)",
+      run: async (show) => {
+        await Promise.all([engineDir(show), sqliteIsBuilt() ? undefined : buildSqlite(show)]);
+      },
+    },
     { title: "native dataplane", run: (show) => buildNative({ targets: ["nfactor_addon", "nfactord"], show }) },
     { title: "network functions", run: (show) => must("node", ["--import", "./sdk/register.mjs", "scripts/build_nfs.ts"], { onLine: show }) },
   ];
