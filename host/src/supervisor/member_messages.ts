@@ -3,19 +3,11 @@
  * these schemas, which also turn decimal strings into bigints and hex into bytes. What a newer member says beyond them is ignored.
  */
 import { z } from "zod";
+import { amount, big, hex } from "../dataplane/json_values.ts";
 import type { CountersSnapshot, FlowsPage, NativeEvent, NativeFlow, OperationReport, RunReport, RuntimeStatus, SwapReport } from "../dataplane/native_types.ts";
 import { MOVE_REFUSALS } from "../result/runtimes_result.ts";
 import { traceReadAnswer } from "../trace/records.ts";
 
-const big = z
-  .string()
-  .regex(/^\d{1,20}$/, "a 64-bit number in decimal is expected")
-  .transform(BigInt);
-const hex = z
-  .string()
-  .regex(/^(?:[0-9a-f]{2})*$/, "hex is expected")
-  .transform((text) => new Uint8Array(Buffer.from(text, "hex")));
-const amount = z.int().min(0);
 const member = z.int().min(0).max(15);
 const incarnation = z.int().min(0).max(0xffffffff);
 const byName = z.record(z.string(), big);

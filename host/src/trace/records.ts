@@ -1,18 +1,10 @@
 /** What a member's dataplane records of a packet (dataplane-native/src/trace/record.h), as it comes over the member's control connection. */
 import { z } from "zod";
+import { amount, big, hex } from "../dataplane/json_values.ts";
 import { HOPS, WAITS } from "./packet.ts";
 import type { TraceFilter } from "./filter.ts";
 
-const amount = z.int().min(0);
 const u32 = z.int().min(0).max(0xffffffff);
-const big = z
-  .string()
-  .regex(/^\d{1,20}$/, "a 64-bit number in decimal is expected")
-  .transform(BigInt);
-const hex = z
-  .string()
-  .regex(/^(?:[0-9a-f]{2})*$/, "hex is expected")
-  .transform((text) => new Uint8Array(Buffer.from(text, "hex")));
 
 export const traceRecordSchema = z.object({
   hop: z.enum(HOPS),
