@@ -34,7 +34,7 @@ test("the first half hour of an NF's author", async () => {
   expect(of(5)).toMatch(/ration@0\.1\.0[\s\S]*flow_monitor@/);
   expect(of(6)).toMatch(/15 packets transmitted, 10 received/);
   expect(of(6)).toMatch(/passed/);
-  const { 1: answered } = /40 packets transmitted, (\d+) received/.exec(of(7)) ?? [];
+  const { 1: answered } = /160 packets transmitted, (\d+) received/.exec(of(7)) ?? [];
   expect(Number(answered)).toBeGreaterThan(10);
   expect(of(8)).toMatch(/ration@0\.1\.0/);
   expect(of(9)).toMatch(/rollback/);
