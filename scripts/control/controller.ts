@@ -20,13 +20,13 @@ async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-/** How long each of `times` calls takes, one after the other. `before` each of them something else is called, which is not timed. */
+/** How long each of `times` calls takes, one after the other. `before` each of them others are called, which are not timed. */
 interface Repeated {
   readonly method: string;
   readonly params: object;
   readonly times: number;
   readonly isChange?: boolean;
-  readonly before?: { readonly method: string; readonly params: object };
+  readonly before?: readonly { readonly method: string; readonly params: object }[];
 }
 
 /** Every method of the host takes its own parameters: what is given is checked by the host. */
@@ -48,10 +48,10 @@ const operations = {
   undeploy: (name: string) => controller.cluster.undeploy(`${TENANT}/${name}`, BY),
   swap: (name: string, entry: string, nf: string) => controller.cluster.swap(`${TENANT}/${name}`, { entry, nf }, BY),
   report: (name: string) => call("poll_load", { deployment: `${TENANT}/${name}` }, false),
-  call: async ({ method, params, times, isChange = false, before }: Repeated) => {
+  call: async ({ method, params, times, isChange = false, before = [] }: Repeated) => {
     const took: number[] = [];
     for (let i = 0; i < times; i++) {
-      if (before) await call(before.method, before.params, true);
+      for (const other of before) await call(other.method, other.params, true);
       const from = performance.now();
       await call(method, params, isChange);
       took.push(performance.now() - from);

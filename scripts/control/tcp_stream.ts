@@ -1,5 +1,5 @@
 /**
- * Bytes from the client to the server as fast as they go, over several TCP connections, for as long as it is wanted: how many have arrived is asked for at any
+ * Bytes from the server to the client as fast as they go, over several TCP connections, for as long as it is wanted: how many have arrived is asked for at any
  * time. TCP slows down by itself before anything overflows, so that what is on its way is bounded by its windows.
  */
 import type { ChildProcess } from "node:child_process";
@@ -11,29 +11,29 @@ const PORT = 7000;
 const STARTS_MS = 10_000;
 
 const SERVER = `
-let bytes = 0;
-const open = new Set();
+const chunk = Buffer.alloc(65536, 7);
 const server = require("node:net").createServer((socket) => {
-  open.add(socket);
-  socket.on("data", (chunk) => (bytes += chunk.length));
+  const write = () => { while (socket.write(chunk)); };
+  socket.on("drain", write);
   socket.on("error", () => undefined);
-  socket.on("close", () => open.delete(socket));
+  write();
 });
 server.listen(${PORT}, () => process.send({}));
-process.on("message", () => process.send({ bytes, open: open.size, atMs: Number(process.hrtime.bigint()) / 1e6 }));
 process.on("disconnect", () => process.exit(0));`;
 
-/** Ends with its connections. */
 const CLIENT = `
 const [address, count] = process.argv.slice(1);
-const chunk = Buffer.alloc(65536, 7);
+let bytes = 0;
+const open = new Set();
 for (let i = 0; i < Number(count); i++) {
   const socket = require("node:net").connect(${PORT}, address);
-  const write = () => { while (socket.write(chunk)); };
-  socket.on("connect", write);
-  socket.on("drain", write);
-  socket.on("error", (error) => { console.error(error.message); process.exit(1); });
-}`;
+  socket.on("connect", () => open.add(socket));
+  socket.on("data", (chunk) => (bytes += chunk.length));
+  socket.on("error", (error) => console.error(error.message));
+  socket.on("close", () => open.delete(socket));
+}
+process.on("message", () => process.send({ bytes, open: open.size, atMs: Number(process.hrtime.bigint()) / 1e6 }));
+process.on("disconnect", () => process.exit(0));`;
 
 export interface Arrived {
   readonly bytes: number;
@@ -55,7 +55,7 @@ export class TcpStream {
   static async start(lab: NetworkLab, connections: number): Promise<TcpStream> {
     const server = lab.spawn("server", process.execPath, ["-e", SERVER], { stdio: ["ignore", 2, 2, "ipc"] });
     await once(server, "message");
-    const client = lab.spawn("client", process.execPath, ["-e", CLIENT, lab.serverAddress, String(connections)], { stdio: ["ignore", 2, 2] });
+    const client = lab.spawn("client", process.execPath, ["-e", CLIENT, lab.serverAddress, String(connections)], { stdio: ["ignore", 2, 2, "ipc"] });
     const stream = new TcpStream(server, client);
     for (const endMs = clockMs() + STARTS_MS; clockMs() < endMs; ) {
       const { open, bytes } = await stream.arrived();
@@ -69,8 +69,8 @@ export class TcpStream {
   }
 
   async arrived(): Promise<Arrived> {
-    const answer = once(this.#server, "message") as Promise<[Arrived]>;
-    this.#server.send({});
+    const answer = once(this.#client, "message") as Promise<[Arrived]>;
+    this.#client.send({});
     return (await answer)[0];
   }
 

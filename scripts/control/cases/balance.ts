@@ -15,7 +15,7 @@ import type { Effort } from "./index.ts";
 const CASE = "load step, 2 to 3 runtimes";
 const NAME = "web";
 const FLOWS = 60;
-const EVERY_MS = 16;
+const EVERY_MS = 10;
 const THRESHOLDS = { load_high: 0.185, load_target: 0.16, load_low: 0.08 };
 /** Of all runtimes together: too much for two and enough for three. */
 const STEP_LOAD = 0.45;
@@ -25,8 +25,8 @@ const ROUNDS_MAX = 6_000;
 const CALIBRATE_MS = 4_000;
 const LOOK_MS = 100;
 const WITHIN_MS = 90_000;
-/** Reports in a row, of one a second, in which it is balanced. */
-const LASTING = 4;
+/** Loads are judged over so many reports, of one a second: a process tells its busy time three times a second. */
+const WINDOW = 3;
 
 type Runtime = NonNullable<DeploymentJson["runtimes"]>["runtimes"][number];
 type Report = NonNullable<DeploymentJson["runtimes"]>;
@@ -46,6 +46,7 @@ async function step(lab: ControlLab, samples: Samples): Promise<void> {
   const calm = loads(first, await report(lab)).reduce((sum, load) => sum + load, 0);
   const rounds = Math.min(ROUNDS_MAX, Math.round((CALM_ROUNDS * STEP_LOAD) / calm));
 
+  console.error(`  a step from ${CALM_ROUNDS} to ${rounds} rounds: load ${calm.toFixed(3)} becomes ${((calm * rounds) / CALM_ROUNDS).toFixed(2)}`);
   const { endedMs: atMs } = await lab.user.ask("deploy", NAME, deployment(lab, rounds));
   const { grownMs, balancedMs, moved } = await untilBalanced(lab);
   samples.add(CASE, "third_runtime", "s", (grownMs - atMs) / 1000);
@@ -84,21 +85,25 @@ function loads(before: Report, after: Report): number[] {
   });
 }
 
-/** It is balanced from the first of several reports on that all say so. */
+/** It is balanced from the beginning of the first time of some seconds on in which three runtimes have served and none had too much. */
 async function untilBalanced(lab: ControlLab): Promise<{ readonly grownMs: number; readonly balancedMs: number; readonly moved: number }> {
-  let before = await report(lab);
   let grownMs: number | undefined;
-  let since: number[] = [];
+  let seen: { readonly atMs: number; readonly report: Report }[] = [];
+  let last: readonly number[] = [];
   for (const endMs = clockMs() + WITHIN_MS; clockMs() < endMs; await wait(LOOK_MS)) {
     const now = await report(lab);
-    const running = runtimesOf(now).filter(({ state }) => state === "running").length;
-    if (running === 3) grownMs ??= clockMs();
-    if (now.at_us === before.at_us) continue;
-    const current = loads(before, now);
-    before = now;
-    const isBalanced = running === 3 && current.length === 3 && current.every((load) => load < THRESHOLDS.load_high);
-    since = isBalanced ? [...since, clockMs()] : [];
-    if (since.length >= LASTING) return { grownMs: grownMs!, balancedMs: since[0]!, moved: runtimesOf(now).reduce((sum, one) => sum + one.moved_in, 0) };
+    if (now.at_us === seen.at(-1)?.report.at_us) continue;
+    const own = runtimesOf(now);
+    if (own.length < 3 || own.some(({ state }) => state !== "running")) {
+      seen = [];
+      continue;
+    }
+    grownMs ??= clockMs();
+    seen = [...seen, { atMs: clockMs(), report: now }].slice(-1 - WINDOW);
+    if (seen.length <= WINDOW) continue;
+    last = loads(seen[0]!.report, now);
+    if (last.every((load) => load < THRESHOLDS.load_high))
+      return { grownMs, balancedMs: seen[0]!.atMs, moved: own.reduce((sum, { moved_in }) => sum + moved_in, 0) };
   }
-  throw new Error(`it is not balanced after ${WITHIN_MS} ms: ${JSON.stringify(runtimesOf(before).map(({ runtime, state, flows, busy_us }) => [runtime, state, flows, busy_us]))}`);
+  throw new Error(`it is not balanced after ${WITHIN_MS} ms: the last loads were ${last.map((load) => load.toFixed(3)).join(", ")}`);
 }

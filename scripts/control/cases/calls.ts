@@ -21,6 +21,12 @@ const REPAIRED_MS = 2_000;
 /** Of what takes long. */
 const FEW = 3;
 
+interface More {
+  readonly isChange?: boolean;
+  readonly before?: readonly { readonly method: string; readonly params: object }[];
+  readonly times?: number;
+}
+
 export async function measureCalls(lab: ControlLab, samples: Samples, { calls: times }: Effort): Promise<void> {
   lab.network.silence();
   const folder = lab.folder("controller");
@@ -34,8 +40,8 @@ export async function measureCalls(lab: ControlLab, samples: Samples, { calls: t
 
   const timed = (method: string, took: readonly number[]): void =>
     samples.add(`call ${method}`, "answer", "ms", took, method === "info" ? undefined : { case: "call info" });
-  const call = async (method: string, params: object, more: { isChange?: boolean; before?: { method: string; params: object }; times?: number } = {}): Promise<void> =>
-    timed(method, (await controller.ask("call", { times, ...more, method, params: { ...params } })).value);
+  const call = async (method: string, params: object, more: More = {}): Promise<void> =>
+    timed(method, (await controller.ask("call", { times, ...more, method, params })).value);
   const of = { deployment: FULL_NAME };
 
   await call("info", {});
@@ -57,17 +63,12 @@ export async function measureCalls(lab: ControlLab, samples: Samples, { calls: t
   await call("flows", { ...of, match: [], limit: 100 });
   await call("configure_peers", { ...of, peers: [] }, { isChange: true });
   await call("set_replication_target", { ...of, runtime: 1, targets: [2] }, { isChange: true });
-  const move = (from: number, to: number): { method: string; params: object } => ({
-    method: "migrate_flows",
-    params: { ...of, from, to, flows: { count: 4 }, dry_run: false },
-  });
-  await call("migrate_flows", move(1, 2).params, { isChange: true, before: move(2, 1) });
-  const [drain, undrain] = [
-    { method: "drain", params: { ...of, runtime: 1, to: [], dry_run: false } },
-    { method: "undrain", params: { ...of, runtime: 1 } },
-  ];
-  await call("drain", drain.params, { isChange: true, before: undrain });
-  await call("undrain", undrain.params, { isChange: true, before: drain });
+  const move = (from: number, to: number) => ({ method: "migrate_flows", params: { ...of, from, to, flows: { count: 4 }, dry_run: false } });
+  await call("migrate_flows", move(1, 2).params, { isChange: true, before: [move(2, 1)] });
+  const drain = { method: "drain", params: { ...of, runtime: 1, to: [], dry_run: false } };
+  const undrain = { method: "undrain", params: { ...of, runtime: 1 } };
+  await call("drain", drain.params, { isChange: true, before: [undrain, move(2, 1)] });
+  await call("undrain", undrain.params, { isChange: true, before: [drain] });
   timed("trace", (await controller.ask("trace", NAME, times)).value);
   const swaps: number[] = [];
   for (let i = 0; i < times; i++) {

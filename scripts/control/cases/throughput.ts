@@ -21,8 +21,8 @@ const [CONTROL_CPU, PACKET_CPU] = [0, 1];
 const READY_MS = 30_000;
 const SETTLE_MS = 300;
 const WARM_UP_MS = 1_000;
-/** From a start to the next kill. */
-const LIVES_MS = 700;
+/** From a start to the next kill, in turns: in the middle of its start, and when it has begun to ask its host. */
+const LIVES_MS = [500, 1500];
 
 const caseOf = (condition: string): string => `throughput, controller ${condition}`;
 const IDLE = { case: caseOf("idle") };
@@ -43,9 +43,9 @@ export async function measureThroughput(lab: ControlLab, samples: Samples, { rou
   await wait(WARM_UP_MS);
 
   const slice = async (condition: string, meanwhile: () => Promise<unknown> = () => wait(sliceMs)): Promise<void> => {
-    const [before, sentAgain] = [await stream.arrived(), await tcpCounters(lab.network, "client")];
+    const [before, sentAgain] = [await stream.arrived(), await tcpCounters(lab.network, "server")];
     await meanwhile();
-    const [after, again] = [await stream.arrived(), await tcpCounters(lab.network, "client")];
+    const [after, again] = [await stream.arrived(), await tcpCounters(lab.network, "server")];
     if (after.open < CONNECTIONS) throw new Error(`connections broke while the controller was ${condition}`);
     const mbits = ((after.bytes - before.bytes) * 8) / 1000 / (after.atMs - before.atMs);
     samples.add(caseOf(condition), "throughput", "Mbit/s", mbits, condition === "idle" ? undefined : IDLE);
@@ -72,11 +72,12 @@ export async function measureThroughput(lab: ControlLab, samples: Samples, { rou
 
 /** Started and killed in turns for so long at least; it lives in the end. */
 async function restarting(lab: ControlLab, forMs: number): Promise<void> {
-  for (const endMs = clockMs() + forMs; ; ) {
-    await lab.kill();
-    lab.up();
-    pin([lab.pid], CONTROL_CPU);
-    await wait(LIVES_MS);
-    if (clockMs() >= endMs) return;
+  for (const endMs = clockMs() + forMs; clockMs() < endMs; ) {
+    for (const livesMs of LIVES_MS) {
+      await lab.kill();
+      lab.up();
+      pin([lab.pid], CONTROL_CPU);
+      await wait(livesMs);
+    }
   }
 }
