@@ -27,10 +27,14 @@ const BENCHES: Readonly<Record<string, string>> = {
   migrate: "How fast do flows move between runtimes, and what do their packets notice, next to a controller in the middle?",
   messages: "What do reliable messages cost, and how much of a lossy link do they use?",
   memory: "How many flows does a GiB hold?",
+  control: "What does the controller cost, how long do its orders take, and do packets notice what becomes of it?",
   scaling: "Under load that changes and parts that fail: what is overloaded, lost, moved and paid for, next to how systems of today scale? (simulated)",
 };
 /** Benchmarks that are no native program: TypeScript that prints rows the same way. */
-const SCRIPTS: Readonly<Record<string, string>> = { scaling: "controller/src/scaling/simulation/bench.ts" };
+const SCRIPTS: Readonly<Record<string, string>> = {
+  control: "scripts/control/bench.ts",
+  scaling: "controller/src/scaling/simulation/bench.ts",
+};
 const USAGE = `npm run bench -- <name> [<name>…] [--json] [--quick] [--full] [--case <text>] [--write]
 
 ${Object.entries(BENCHES)
@@ -40,7 +44,7 @@ ${Object.entries(BENCHES)
 
   --json         print one list of measurements instead of a table
   --quick        less of everything, to see that it works
-  --full         more cases, of benchmarks that have some that take long (migrate, recover)
+  --full         more cases, of benchmarks that have some that take long (migrate, recover, control)
   --case <text>  only cases whose name contains the text
   --write        put the measurements into docs/performance.md`;
 
@@ -113,7 +117,7 @@ async function measure(name: string, options: readonly string[]): Promise<BenchR
 
 function thisMachine(): Machine {
   const git = (...args: string[]): string => execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
-  const changed = git("status", "--porcelain", "--", "dataplane-native", "sdk/abi", "controller") !== "";
+  const changed = git("status", "--porcelain", "--", "dataplane-native", "sdk/abi", "controller", "host") !== "";
   return {
     cpu: cpus()[0]?.model.trim() ?? "unknown processor",
     cores: availableParallelism(),

@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { admit } from "@nfactor/host/admit";
 import { Output, hostOptions, machineName, machineText, writeAll } from "@nfactor/host/cli";
 import type { DaemonEvent, HostDaemon } from "@nfactor/host/daemon";
 import { type Endpoint, parseEndpoint } from "@nfactor/host/endpoint";
@@ -27,6 +28,8 @@ export async function up(options: UpOptions): Promise<void> {
   try {
     const controller = await openController({
       folder: wish.state,
+      // By the same user on the same machine: what is admitted at its upload need not be looked at once more when the host here is to run it.
+      registry: { admit },
       ...(wish.rpc === undefined ? {} : { tls: wish.rpc }),
       onTrouble: (why) => say({ event: "trouble", code: why.code, text: why.message }),
     });

@@ -12,6 +12,7 @@
 #include "packet/packet_meta.h"
 #include "runtime/inputs.h"
 #include "runtime/perform.h"
+#include "runtime/pool_size.h"
 #include "runtime/ring_queue.h"
 #include "runtime/snapshot.h"
 #include "runtime/switched_runtime.h"
@@ -27,7 +28,7 @@ constexpr size_t kEventsMax = 512;             // In a look.
 // A process has a pool of packets for itself. What waits for a replica may leave all at once, and has to find room in
 // the queue to the vswitch, besides what a poll causes meanwhile.
 constexpr uint32_t kHeldOutputs = RingQueue::kPacketsMax - 4 * abi::kBurstPackets;
-static_assert(2 * kHeldOutputs < kPoolPacketsOfTenant);
+static_assert(2 * kHeldOutputs < kPoolPacketsLeast);
 
 class RuntimeProcess final : public MemberProcess {
  public:
@@ -84,7 +85,7 @@ Expected<void> RuntimeProcess::Build() {
   auto engine = Engine::Create({});
   if (!engine) return std::unexpected(engine.error());
   engine_ = std::move(*engine);
-  auto packets = CreatePacketPool("nf_pool_member", kPoolPacketsOfTenant);
+  auto packets = CreatePacketPool("nf_pool_member", PoolPackets(kPoolPacketsOfTenant));
   if (!packets) return std::unexpected(packets.error());
   packets_ = *packets;
   auto link = RuntimeLink::Create(markers_);

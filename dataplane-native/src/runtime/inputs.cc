@@ -7,6 +7,7 @@
 #include "packet/packet_meta.h"
 #include "port/capture_port.h"
 #include "port/ethdev_port.h"
+#include "runtime/pool_size.h"
 
 namespace nf {
 namespace {
@@ -22,7 +23,7 @@ Expected<rte_mempool*> MakePool(const RuntimeSpec& spec) {
   const std::string name = "nf_pool_" + std::to_string(number++);
   if (spec.switching) {
     const bool holds = spec.switching->replication.replicas != 0;
-    return CreatePacketPool(name.c_str(), holds ? kPoolPacketsReplicated : kPoolPacketsOfTenant);
+    return CreatePacketPool(name.c_str(), PoolPackets(holds ? kPoolPacketsReplicated : kPoolPacketsOfTenant));
   }
   return CreatePacketPool(name.c_str(), emits ? kPoolPacketsWithEmits : kPoolPackets);
 }

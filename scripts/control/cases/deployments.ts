@@ -1,0 +1,138 @@
+/**
+ * What a controller costs with nothing, one deployment and many: CPU and memory at rest, scrapes, and how long it takes, killed and started again, until it
+ * knows that its host has what it should. On the way: many deployments ordered at once, until all of their runtimes run.
+ */
+import { type ControlLab, end } from "../control_lab.ts";
+import type { Samples } from "../samples.ts";
+import { buildStampingNf } from "../stamping_nf.ts";
+import { cpuShare, proportionalMib, residentMib } from "../usage.ts";
+import { wait } from "../worker.ts";
+import type { Effort } from "./index.ts";
+import { RUNTIMES, deploymentOf } from "./serving.ts";
+
+const READY_MS = 120_000;
+/** What was begun is over by then, and loads have been reported. */
+const SETTLE_MS = 3_000;
+const SCRAPES = 25;
+const MEMORY_MB = 64;
+const FLOWS_MAX = 1024;
+
+/** What is there while it is measured. */
+interface Stage {
+  readonly words: string;
+  readonly deployments: number;
+  /** Of each. */
+  readonly runtimes: number;
+}
+
+const NOTHING: Stage = { words: "no deployment", deployments: 0, runtimes: 0 };
+const ONE: Stage = { words: `1 deployment of ${RUNTIMES} runtimes`, deployments: 1, runtimes: RUNTIMES };
+
+export async function measureDeployments(lab: ControlLab, samples: Samples, effort: Effort): Promise<void> {
+  const { deployments, each } = effort.many;
+  await lab.start();
+  await lab.user.ask("quota", 2 * deployments * each);
+  const nf = await buildStampingNf(lab.network.folder, 1);
+  await lab.user.ask("push", nf);
+  await at(lab, samples, effort, NOTHING);
+
+  const one = await lab.user.ask("deploy", "web", deploymentOf(lab, nf));
+  samples.add("deploy, 1 deployment of 2 runtimes", "running", "ms", one.endedMs - one.beganMs);
+  await at(lab, samples, effort, ONE);
+  await lab.user.ask("undeploy", "web");
+
+  await lab.addInterfaces("c", deployments);
+  await lab.addInterfaces("s", deployments);
+  const ordered = Object.fromEntries(
+    Array.from({ length: deployments }, (_, i) => [
+      `many${i}`,
+      deploymentOf(lab, nf, {
+        ports: { client: { iface: `c${i}` }, server: { iface: `s${i}` } },
+        scaling: { min: each, max: each },
+        memory_mb: MEMORY_MB,
+        flows: { max: FLOWS_MAX },
+      }),
+    ]),
+  );
+  const many = await lab.user.ask("deployAll", ordered);
+  const words = `${deployments} deployments of ${each} runtimes`;
+  samples.add(`deploy, ${words} at once`, "running", "ms", many.endedMs - many.beganMs);
+  await at(lab, samples, effort, { words, deployments, runtimes: each });
+  await apart(lab, samples, effort, { words, deployments, runtimes: each });
+}
+
+async function at(lab: ControlLab, samples: Samples, effort: Effort, stage: Stage): Promise<void> {
+  await lab.user.ask("untilRunning", stage, READY_MS);
+  await wait(SETTLE_MS);
+  await atRest(samples, effort, `at rest, ${stage.words}`, { "nfactor up": lab.pid }, dataplaneOf(await lab.user.ask("deployments").then(({ value }) => value)));
+  await scrapes(lab, samples, stage);
+  for (let run = 0; run < effort.runs; run++) await restart(lab, samples, stage);
+}
+
+interface Dataplane {
+  readonly supervisors: readonly number[];
+  /** Virtual switches and runtimes. */
+  readonly members: readonly number[];
+}
+
+type Seen = readonly {
+  readonly seen?: { readonly pid?: number | undefined } | undefined;
+  readonly runtimes?: { readonly runtimes: readonly { readonly pid?: number | undefined }[] } | undefined;
+}[];
+
+export function dataplaneOf(deployments: Seen): Dataplane {
+  return {
+    supervisors: deployments.flatMap(({ seen }) => seen?.pid ?? []),
+    members: deployments.flatMap(({ runtimes }) => runtimes?.runtimes.flatMap(({ pid }) => pid ?? []) ?? []),
+  };
+}
+
+async function atRest(samples: Samples, { restMs, restSlices }: Effort, inCase: string, own: Record<string, number>, { supervisors, members }: Dataplane) {
+  const baseline = { case: `at rest, ${NOTHING.words}` };
+  const groups = { ...Object.fromEntries(Object.entries(own).map(([name, pid]) => [name, [pid]])), supervisors, dataplane: members };
+  for (let slice = 0; slice < restSlices; slice++) {
+    const share = await cpuShare(groups, restMs);
+    for (const name of Object.keys(own)) samples.add(inCase, `cpu of ${name}`, "% of a core", share[name]!, baseline);
+    if (supervisors.length > 0) samples.add(inCase, "cpu of supervisors", "% of a core", share["supervisors"]!);
+    if (members.length > 0) samples.add(inCase, "cpu of dataplane", "% of a core", share["dataplane"]!);
+  }
+  for (const [name, pid] of Object.entries(own)) samples.add(inCase, `rss of ${name}`, "MiB", residentMib(pid), baseline);
+  const sum = (pids: readonly number[]): number => pids.reduce((total, pid) => total + proportionalMib(pid), 0);
+  if (supervisors.length > 0) samples.add(inCase, "pss of supervisors", "MiB", sum(supervisors));
+  if (members.length > 0) samples.add(inCase, "pss of dataplane", "MiB", sum(members));
+}
+
+async function scrapes(lab: ControlLab, samples: Samples, { words }: Stage): Promise<void> {
+  const inCase = `scrape, ${words}`;
+  // In turns, and not the first ones, which meet cold code.
+  for (const path of ["/metrics", "/v1/health"]) await lab.user.ask("get", path, 3);
+  for (let i = 0; i < SCRAPES; i++) {
+    const [scrape] = (await lab.user.ask("get", "/metrics", 1)).value;
+    const [empty] = (await lab.user.ask("get", "/v1/health", 1)).value;
+    samples.add(inCase, "answer", "ms", scrape!.ms, { metric: "health" });
+    samples.add(inCase, "health", "ms", empty!.ms);
+    if (i === SCRAPES - 1) samples.add(inCase, "size", "bytes", scrape!.bytes, { case: `scrape, ${NOTHING.words}` });
+  }
+}
+
+async function restart(lab: ControlLab, samples: Samples, stage: Stage): Promise<void> {
+  const inCase = `kill -9 and start, ${stage.words}`;
+  await lab.kill();
+  const { atMs } = lab.up();
+  const { value } = await lab.user.ask("untilRunning", { ...stage, runtimes: 0 }, READY_MS);
+  const baseline = stage === NOTHING ? undefined : { case: `kill -9 and start, ${NOTHING.words}` };
+  samples.add(inCase, "api_answers", "ms", value.answeredMs - atMs, baseline);
+  samples.add(inCase, "reconciled", "ms", value.runningMs - atMs, baseline);
+}
+
+/** Controller and host daemon as processes of their own, as with several machines. */
+async function apart(lab: ControlLab, samples: Samples, effort: Effort, stage: Stage): Promise<void> {
+  await lab.kill();
+  const controller = lab.up("--no-host");
+  const host = lab.host();
+  await lab.user.ask("untilRunning", stage, READY_MS);
+  await wait(SETTLE_MS);
+  const nobody = { supervisors: [], members: [] };
+  await atRest(samples, effort, `at rest in two processes, ${stage.words}`, { controller: controller.pid, "host daemon": host.pid }, nobody);
+  await end(host.child, "SIGKILL");
+}

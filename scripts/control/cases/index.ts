@@ -1,0 +1,37 @@
+/** The cases in the order in which they are measured; `--case` chooses by these names. */
+import type { ControlLab } from "../control_lab.ts";
+import type { Samples } from "../samples.ts";
+import { measureBalance } from "./balance.ts";
+import { measureCalls } from "./calls.ts";
+import { measureDeployments } from "./deployments.ts";
+import { measureServing } from "./serving.ts";
+import { measureThroughput } from "./throughput.ts";
+
+export interface Effort {
+  /** Repetitions of what is done once. */
+  readonly runs: number;
+  readonly many: { readonly deployments: number; readonly each: number };
+  /** Of CPU and memory at rest. */
+  readonly restMs: number;
+  readonly restSlices: number;
+  /** Of throughput: each has a slice under every condition. */
+  readonly rounds: number;
+  readonly sliceMs: number;
+  /** Load steps. */
+  readonly steps: number;
+  /** Of each RPC. */
+  readonly calls: number;
+}
+
+export interface Case {
+  readonly name: string;
+  readonly measure: (lab: ControlLab, samples: Samples, effort: Effort) => Promise<void>;
+}
+
+export const CASES: readonly Case[] = [
+  { name: "upload to serving", measure: measureServing },
+  { name: "deployments", measure: measureDeployments },
+  { name: "load step", measure: measureBalance },
+  { name: "throughput", measure: measureThroughput },
+  { name: "calls", measure: measureCalls },
+];
