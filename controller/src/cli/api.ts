@@ -136,6 +136,10 @@ export class Api {
     return this.#last("POST", `${of(name)}/scale`, body, wish);
   }
 
+  runtimes(name: string): Promise<Result<"poll_load">> {
+    return this.#client.get(`${of(name)}/runtimes`);
+  }
+
   flows(name: string, { match, limit, runtime }: Omit<Params<"flows">, "deployment">): Promise<Result<"flows">> {
     return this.#client.get(`${of(name)}/flows`, { query: { match, limit, runtime } });
   }

@@ -10,6 +10,7 @@ import { Output, hostOptions, machineName, machineText, writeAll } from "@nfacto
 import type { DaemonEvent, HostDaemon } from "@nfactor/host/daemon";
 import { type Endpoint, parseEndpoint } from "@nfactor/host/endpoint";
 import { endpointText } from "@nfactor/host/identity";
+import { CONTROLLER_METHODS, GUEST_METHODS, HOST_METHODS, RpcLog } from "@nfactor/host/session";
 import { safeText } from "@nfactor/host/text";
 import { NfError } from "@nfactor/sdk/errors";
 import { FIRST_TENANT } from "../cluster/index.ts";
@@ -26,12 +27,16 @@ export async function up(options: UpOptions): Promise<void> {
   const end = new AbortController();
   const stopped = onSignals(say);
   try {
+    const onTrouble = (why: NfError): void => say({ event: "trouble", code: why.code, text: why.message });
+    const log = options.rpcLog === undefined ? undefined : openRpcLog(options.rpcLog, onTrouble);
+    if (log) undo.push(async () => log.close());
     const controller = await openController({
       folder: wish.state,
       // By the same user on the same machine: what is admitted at its upload need not be looked at once more when the host here is to run it.
       registry: { admit },
       ...(wish.rpc === undefined ? {} : { tls: wish.rpc }),
-      onTrouble: (why) => say({ event: "trouble", code: why.code, text: why.message }),
+      ...(log ? { session: { tap: log.tap } } : {}),
+      onTrouble,
     });
     undo.push(() => controller.close());
     const { rest, address, token } = await serveApi(controller, options, wish);
@@ -91,6 +96,10 @@ function defaultState(env: NodeJS.ProcessEnv = process.env): string {
   const base = env.XDG_STATE_HOME;
   return join(base?.startsWith("/") ? base : join(env.HOME ?? homedir(), ".local/state"), "nfactor");
 }
+
+/** Throws NfError (host.permission). */
+const openRpcLog = (path: string, onTrouble: (why: NfError) => void): RpcLog =>
+  new RpcLog(path, { name: "controller", asks: HOST_METHODS, serves: { ...CONTROLLER_METHODS, ...GUEST_METHODS }, onTrouble });
 
 /** Port 0 is one that is free. */
 function endpoint(flag: string, text: string): Endpoint {

@@ -201,6 +201,7 @@ export class Cluster implements ClusterApi {
   rollback: ClusterApi["rollback"] = (name, wish, options) => this.#parts.deployments.rollback(name, wish, options);
   scale: ClusterApi["scale"] = (name, wish, options) => this.#parts.deployments.scale(name, wish, options);
 
+  runtimes: ClusterApi["runtimes"] = (name) => this.#parts.operations.runtimes(name);
   flows: ClusterApi["flows"] = (name, params) => this.#parts.operations.flows(name, params);
   migrate: ClusterApi["migrate"] = (name, params, options) => this.#parts.operations.migrate(name, params, options);
   drain: ClusterApi["drain"] = (name, params, options) => this.#parts.operations.drain(name, params, options);

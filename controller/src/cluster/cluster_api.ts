@@ -76,6 +76,8 @@ export interface ClusterApi {
   /** Bounds of its size; equal ones fix it. */
   scale(name: string, wish: { readonly min: number; readonly max: number }, options: WriteOptions): Promise<DeployOutcome>;
 
+  /** As they are now: its host is asked. What they reported last, a second ago at most, is in `deployment` and `load`. */
+  runtimes(name: string): Promise<RuntimesReport>;
   flows(name: string, params: Omit<Params<"flows">, "deployment">): Promise<Result<"flows">>;
   migrate(name: string, params: Omit<Params<"migrate_flows">, "deployment">, options: { readonly by: string }): Promise<Result<"migrate_flows">>;
   drain(name: string, params: Omit<Params<"drain">, "deployment">, options: { readonly by: string }): Promise<Result<"drain">>;

@@ -27,12 +27,17 @@ type By = { readonly by: string };
 /** Moving all flows of a runtime may take long. */
 const LONG_MS = 600_000;
 const SHORT_MS = 60_000;
+const LOOK_MS = 10_000;
 
-export class Operations implements Pick<ClusterApi, "flows" | "migrate" | "drain" | "undrain" | "recover" | "trace" | "capture"> {
+export class Operations implements Pick<ClusterApi, "runtimes" | "flows" | "migrate" | "drain" | "undrain" | "recover" | "trace" | "capture"> {
   readonly #options: OperationsOptions;
 
   constructor(options: OperationsOptions) {
     this.#options = options;
+  }
+
+  async runtimes(name: string): Promise<Result<"poll_load">> {
+    return this.#call(await this.#hostOf(name), "poll_load", { deployment: name }, LOOK_MS);
   }
 
   async flows(name: string, params: Own<"flows">): Promise<Result<"flows">> {

@@ -1,6 +1,6 @@
 /** docs/rest.md, from the table of routes: what OpenAPI says, to be read. */
 import { pathOf } from "./examples.ts";
-import { DESCRIPTION, type Json, type Parameter, errorCodes, parametersOf, schemaOf } from "./openapi.ts";
+import { DESCRIPTION, type Json, type Parameter, parametersOf, schemaOf } from "./openapi.ts";
 import { type Route, routeName } from "./route.ts";
 
 export function restMarkdown(routes: readonly Route[]): string {
@@ -13,7 +13,8 @@ ${DESCRIPTION.split("\n")
   .map((line) => line.trimEnd())
   .join("\n")}
 
-The same for programs is [openapi.json](openapi.json), which every controller serves under \`/openapi.json\`. Examples have \`$NFACTOR\` for the controller's address and
+The same for programs is [openapi.json](openapi.json), which every controller serves under \`/openapi.json\`; [errors.md](errors.md) has the codes of errors, with their
+statuses and what to do. Examples have \`$NFACTOR\` for the controller's address and
 \`$TOKEN\` for a token:
 
 \`\`\`sh
@@ -26,14 +27,6 @@ curl -N -H "Authorization: Bearer $TOKEN" -H "Accept: text/event-stream" $NFACTO
 |---|---|---|
 ${routes.map((route) => `| [\`${routeName(route)}\`](#${anchorOf(route)}) | ${route.scope === "none" ? "no token" : route.scope} | ${reach(route)} |`).join("\n")}
 ${sections.join("\n")}
-
-## Error codes
-
-| code | status | means |
-|---|---|---|
-${errorCodes()
-  .map(({ code, status, doc }) => `| \`${code}\` | ${status} | ${cell(doc)} |`)
-  .join("\n")}
 `;
 }
 

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { nameSchema } from "@nfactor/sdk/manifest";
 import { LIMITS } from "@nfactor/sdk/abi";
 import { entrySchema, hostConfigSchema } from "../config/host_config.ts";
+import { hide } from "../rpc/hidden.ts";
 
 /** SHA-256 of an artifact's bytes. */
 export const digestSchema = z.string().regex(/^[0-9a-f]{64}$/, "64 hex digits are expected");
@@ -16,6 +17,7 @@ export const deploymentName = z.string().regex(/^[a-z][a-z0-9_]{0,31}\/[a-z][a-z
 const shape = hostConfigSchema.shape;
 
 export const deployedEntrySchema = entrySchema.omit({ nf: true, name: true }).extend({
+  config: hide(entrySchema.shape.config, "its configuration"),
   name: nameSchema.describe("Name of the entry: prefix of its drop reasons, key of its states."),
   nf: z.strictObject({ name: nameSchema, version: z.string().max(64), digest: digestSchema }).describe("The NF's version, by the digest of its artifact."),
 });

@@ -61,6 +61,11 @@ export function frameOf(value: unknown, format: FrameFormat): Buffer {
   return frame;
 }
 
+/** What a whole frame of this side's own holds. */
+export function messageOf(frame: Buffer): unknown {
+  return packr.unpack(frame.subarray(LENGTH_BYTES));
+}
+
 /** Puts chunks together; one per connection. */
 export class FrameReader {
   /** May be changed between two frames: who is known may say more. */
@@ -68,6 +73,7 @@ export class FrameReader {
   /** A frame that has begun and not ended, the first #filled bytes of it. */
   #begun: Buffer | undefined;
   #filled = 0;
+  #lastBytes = 0;
 
   constructor(format: FrameFormat = CONTROL_SOCKET) {
     this.format = format;
@@ -76,6 +82,11 @@ export class FrameReader {
   /** Bytes of a frame that has begun and not ended. */
   get pending(): number {
     return this.#filled;
+  }
+
+  /** Length of the frame that was given last, its head included. */
+  get lastBytes(): number {
+    return this.#lastBytes;
   }
 
   /** The frames that this chunk completes, in order. Throws NfError (the format's code); the reader is of no use after that. */
@@ -132,6 +143,7 @@ export class FrameReader {
 
   #unpack(frame: Buffer): unknown {
     const body = frame.subarray(LENGTH_BYTES);
+    this.#lastBytes = frame.length;
     const { code, on } = this.format;
     const why = whyNotMessage(body, this.format);
     if (why !== undefined) throw new NfError(code, `a message on ${on} is no MessagePack that is allowed there: ${why}`);

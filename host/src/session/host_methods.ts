@@ -1,6 +1,7 @@
 /** What a host serves to its controller, and the controller to hosts. A method is a line here; who lacks a handler for it does not compile. */
 import { z } from "zod";
 import { deployedEntrySchema, deploymentName, deploymentSpecSchema, deploymentStatusSchema, digestSchema } from "../daemon/deployment_spec.ts";
+import { hide } from "../rpc/hidden.ts";
 import {
   addRuntimeResult,
   drainParams,
@@ -32,6 +33,8 @@ export const CHUNK_BYTES_MAX = 256 * 1024;
 const nothing = z.strictObject({});
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= CHUNK_BYTES_MAX, `bytes are expected, ${CHUNK_BYTES_MAX} at most`);
 const runtimeNumber = z.int().min(1).max(65_535);
+/** The secret of an agent and of the hosts that may use it. */
+const agentKey = hide(z.string().regex(/^[0-9a-f]{64}$/), "a key");
 
 export const hostInfoSchema = z.strictObject({
   name: z.string(),
@@ -42,7 +45,7 @@ export const hostInfoSchema = z.strictObject({
   /** Runtimes that it can run at once, of all tenants. */
   room: z.int().min(0),
   /** Where it takes runtimes of other hosts' deployments, if it does: its agent. `key`: what the other host has to show there; the controller hands it on. */
-  agent: z.strictObject({ address: z.string().max(64), iface: z.string().max(15), key: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
+  agent: z.strictObject({ address: z.string().max(64), iface: z.string().max(15), key: agentKey }).optional(),
   interfaces: z.array(z.string().max(15)).max(256),
 });
 export const deployResult = z.strictObject({
@@ -57,13 +60,13 @@ export const deployResult = z.strictObject({
 export const peerSchema = z.strictObject({
   name: z.string().max(64),
   address: z.string().max(64),
-  key: z.string().regex(/^[0-9a-f]{64}$/),
+  key: agentKey,
   iface: z.string().max(15),
 });
 /** The story of one packet, hop by hop. */
 export const traceItem = tracePacketSchema;
 /** PEM of one certificate or request. */
-const pem = z.string().max(4096);
+const pem = hide(z.string().max(4096), "PEM");
 const authorities = z.array(pem).min(1).max(4);
 
 const of = { deployment: deploymentName };
@@ -129,5 +132,5 @@ export const CONTROLLER_METHODS = {
 /** Served to whoever connects: the only thing that can be asked for without a certificate. */
 export const GUEST_METHODS = {
   /** The first certificate, for a token. The same token and key get the same answer, so that it may be asked for again. */
-  join: read(z.strictObject({ token: z.string().max(256), request: pem }), z.strictObject({ host: z.string().max(64), certificate: pem, authorities })),
+  join: read(z.strictObject({ token: hide(z.string().max(256), "a token"), request: pem }), z.strictObject({ host: z.string().max(64), certificate: pem, authorities })),
 };

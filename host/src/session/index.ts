@@ -25,4 +25,5 @@ export {
 } from "./method.ts";
 export { OUTCOMES, Outcomes, type OutcomeLimits } from "./outcomes.ts";
 export { PULSE, type PulseTimes } from "./pulse.ts";
+export { type RpcLine, RpcLog } from "./rpc_log.ts";
 export { type Admitted, type Served, Session, type SessionOptions, serve } from "./session.ts";

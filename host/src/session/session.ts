@@ -16,7 +16,7 @@ import { Outcomes } from "./outcomes.ts";
 import { breach, errorOfPeer } from "./peer_error.ts";
 import { PULSE, Pulse, type PulseTimes } from "./pulse.ts";
 import { Serving } from "./serving.ts";
-import type { Wire } from "./wire.ts";
+import type { Tap, Wire } from "./wire.ts";
 
 /** Requests of the other side that are served at once. */
 export const REQUESTS_MAX = 64;
@@ -48,6 +48,8 @@ export interface SessionOptions<C extends Methods> {
   readonly life?: string;
   /** Smaller than usual, where the other end may be anybody. */
   readonly format?: FrameFormat;
+  /** Hears what is said on each session, from its greetings' end on. */
+  readonly tap?: (peer: Peer) => Tap;
 }
 
 /** Who is let in, and what is served to it. */
@@ -85,6 +87,7 @@ export class Session<C extends Methods = Methods> {
     this.closed = new Promise((done) => (this.#close = done));
     this.#wire = wire;
     wire.format = options.format ?? messages.FRAME;
+    wire.tap = options.tap?.(peer);
     const broken = (why: NfError): void => this.close(why);
     this.#serving = new Serving({ ...serves, peer, wire, clock, outcomes, requestsMax, outlet: options.outlet, broken });
     this.#calling = new Calling(options.calls, wire, clock, { requests, queued });

@@ -5,7 +5,7 @@
 import type { Duplex } from "node:stream";
 import { NfError } from "@nfactor/sdk/errors";
 import type { Clock } from "../clock/clock.ts";
-import { type FrameFormat, FrameReader, frameOf } from "../rpc/frame.ts";
+import { type FrameFormat, FrameReader, frameOf, messageOf } from "../rpc/frame.ts";
 import { errorJson } from "../rpc/protocol.ts";
 
 /** Above this, what can wait does. */
@@ -25,7 +25,15 @@ export interface WireListener {
   ended(why: NfError): void;
 }
 
+/** Hears of all messages of a connection, for a log; `bytes` are those of the frame. */
+export interface Tap {
+  sent(message: unknown, bytes: number): void;
+  received(message: unknown, bytes: number): void;
+  ended(why: NfError): void;
+}
+
 export class Wire {
+  tap: Tap | undefined;
   readonly #socket: Duplex;
   readonly #clock: Clock;
   readonly #reader: FrameReader;
@@ -86,6 +94,7 @@ export class Wire {
     }
     this.#waiting = this.#socket.writableLength === 0 ? 1 : this.#waiting + 1;
     this.#socket.write(frame);
+    this.tap?.sent(messageOf(frame), frame.length);
     const queued = this.#socket.writableLength + this.#waiting * MESSAGE_BYTES;
     if (queued > QUEUED_BYTES_MAX)
       this.destroy(
@@ -121,6 +130,7 @@ export class Wire {
     try {
       for (const message of this.#reader.frames(chunk)) {
         if (this.#end) return;
+        this.tap?.received(message, this.#reader.lastBytes);
         this.#listener!.message(message);
       }
     } catch (error) {
@@ -138,6 +148,7 @@ export class Wire {
       const cancel = this.#clock.after(lingerMs, () => this.#socket.destroy());
       this.#socket.once("close", cancel);
     } else this.#socket.destroy();
+    this.tap?.ended(why);
     this.#listener?.ended(why);
   }
 }

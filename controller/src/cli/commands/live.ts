@@ -255,11 +255,8 @@ export const runtimesCommand = twoTargetsOf<{ watch?: boolean }>("runtimes", {
 async function showRuntimes(name: string, options: ApiOptions & { watch?: boolean }): Promise<void> {
   await withApi(options, async ({ api, output }) => {
     const look = async () => {
-      const { runtimes, state, why } = await api.deployment(name);
-      if (runtimes) return { atUs: runtimes.at_us, runtimes: runtimes.runtimes };
-      throw new NfError("runtime.not_found", `${name} has no runtimes: it is ${state.replace("_", " ")}${why === undefined ? "" : `, ${why}`}`, {
-        fix: `See 'nfactor status ${name}'.`,
-      });
+      const { at_us, runtimes } = await api.runtimes(name);
+      return { atUs: at_us, runtimes };
     };
     let before = await look();
     do {

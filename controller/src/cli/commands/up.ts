@@ -8,6 +8,7 @@ export interface UpOptions {
   readonly apiCert?: string;
   readonly apiKey?: string;
   readonly rpc?: string;
+  readonly rpcLog?: string;
   readonly name?: string;
   /** --no-host */
   readonly host: boolean;
@@ -33,6 +34,7 @@ export function upCommand(): Command {
     .option("--api-cert <file>", "certificate of the API, PEM: it speaks HTTPS then")
     .option("--api-key <file>", "its key, PEM")
     .option("--rpc <address:port>", "where hosts on other machines connect, over TLS, like 0.0.0.0:7800 (default: nowhere)")
+    .option("--rpc-log <file>", "write there what controller and hosts ask of each other, a line of JSON each, without secrets; at 64 MiB it becomes <file>.1")
     .option("--name <name>", "name of this machine as a host (default: the machine's)")
     .option("--no-host", "the controller alone")
     .option("--room <n>", "runtimes that this host takes at once (default: by CPUs and memory)")

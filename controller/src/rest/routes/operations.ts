@@ -53,13 +53,13 @@ export const operationRoutes = [
     method: "GET",
     path: `${PATH}/runtimes`,
     tag,
-    summary: "List a deployment's runtimes, as they reported last",
+    summary: "List a deployment's runtimes, as they are now: its host is asked",
     scope: "read",
     reach: "tenant",
     params: ofDeployment,
     answers: [answers("The virtual switch, and each runtime.", poll_load.result)],
     example: {},
-    handle: async ({ services, params }) => json(reportOf(nameOf(params), await services.cluster.deployment(nameOf(params)))),
+    handle: async ({ services, params }) => json(await services.cluster.runtimes(nameOf(params))),
   }),
   route({
     ...changing,
@@ -106,7 +106,7 @@ export const operationRoutes = [
     example: { body: { runtime: 2 } },
     handle: async ({ services, params, body, write }) => {
       if (!write.dryRun) return json({ ...(await services.cluster.undrain(nameOf(params), body, { by: write.by })), dry_run: false });
-      const { runtimes } = reportOf(nameOf(params), await services.cluster.deployment(nameOf(params)));
+      const { runtimes } = await services.cluster.runtimes(nameOf(params));
       const found = runtimes.find(({ runtime }) => runtime === body.runtime);
       if (!found)
         throw new NfError("runtime.unknown", `there is no runtime ${body.runtime}`, {
@@ -166,10 +166,3 @@ export const operationRoutes = [
     handle: async ({ services, params, body, signal }) => ({ kind: "chunks", type: PCAPNG, chunks: services.cluster.capture(nameOf(params), body, signal) }),
   }),
 ];
-
-function reportOf<R>(name: string, { runtimes, why }: { readonly runtimes?: R | undefined; readonly why?: string | undefined }): R {
-  if (runtimes !== undefined) return runtimes;
-  throw new NfError("rpc.unreachable", `nothing is known of the runtimes of ${name}${why === undefined ? "" : `: ${why}`}`, {
-    fix: "Look whether its host is connected.",
-  });
-}

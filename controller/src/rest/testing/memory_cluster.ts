@@ -127,6 +127,11 @@ export class MemoryCluster implements ClusterApi {
     return this.#view(await this.#deployments.get(name));
   }
 
+  async runtimes(name: string): Promise<RuntimesReport> {
+    await this.#deployments.get(name);
+    return this.reports.find(({ deployment }) => deployment === name)!.report;
+  }
+
   #view(wanted: Stored<Deployment>): DeploymentView {
     return { name: wanted.name, wanted, runtimes: this.reports.find(({ deployment }) => deployment === wanted.name)?.report, state: "running" };
   }
