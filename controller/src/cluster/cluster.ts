@@ -240,6 +240,7 @@ export class Cluster implements ClusterApi {
 
   async drainHost(host: string, { signal, ...options }: Parameters<ClusterApi["drainHost"]>[1]): ReturnType<ClusterApi["drainHost"]> {
     await this.cordon(host, true, options);
+    if (!options.dryRun) options.onAccepted?.();
     if (options.dryRun) return { moved: 0, left: this.#parts.hostDrain.bound(host) };
     const result = await this.#parts.hostDrain.wait(host, signal);
     this.#parts.events.add(

@@ -103,7 +103,7 @@ export class Scrape {
       single("nfactor_up", "1 while the controller can do its work."),
       single("nfactor_hosts", "Hosts that are known."),
       single("nfactor_hosts_connected", "Hosts that are connected."),
-      single("nfactor_http_streams", "Streams that are open."),
+      single("nfactor_http_streams", "Streams that are open, and operations that nobody waits for."),
       single("nfactor_store_entries", "Keys in the store."),
       single("nfactor_store_bytes", "Keys and values of the store, its history included."),
       single("nfactor_artifact_bytes", "Blobs of the artifact registry."),
