@@ -9,6 +9,7 @@ import { NfError } from "@nfactor/sdk/errors";
 import { ArtifactRegistry, type RegistryOptions } from "./artifacts/index.ts";
 import { Cluster, referenceSources } from "./cluster/index.ts";
 import { repeat } from "./cluster/repeat.ts";
+import { ControllerMetrics } from "./rest/metrics.ts";
 import { Authority, Enrolment, Listener } from "./rpc/index.ts";
 import { type Store, openSqliteStore } from "./store/index.ts";
 
@@ -37,6 +38,8 @@ export interface Controller {
   readonly enrolment: Enrolment;
   readonly listener: Listener;
   readonly cluster: Cluster;
+  /** What it observes; the REST server shows it. */
+  readonly metrics: ControllerMetrics;
   /** Where hosts of this machine connect. */
   readonly unix: string | undefined;
   /** Of `tls`, as it was given by the system for 0. */
@@ -64,15 +67,16 @@ export async function openController(options: ControllerOptions): Promise<Contro
       clock,
       dateMs,
     });
+    const metrics = new ControllerMetrics();
     const authority = await Authority.open(store, dateMs);
     const enrolment: Enrolment = new Enrolment({ store, authority, nowMs: dateMs, onRevoked: (host, serials) => listener.end(host, serials) });
     const cluster: Cluster = await Cluster.open({
-      ...{ store, artifacts: registry, enrolment, clock, dateMs, onTrouble },
+      ...{ store, artifacts: registry, enrolment, clock, dateMs, metrics, onTrouble },
       sessions: { sessionOf: (host) => listener.sessionOf(host), sessionsOf: (host) => listener.sessionsOf(host) },
     });
     const listener: Listener = new Listener({
       ...{ enrolment, clock, nowMs: dateMs, handlers: cluster.handlers },
-      ...(options.session === undefined ? {} : { session: options.session }),
+      session: { onCalled: (method, outcome, ms) => metrics.observeRpc(method, outcome, ms / 1000), ...options.session },
       onSession: (session) => cluster.onSession(session),
       onRefused: (from, why) => onTrouble(new NfError(why.code, `${from}: ${why.message}`, { cause: why })),
     });
@@ -90,7 +94,7 @@ export async function openController(options: ControllerOptions): Promise<Contro
         ),
       ),
     );
-    return { store, registry, authority, enrolment, listener, cluster, unix, port, close };
+    return { store, registry, authority, enrolment, listener, cluster, metrics, unix, port, close };
   } catch (error) {
     await close();
     throw error;

@@ -4,6 +4,7 @@ import type { Params, Result } from "@nfactor/host/cluster";
 import { NfError } from "@nfactor/sdk/errors";
 import type { z } from "zod";
 import type { Tenant } from "../cluster/kinds.ts";
+import type { acceptedView } from "../rest/accepted.ts";
 import type * as views from "../rest/views.ts";
 import { ApiClient, type ApiClientOptions } from "./api_client.ts";
 import { multipart } from "./multipart.ts";
@@ -51,10 +52,14 @@ export interface Wish {
   readonly timeoutMs?: number | undefined;
 }
 
+export type AcceptedJson = z.output<typeof acceptedView>;
+
 /** Of what lasts. */
 export interface Lasting extends Wish {
-  /** False: it has begun, and nobody waits for its end. */
+  /** False: nobody waits for its end. */
   readonly wait?: boolean;
+  /** Of what nobody waits for: it goes on, and this says where it can be looked at. The answer is undefined then. */
+  readonly onAccepted?: (accepted: AcceptedJson) => void;
   /** What happens meanwhile, in words. */
   readonly onProgress?: (text: string) => void;
 }
@@ -295,12 +300,18 @@ export class Api {
 
   /** A dry run is no matter of waiting. */
   async #last<T>(method: "PUT" | "POST" | "DELETE", to: string, body: object | undefined, wish: Lasting): Promise<T | undefined> {
-    const { onProgress, wait = true, timeoutMs } = wish;
+    const { onProgress, onAccepted, wait = true, timeoutMs } = wish;
     if (wish.dryRun) return this.#ask<T>(method, to, body, wish);
+    if (!wait) {
+      const { query, headers } = asked(wish);
+      const answer = await this.#client.call<T | AcceptedJson>(to, { method, body, query, headers: { ...headers, prefer: "respond-async" }, timeoutMs });
+      if (answer.status !== 202) return answer.body as T;
+      return void onAccepted?.(answer.body as AcceptedJson);
+    }
     const told = (data: unknown): void => {
       if (typeof data === "object" && data !== null && "text" in data) onProgress?.(String(data.text));
     };
-    return this.#client.change<T>(to, { method, body, ...asked(wish), timeoutMs, wait, onProgress: told });
+    return this.#client.change<T>(to, { method, body, ...asked(wish), timeoutMs, onProgress: told });
   }
 
   async #pages<T>(route: string): Promise<readonly T[]> {

@@ -86,17 +86,14 @@ export class ApiClient {
     yield* streamItems(this.#pieces(response, request.signal), () => this.#lost(new Error("it ended half way")));
   }
 
-  /**
-   * A change that may last: `onProgress` is told meanwhile, by the stream that the API makes of it. Undefined: it has begun, and nobody waits for its end.
-   */
-  async change<T>(path: string, request: ApiRequest & { readonly wait: boolean; readonly onProgress?: (data: unknown) => void }): Promise<T | undefined> {
+  /** A change that may last: `onProgress` is told meanwhile, by the stream that the API makes of it. */
+  async change<T>(path: string, request: ApiRequest & { readonly onProgress?: (data: unknown) => void }): Promise<T> {
     const timeoutMs = request.timeoutMs ?? this.#timeoutMs ?? CHANGE_MS;
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), timeoutMs);
     try {
       const response = await this.#open(path, { ...request, headers: { accept: "application/x-ndjson", ...request.headers } }, late);
       if (!/^application\/x-ndjson/.test(response.headers["content-type"] ?? "")) return parsed(await textOf(response), path) as T;
-      if (!request.wait) return void response.destroy();
       for await (const { event, data } of streamItems(this.#pieces(response, late.signal), () => this.#lost(new Error("it ended half way")))) {
         if (event === "result") return data as T;
         if (event === "progress") request.onProgress?.(data);

@@ -114,11 +114,11 @@ async function serveApi(
   options: UpOptions,
   { state, listen }: UpWish,
 ): Promise<{ rest: RestServer; address: string; token: string | undefined }> {
-  const { store, cluster } = controller;
+  const { store, cluster, metrics } = controller;
   const tls = options.apiCert === undefined ? undefined : readTlsFiles(options.apiCert, options.apiKey!);
   const tokens = new ApiTokens(store, { dateMs: Date.now, max: DEFAULT_REST_LIMITS.tokens });
   await ensureAdminToken(tokens, state, { renew: options.newAdminToken === true });
-  const rest = await createRestServer({ cluster, store, tokens, tls });
+  const rest = await createRestServer({ cluster, store, tokens, metrics, tls });
   try {
     const address = await rest.listen(listen);
     return { rest, address, token: tokenIn(state) };

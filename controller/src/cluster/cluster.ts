@@ -11,6 +11,7 @@ import type { ArtifactRegistry } from "../artifacts/index.ts";
 import type { Enrolment } from "../rpc/index.ts";
 import { Collection, type Store, type Stored } from "../store/index.ts";
 import { ArtifactSource } from "./artifact_source.ts";
+import type { ClusterMetrics } from "./cluster_metrics.ts";
 import type { ClusterApi, DeploymentView, HostView, NumberedEvent, WriteOptions } from "./cluster_api.ts";
 import { Deployments } from "./deployments.ts";
 import { EventLog } from "./event_log.ts";
@@ -40,6 +41,7 @@ export interface ClusterOptions {
   readonly clock: Clock;
   /** Milliseconds of the date. */
   readonly dateMs: () => number;
+  readonly metrics?: ClusterMetrics | undefined;
   /** What nobody waits for went wrong: for a log. */
   readonly onTrouble: (why: NfError) => void;
 }
@@ -77,7 +79,7 @@ export class Cluster implements ClusterApi {
 
   /** Sessions of hosts are given to `onSession` from then on. Throws NfError (of the area store). */
   static async open(options: ClusterOptions): Promise<Cluster> {
-    const { store, artifacts, clock, dateMs, sessions, onTrouble } = options;
+    const { store, artifacts, clock, dateMs, sessions, metrics, onTrouble } = options;
     const begunMs = clock.nowMs();
     const dateAtBegin = dateMs();
     /** Of the date, but it only goes forward. */
@@ -104,7 +106,7 @@ export class Cluster implements ClusterApi {
     const reconciler = new Reconciler({ clock, observed, deployments: all, peersOf, sessionOf, forget, events });
     kick = () => reconciler.kick();
     const scaling = await ScalingLoop.open({
-      ...{ store, clock, nowMs, hosts, observed, deployments: all, peersOf, events, onTrouble },
+      ...{ store, clock, nowMs, hosts, observed, deployments: all, peersOf, events, metrics, onTrouble },
       tenants: () => tenantMirror.all,
     });
     const tenants = new Tenants({ store, artifacts, events, dateMs, deployments: all });
@@ -239,6 +241,7 @@ export class Cluster implements ClusterApi {
 
   async drainHost(host: string, { signal, ...options }: Parameters<ClusterApi["drainHost"]>[1]): ReturnType<ClusterApi["drainHost"]> {
     await this.cordon(host, true, options);
+    if (!options.dryRun) options.onAccepted?.();
     if (options.dryRun) return { moved: 0, left: this.#parts.hostDrain.bound(host) };
     const result = await this.#parts.hostDrain.wait(host, signal);
     this.#parts.events.add(

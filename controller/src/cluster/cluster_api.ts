@@ -37,6 +37,8 @@ export interface DeployOutcome {
   /** False: it is stored, and is carried out when its host is there; of `scale`, as load and rooms allow. */
   readonly done: boolean;
   readonly duration_ms: number;
+  /** Of the object as this has left it, or found it; 0: there is none. */
+  readonly version: number;
 }
 
 export interface WriteOptions {
@@ -44,7 +46,11 @@ export interface WriteOptions {
   readonly dryRun?: boolean;
   /** Version of the object that the writer has read; another one is there: store.stale. 0: it is not there yet. */
   readonly version?: number | undefined;
+  /** Called when all is checked and it is stored, or the host is asked: from then on events tell what becomes of it. Not of a dry run. */
+  readonly onAccepted?: (() => void) | undefined;
 }
+/** Of what goes straight to a host. */
+export type OperationOptions = Pick<WriteOptions, "by" | "onAccepted">;
 
 export interface ClusterApi {
   readonly artifacts: ArtifactRegistry;
@@ -79,10 +85,10 @@ export interface ClusterApi {
   /** As they are now: its host is asked. What they reported last, a second ago at most, is in `deployment` and `load`. */
   runtimes(name: string): Promise<RuntimesReport>;
   flows(name: string, params: Omit<Params<"flows">, "deployment">): Promise<Result<"flows">>;
-  migrate(name: string, params: Omit<Params<"migrate_flows">, "deployment">, options: { readonly by: string }): Promise<Result<"migrate_flows">>;
-  drain(name: string, params: Omit<Params<"drain">, "deployment">, options: { readonly by: string }): Promise<Result<"drain">>;
-  undrain(name: string, params: Omit<Params<"undrain">, "deployment">, options: { readonly by: string }): Promise<Result<"undrain">>;
-  recover(name: string, params: Omit<Params<"recover">, "deployment">, options: { readonly by: string }): Promise<Result<"recover">>;
+  migrate(name: string, params: Omit<Params<"migrate_flows">, "deployment">, options: OperationOptions): Promise<Result<"migrate_flows">>;
+  drain(name: string, params: Omit<Params<"drain">, "deployment">, options: OperationOptions): Promise<Result<"drain">>;
+  undrain(name: string, params: Omit<Params<"undrain">, "deployment">, options: OperationOptions): Promise<Result<"undrain">>;
+  recover(name: string, params: Omit<Params<"recover">, "deployment">, options: OperationOptions): Promise<Result<"recover">>;
   trace(name: string, params: Omit<Params<"trace">, "deployment">, signal: AbortSignal): AsyncIterable<TraceEvent>;
   capture(name: string, params: Omit<Params<"capture">, "deployment">, signal: AbortSignal): AsyncIterable<Uint8Array>;
 
@@ -111,5 +117,5 @@ export type SwapOutcome = DeployOutcome & {
   readonly swap?: Result<"swap"> | undefined;
   readonly nf: DeployedEntry["nf"];
 };
-/** `lost`: so many were lost here, since they came faster than they were read. */
-export type TraceEvent = Item<"trace"> | { readonly lost: number };
+/** `lost`: so many were lost here, since they came faster than they were read. `totals`: the last one, when the host says how it ended. */
+export type TraceEvent = Item<"trace"> | { readonly lost: number } | { readonly totals: Result<"trace"> };

@@ -179,7 +179,11 @@ export class Deployments {
     const asked = await this.#ask(base.object.host, (session) => session.call("undeploy", { deployment: name, dry_run: true }, { key: randomUUID() }));
     const common = { deployment: name, action: "none" as const, dry_run: dryRun };
     const revision = newestOf(base.object).revision;
-    if (dryRun) return { ...common, revision, flows_ended: asked?.flows_ended ?? 0, done: asked !== undefined, duration_ms: clock.nowMs() - begin };
+    const outcome = (flows_ended: number, done: boolean, version: number): DeployOutcome => ({
+      ...{ ...common, revision, flows_ended, done, version },
+      duration_ms: clock.nowMs() - begin,
+    });
+    if (dryRun) return outcome(asked?.flows_ended ?? 0, asked !== undefined, base.version);
     if (force && asked === undefined) {
       await this.forget(base);
       events.add(
@@ -188,7 +192,7 @@ export class Deployments {
         "warning",
         `forgotten by ${by} while host ${base.object.host} was away: what it still has is left alone when it comes back`,
       );
-      return { ...common, revision, flows_ended: 0, done: true, duration_ms: clock.nowMs() - begin };
+      return outcome(0, true, 0);
     }
     // What the host has may be newer than what is known: then this is newer still.
     const seen = observed.get(base.object.host).deployments?.get(name);
@@ -198,8 +202,9 @@ export class Deployments {
     const written = base.object.ending ? base : await collection.update(name, object, base.version);
     if (!base.object.ending) events.add("deployment", name, "info", `to be ended, by ${by}`);
     await mirror.reached(written.version);
+    options.onAccepted?.();
     const carried = await reconciler.wait(written, "gone");
-    return { ...common, revision, flows_ended: carried.undeploy?.flows_ended ?? 0, done: carried.done, duration_ms: clock.nowMs() - begin };
+    return outcome(carried.undeploy?.flows_ended ?? 0, carried.done, carried.done ? 0 : written.version);
   }
 
   /** Its object goes, with what scaling knows of it, unless it was changed meanwhile. */
@@ -229,7 +234,7 @@ export class Deployments {
       await observed.refresh(host.name);
     }
     const revision = hosts[0]?.deployments?.get(name)?.revision ?? 0;
-    return { deployment: name, revision, action: "none", dry_run: dryRun, flows_ended: flows, done: true, duration_ms: clock.nowMs() - begin };
+    return { deployment: name, revision, action: "none", dry_run: dryRun, flows_ended: flows, done: true, version: 0, duration_ms: clock.nowMs() - begin };
   }
 
   /** From a wish that is whole to its outcome. */
@@ -237,7 +242,7 @@ export class Deployments {
     name: string,
     base: Stored<Deployment> | undefined,
     given: Wish,
-    { by, dryRun = false, signal }: WriteOptions & { readonly signal?: AbortSignal },
+    { by, dryRun = false, onAccepted, signal }: WriteOptions & { readonly signal?: AbortSignal },
     begin: number,
   ): Promise<{ readonly outcome: DeployOutcome; readonly carried: Carried }> {
     const { clock, reconciler, events } = this.#options;
@@ -263,20 +268,22 @@ export class Deployments {
     await this.#writes.run(() => this.#requireRoom(name, wish));
     const revision = this.#nextRevision(name, wish.host, base);
     const asked = action === "none" || action === "scale" ? {} : await this.#dryRun(name, before?.spec, wish, revision);
-    const outcome = (carried: Carried, isDryRun: boolean, at: number): DeployOutcome => ({
+    const outcome = (carried: Carried, isDryRun: boolean, at: number, version: number): DeployOutcome => ({
       ...{ deployment: name, revision: at, action: carried.deploy && !isScaled ? carried.deploy.action : action, dry_run: isDryRun },
-      ...{ flows_ended: carried.deploy?.flows_ended ?? 0, done: carried.done, duration_ms: clock.nowMs() - begin },
+      ...{ flows_ended: carried.deploy?.flows_ended ?? 0, done: carried.done, duration_ms: clock.nowMs() - begin, version },
     });
     if (dryRun) {
       const carried = { done: asked !== undefined, ...asked };
-      return { outcome: outcome(carried, true, isNew ? revision : before!.revision), carried };
+      return { outcome: outcome(carried, true, isNew ? revision : before!.revision, base?.version ?? 0), carried };
     }
     const written = isNew
       ? await this.#writes.run(() => this.#write(name, base, wish, { revision, isNewer, by }))
       : { stored: base!, revision: before!.revision };
     if (isNew) events.add("deployment", name, "info", `revision ${written.revision} (${wish.why}) by ${by}: ${wish.words}`);
+    onAccepted?.();
     const carried = await reconciler.wait(written.stored, "there", signal);
-    return { outcome: outcome(action === "none" || action === "scale" ? { done: carried.done } : carried, false, written.revision), carried };
+    const done = action === "none" || action === "scale" ? { done: carried.done } : carried;
+    return { outcome: outcome(done, false, written.revision, written.stored.version), carried };
   }
 
   /** Asks the host what it would do; undefined when it is away. Throws what it refuses. */

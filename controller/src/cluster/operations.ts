@@ -5,7 +5,7 @@ import type { Params, Result } from "@nfactor/host/cluster";
 import type { HostSession } from "@nfactor/host/identity";
 import { type CallName, type HOST_METHODS, type ParamsOf, type ResultOf, type Sessions, callAgain } from "@nfactor/host/session";
 import type { Collection } from "../store/index.ts";
-import type { ClusterApi, TraceEvent } from "./cluster_api.ts";
+import type { ClusterApi, OperationOptions, TraceEvent } from "./cluster_api.ts";
 import { away } from "./deployments.ts";
 import type { EventLog } from "./event_log.ts";
 import type { Deployment } from "./kinds.ts";
@@ -22,7 +22,6 @@ export interface OperationsOptions {
 }
 
 type Own<N extends keyof typeof HOST_METHODS> = Omit<Params<N>, "deployment">;
-type By = { readonly by: string };
 
 /** Moving all flows of a runtime may take long. */
 const LONG_MS = 600_000;
@@ -44,10 +43,12 @@ export class Operations implements Pick<ClusterApi, "runtimes" | "flows" | "migr
     return this.#call(await this.#hostOf(name), "flows", { ...params, deployment: name }, SHORT_MS);
   }
 
-  async migrate(name: string, params: Own<"migrate_flows">, { by }: By): Promise<Result<"migrate_flows">> {
+  async migrate(name: string, params: Own<"migrate_flows">, { by, onAccepted }: OperationOptions): Promise<Result<"migrate_flows">> {
     const host = await this.#hostOf(name);
-    const run = (): Promise<Result<"migrate_flows">> => this.#call(host, "migrate_flows", { ...params, deployment: name }, LONG_MS, randomUUID());
-    if (params.dry_run) return run();
+    const ask = (dry_run: boolean): Promise<Result<"migrate_flows">> =>
+      this.#call(host, "migrate_flows", { ...params, dry_run, deployment: name }, LONG_MS, randomUUID());
+    if (params.dry_run) return ask(true);
+    const run = this.#accepted(name, "moving flows", ask, onAccepted);
     const result = await this.#options.scaling.byHand(name, [params.from, params.to], "move", run);
     this.#tell(
       name,
@@ -56,15 +57,16 @@ export class Operations implements Pick<ClusterApi, "runtimes" | "flows" | "migr
     return result;
   }
 
-  async drain(name: string, params: Own<"drain">, { by }: By): Promise<Result<"drain">> {
+  async drain(name: string, params: Own<"drain">, { by, onAccepted }: OperationOptions): Promise<Result<"drain">> {
     const host = await this.#hostOf(name);
-    const run = (): Promise<Result<"drain">> => this.#call(host, "drain", { ...params, deployment: name }, LONG_MS, randomUUID());
-    if (params.dry_run) return run();
+    const ask = (dry_run: boolean): Promise<Result<"drain">> => this.#call(host, "drain", { ...params, dry_run, deployment: name }, LONG_MS, randomUUID());
+    if (params.dry_run) return ask(true);
+    const run = this.#accepted(name, `draining runtime ${params.runtime}`, ask, onAccepted);
     this.#tell(name, `runtime ${params.runtime} is drained by ${by}: it stays so until it is undrained`);
     return this.#options.scaling.byHand(name, [params.runtime, ...params.to], "drain", run);
   }
 
-  async undrain(name: string, params: Own<"undrain">, { by }: By): Promise<Result<"undrain">> {
+  async undrain(name: string, params: Own<"undrain">, { by }: OperationOptions): Promise<Result<"undrain">> {
     const host = await this.#hostOf(name);
     const run = (): Promise<Result<"undrain">> => this.#call(host, "undrain", { ...params, deployment: name }, SHORT_MS, randomUUID());
     const result = await this.#options.scaling.byHand(name, [params.runtime], "undrain", run);
@@ -72,17 +74,20 @@ export class Operations implements Pick<ClusterApi, "runtimes" | "flows" | "migr
     return result;
   }
 
-  async recover(name: string, params: Own<"recover">, { by }: By): Promise<Result<"recover">> {
+  async recover(name: string, params: Own<"recover">, { by, onAccepted }: OperationOptions): Promise<Result<"recover">> {
     const host = await this.#hostOf(name);
-    const result = await this.#call(host, "recover", { ...params, deployment: name }, SHORT_MS, randomUUID());
-    if (!params.dry_run) this.#tell(name, `flows of runtime ${params.runtime} recovered by ${by}: ${result.recovered} go on, ${result.lost} are lost`);
+    const ask = (dry_run: boolean): Promise<Result<"recover">> => this.#call(host, "recover", { ...params, dry_run, deployment: name }, SHORT_MS, randomUUID());
+    if (params.dry_run) return ask(true);
+    const result = await this.#accepted(name, `recovering runtime ${params.runtime}`, ask, onAccepted)();
+    this.#tell(name, `flows of runtime ${params.runtime} recovered by ${by}: ${result.recovered} go on, ${result.lost} are lost`);
     return result;
   }
 
   async *trace(name: string, params: Own<"trace">, signal: AbortSignal): AsyncGenerator<TraceEvent, void> {
     const session = this.#session(await this.#hostOf(name));
-    for await (const event of session.open("trace", { ...params, deployment: name }, { signal }))
-      yield event.type === "item" ? event.item : { lost: event.lost };
+    const stream = session.open("trace", { ...params, deployment: name }, { signal });
+    for await (const event of stream) yield event.type === "item" ? event.item : { lost: event.lost };
+    yield { totals: await stream.result };
   }
 
   async *capture(name: string, params: Own<"capture">, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
@@ -112,6 +117,21 @@ export class Operations implements Pick<ClusterApi, "runtimes" | "flows" | "migr
     key?: string,
   ): Promise<ResultOf<(typeof HOST_METHODS)[N]>> {
     return callAgain(this.#options.sessionsOf(host), this.#options.clock, method, params, { deadlineMs, key });
+  }
+
+  /** Who does not wait has it checked by a dry run first, so that what is refused is refused to them; how it fails afterwards is told by an event. */
+  #accepted<R>(name: string, what: string, ask: (dryRun: boolean) => Promise<R>, onAccepted: (() => void) | undefined): () => Promise<R> {
+    if (!onAccepted) return () => ask(false);
+    return async () => {
+      await ask(true);
+      onAccepted();
+      try {
+        return await ask(false);
+      } catch (error) {
+        this.#options.events.add("operation", name, "error", `${what} has failed: ${error instanceof Error ? error.message : String(error)}`);
+        throw error;
+      }
+    };
   }
 
   #tell(name: string, text: string): void {

@@ -22,6 +22,7 @@ import {
 import type { GroupView, OperationView } from "../scaling/view.ts";
 import type { GroupState } from "../scaling/state.ts";
 import { Collection, type Store, type Stored } from "../store/index.ts";
+import type { ClusterMetrics } from "./cluster_metrics.ts";
 import type { EventLog } from "./event_log.ts";
 import type { Hosts } from "./hosts.ts";
 import { type ClusterEvent, DEPLOYMENT, type Deployment, SCALING, type Scaling, type Tenant } from "./kinds.ts";
@@ -44,6 +45,7 @@ export interface ScalingLoopOptions {
   readonly tenants: () => Iterable<Stored<Tenant>>;
   readonly peersOf: (deployment: Deployment) => readonly Peer[];
   readonly events: EventLog;
+  readonly metrics?: ClusterMetrics | undefined;
   readonly onTrouble: (why: NfError) => void;
 }
 
@@ -307,11 +309,17 @@ export class ScalingLoop {
     group.operations.set(key, { key, group: decision.group, runtimes: participants(decision) });
     const peers = this.#options.peersOf(stored.object);
     const { host } = stored.object;
+    const { clock, metrics } = this.#options;
+    const beganMs = clock.nowMs();
+    const observe = (isDone: boolean): void => metrics?.observeOrder(decision.kind, isDone ? "ok" : "failed", (clock.nowMs() - beganMs) / 1000);
     try {
       const target = { session, deployment: stored.name, host, nonce: group.memory.nonce, peers, numberOf: (name: string) => numberOf(group.memory, name) };
       const done = await carryOutDecision(decision, target);
+      observe(done.reason === undefined);
+      if (done.flows) metrics?.observeMigration("controller", done.flows);
       this.#ended(decision, group, done);
     } catch (error) {
+      observe(false);
       const why = error instanceof NfError ? error : new NfError("internal", String(error), { cause: error });
       // Of what may have been done nothing is said: it is asked for again.
       if (session.isOpen && !UNDECIDED.has(why.code)) group.outcomes.push({ key, group: decision.group, ok: false, reason: `${why.message} (${why.code})` });

@@ -18,6 +18,8 @@ export interface Done {
   readonly number?: number;
   readonly homes?: readonly string[];
   readonly isRemoved?: boolean;
+  /** Flows that it was about. */
+  readonly flows?: { readonly moved: number; readonly failed: number; readonly duration_ns: number };
   /** Why not all of it came to be. */
   readonly reason?: string | undefined;
 }
@@ -36,14 +38,15 @@ export async function carryOutDecision(decision: Decision, target: DecisionTarge
     case "move": {
       const { from, to, count } = decision;
       const params = { deployment, from: number(from), to: number(to), flows: { count }, dry_run: false };
-      const { moved, failed, reason } = await session.call("migrate_flows", params, { key });
-      return moved === 0 && failed > 0 ? { reason: `none of ${failed} flows has moved: ${reason}` } : {};
+      const flows = await session.call("migrate_flows", params, { key });
+      const { moved, failed, reason } = flows;
+      return { flows, ...(moved === 0 && failed > 0 ? { reason: `none of ${failed} flows has moved: ${reason}` } : {}) };
     }
     case "drain": {
       const to = decision.to.flatMap((one) => target.numberOf(one) ?? []);
-      const result = await session.call("drain", { deployment, runtime: number(decision.runtime), to, dry_run: false }, { key });
-      if (result.undrained) return { reason: "it was undrained meanwhile" };
-      return result.failed > 0 ? { reason: `${result.failed} flows have stayed: ${result.reason}` } : {};
+      const flows = await session.call("drain", { deployment, runtime: number(decision.runtime), to, dry_run: false }, { key });
+      if (flows.undrained) return { flows, reason: "it was undrained meanwhile" };
+      return { flows, ...(flows.failed > 0 ? { reason: `${flows.failed} flows have stayed: ${flows.reason}` } : {}) };
     }
     case "undrain":
       await session.call("undrain", { deployment, runtime: number(decision.runtime) }, { key });

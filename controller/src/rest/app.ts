@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { NfError } from "@nfactor/sdk/errors";
+import { acceptedOf, prefersAsync } from "./accepted.ts";
 import { asNfError, errorAnswer, retryAfterOf, statusOf } from "./error_answer.ts";
 import { Failures } from "./failures.ts";
 import { readJson } from "./json_body.ts";
@@ -156,8 +157,14 @@ class App {
     const write = { by: caller?.label ?? "nobody", dryRun, version };
     const call: Call<unknown, unknown, unknown> = { params, query, body, services, caller, bound: caller?.tenant, write, form, lastEvent, signal };
     const act = (): Promise<Answer> => this.#audited(request, known, dryRun, () => route.handle(call));
-    const about = form === "once" ? undefined : route.progressAbout?.(params);
-    const answer: Answer = about === undefined ? await act() : { kind: "items", items: progressOf(services.cluster, about, act) };
+    const about = route.progressAbout?.(params);
+    if (about === undefined || (form === "once" && (dryRun || !prefersAsync(request.headers.prefer)))) return this.#send(await act(), known, form, reply);
+    if (form !== "once") return this.#send({ kind: "items", items: progressOf(services.cluster, about, act) }, known, form, reply);
+    const wish = { route, url: request.url, about, onEnd: this.#slots.take(caller!) };
+    const begin = (onAccepted: () => void): Promise<Answer> =>
+      this.#audited(request, known, false, () => route.handle({ ...call, write: { ...write, onAccepted } }));
+    const answer = await acceptedOf(services.cluster, wish, begin);
+    await this.#audit(request, known, "accepted", 202);
     return this.#send(answer, known, form, reply);
   }
 
@@ -202,6 +209,7 @@ class App {
     const text = JSON.stringify(answer.body);
     this.#onJson?.(route!, answer.status, JSON.parse(text));
     if (answer.version !== undefined) reply.header("etag", `"${answer.version}"`);
+    if (answer.headers) reply.headers(answer.headers);
     return reply.code(answer.status).type("application/json; charset=utf-8").send(text);
   }
 

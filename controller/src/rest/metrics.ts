@@ -17,7 +17,18 @@ export class ControllerMetrics {
   readonly registry = new Registry();
   readonly #http = this.#histogram("nfactor_http_request_duration_seconds", "Requests, from their headers to the end of their answers.", ["route"], CALLS);
   readonly #answers = this.#counter("nfactor_http_answers_total", "Answers by status.", ["route", "status"]);
-  readonly #rpc = this.#histogram("nfactor_rpc_duration_seconds", "What the controller asks hosts for.", ["method", "outcome"], CALLS);
+  readonly #rpc = this.#histogram(
+    "nfactor_rpc_duration_seconds",
+    "What the controller asks hosts for, by how it ended: ok; refused, with the host's words; given_up, at its deadline; lost, with its connection.",
+    ["method", "outcome"],
+    CALLS,
+  );
+  readonly #orders = this.#histogram(
+    "nfactor_scaling_order_duration_seconds",
+    "What scaling and repair have decided, from the order to its end; failed: also what will be tried again.",
+    ["kind", "outcome"],
+    CALLS,
+  );
   readonly #migration = this.#histogram("nfactor_migration_duration_seconds", "Moves of flows between runtimes, each with all its flows.", ["by"], FLOWS);
   readonly #movedFlows = this.#counter("nfactor_migration_flows_total", "Flows of those moves, by what became of them.", ["by", "outcome"]);
   readonly #swap = this.#histogram("nfactor_swap_pause_seconds", "From the burst boundary of a swap to the first burst of the new version.", [], SHORT);
@@ -31,8 +42,13 @@ export class ControllerMetrics {
   readonly #refused = this.#counter("nfactor_http_unauthorized_total", "Requests with no token, or one that is not good.", ["reason"]);
   readonly #auditFailures = this.#counter("nfactor_audit_failures_total", "Changes whose audit record could not be written.", []);
 
-  observeRpc(method: string, outcome: "ok" | "error", seconds: number): void {
+  /** `method` is one of HOST_METHODS. */
+  observeRpc(method: string, outcome: "ok" | "refused" | "given_up" | "lost", seconds: number): void {
     this.#rpc.observe({ method, outcome }, seconds);
+  }
+
+  observeOrder(kind: string, outcome: "ok" | "failed", seconds: number): void {
+    this.#orders.observe({ kind, outcome }, seconds);
   }
 
   /** Of a migration or drain that took place. */

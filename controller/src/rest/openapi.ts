@@ -3,6 +3,7 @@ import { ERROR_CODES, type ErrorCode } from "@nfactor/sdk/error_codes";
 import { z } from "zod";
 import { errorAnswerSchema, statusOf } from "./error_answer.ts";
 import { queryFlag } from "./fields.ts";
+import { answersOf } from "./accepted.ts";
 import { PARAM_EXAMPLES } from "./examples.ts";
 import type { AnswerSpec, Route } from "./route.ts";
 import { NDJSON, SSE } from "./streams.ts";
@@ -18,7 +19,7 @@ is not there (404), and what belongs to none is refused (403). The first admin t
 **Changes.** Everything that changes something takes \`?dry_run=true\`: all checks, no change. Objects have a version, which is their ETag; with \`If-Match\` a change is made only when it
 still has it, and is \`store.stale\` (412) otherwise. Each change is in the audit log before its answer.
 
-**What lasts.** Who accepts \`text/event-stream\` or \`application/x-ndjson\` is told meanwhile: events \`progress\`, at the end one \`result\`, or \`error\`. Refusals before it begins are answers of
+**What lasts.** Who sends \`Prefer: respond-async\` gets 202 as soon as all is checked and stored, with where to look: the object, and the events about it. Who accepts \`text/event-stream\` or \`application/x-ndjson\` is told meanwhile: events \`progress\`, at the end one \`result\`, or \`error\`. Refusals before it begins are answers of
 their own. Who goes away ends nothing that is under way.
 
 **Streams.** Server-sent events, or lines \`{"event": …, "id": …, "data": …}\`; empty lines and comments say that the connection lives. The last one is \`end\` (with a reason) or \`error\`: a stream
@@ -104,7 +105,7 @@ function operation(route: Route): JsonObject {
       },
     }),
     responses: Object.fromEntries([
-      ...route.answers.map((answer) => [String(answer.status ?? 200), response(answer, progressAbout !== undefined)]),
+      ...answersOf(route).map((answer) => [String(answer.status ?? 200), response(answer, progressAbout !== undefined && answer.status === undefined)]),
       ...refusals,
     ]) as JsonObject,
     ...(changes && { "x-changes": true }),
@@ -136,7 +137,7 @@ export interface Parameter {
   readonly description: string;
 }
 
-export function parametersOf({ params, query, changes, versioned, path, answers }: Route): Parameter[] {
+export function parametersOf({ params, query, changes, versioned, path, answers, progressAbout }: Route): Parameter[] {
   const isEvents = path === "/v1/events" && answers.some(({ content }) => SSE in content);
   return [
     ...fieldsOf("path", params),
@@ -145,6 +146,7 @@ export function parametersOf({ params, query, changes, versioned, path, answers 
     ...(versioned
       ? [header("If-Match", "Version of the object that was read: its ETag."), header("If-None-Match", "`*`: only when it is not there yet.")]
       : []),
+    ...(progressAbout ? [header("Prefer", "`respond-async`: answer 202 as soon as it is accepted.")] : []),
     ...(isEvents ? [header("Last-Event-ID", "Of a stream: number of the last event that came.")] : []),
   ];
 }

@@ -267,10 +267,28 @@ describe("changes", () => {
     expectRefusal(await make(), 412, "store.stale");
   });
 
+  test("of a deployment answer with its new version, so that the next one needs no look", async () => {
+    await open();
+    const path = "/v1/tenants/blue/deployments/web";
+    const scale = (version: string) =>
+      lab.send("POST", `${path}/scale`, { token: lab.token.deploy, body: { min: 2, max: 3 }, headers: { "if-match": version } });
+    const first = await scale((await lab.send("GET", path, { token: lab.token.read })).headers.etag!);
+    expect(first.headers.etag).toBe(`"${String(first.body.version)}"`);
+    expect((await lab.send("GET", path, { token: lab.token.read })).headers.etag).toBe(first.headers.etag);
+    const second = await scale(first.headers.etag!);
+    expect([second.status, second.headers.etag === first.headers.etag]).toEqual([200, false]);
+    expectRefusal(await scale(first.headers.etag!), 412, "store.stale");
+    const gone = await lab.send("DELETE", path, { token: lab.token.deploy });
+    expect([gone.body.version, gone.headers.etag]).toEqual([0, undefined]);
+  });
+
   test("`runtimes` fixes their number", async () => {
     await open();
-    await lab.send("POST", "/v1/tenants/blue/deployments/web/runtimes", { token: lab.token.deploy, body: { count: 4 } });
+    const path = "/v1/tenants/blue/deployments/web/runtimes";
+    await lab.send("PUT", path, { token: lab.token.deploy, body: { count: 4 } });
     expect(lab.cluster.calls).toEqual(["scale blue/web 4 4"]);
+    // Nobody makes one more by posting to the list.
+    expectRefusal(await lab.send("POST", path, { token: lab.token.deploy, body: { count: 4 } }), 405, "rest.method");
   });
 
   test("are in the audit log, with what a stranger named made harmless, refused ones too", async () => {

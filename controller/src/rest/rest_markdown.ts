@@ -1,4 +1,5 @@
 /** docs/rest.md, from the table of routes: what OpenAPI says, to be read. */
+import { answersOf } from "./accepted.ts";
 import { pathOf } from "./examples.ts";
 import { DESCRIPTION, type Json, type Parameter, parametersOf, schemaOf } from "./openapi.ts";
 import { type Route, routeName } from "./route.ts";
@@ -40,15 +41,15 @@ const anchorOf = (route: Route): string =>
     .replaceAll(" ", "-");
 
 function section(route: Route): string {
-  const { summary, detail, body, upload, answers, progressAbout } = route;
+  const { summary, detail, body, upload, progressAbout } = route;
   const parameters = parametersOf(route).filter((each) => each.in !== "path");
   const lines = ["", `### ${routeName(route)}`, "", `${summary}.${detail === undefined ? "" : ` ${detail}`}`];
-  if (progressAbout) lines.push("", "It may last: it tells its progress to who accepts a stream.");
+  if (progressAbout) lines.push("", "It may last: it tells its progress to who accepts a stream, and answers 202 at once to who prefers `respond-async`.");
   if (parameters.length > 0) lines.push("", "| | | |", "|---|---|---|", ...parameters.map(row));
   if (body) lines.push("", "Body:", "", ...fieldRows(schemaOf(body, "input")));
   if (!upload) lines.push("", "```http", ...request(route), "```");
   let known = "";
-  for (const { status = 200, description, content } of answers) {
+  for (const { status = 200, description, content } of answersOf(route)) {
     const types = Object.keys(content).filter((type) => type !== "application/json");
     lines.push("", `**${status}** ${description}${types.length === 0 ? "" : ` (${types.map((type) => `\`${type}\``).join(", ")})`}`);
     const schema = content["application/json"];

@@ -36,18 +36,26 @@ export interface StreamItem {
 }
 
 export type Answer =
-  | { readonly kind: "json"; readonly status: number; readonly body: unknown; readonly version?: number | undefined }
+  | {
+      readonly kind: "json";
+      readonly status: number;
+      readonly body: unknown;
+      readonly version?: number | undefined;
+      readonly headers?: Readonly<Record<string, string>> | undefined;
+    }
   | { readonly kind: "bytes"; readonly type: string; readonly bytes: Uint8Array | string; readonly headers?: Readonly<Record<string, string>> }
   | { readonly kind: "items"; readonly items: AsyncIterable<StreamItem> }
   | { readonly kind: "chunks"; readonly type: string; readonly chunks: AsyncIterable<Uint8Array> };
 
 /** `version` becomes the ETag. */
-export const json = (body: unknown, { status = 200, version }: { readonly status?: number; readonly version?: number } = {}): Answer => ({
-  kind: "json",
-  status,
-  body,
-  version,
-});
+export const json = (
+  body: unknown,
+  {
+    status = 200,
+    version,
+    headers,
+  }: { readonly status?: number; readonly version?: number | undefined; readonly headers?: Readonly<Record<string, string>> } = {},
+): Answer => ({ kind: "json", status, body, version, headers });
 
 /** What a client wants to have it as. `once`: one answer. */
 export type Form = "once" | "sse" | "ndjson";
@@ -110,7 +118,9 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly body?: B;
   /** Its body is the artifact. */
   readonly upload?: boolean;
-  /** It may last: who accepts a stream is told what happens meanwhile. Names what the events are about. */
+  /**
+   * It may last: who accepts a stream is told what happens meanwhile, and who prefers `respond-async` does not wait for its end. Names what the events are about.
+   */
   progressAbout?(params: z.output<P>): string;
   readonly answers: readonly AnswerSpec[];
   /** One that is good when tenant blue has deployment web, a host h1 and NF firewall 1.0.0: for the reference, and for the tests of every route. */

@@ -1,6 +1,7 @@
 /** One scrape: what the cluster, its hosts and this process are at this moment, and the text of all metrics. */
 import type { Counter, Gauge } from "prom-client";
 import type { RuntimesReport } from "@nfactor/host/cluster";
+import { DROP_REASON_DOCS } from "@nfactor/sdk/abi";
 import type { Services } from "./route.ts";
 import type { ControllerMetrics } from "./metrics.ts";
 
@@ -13,16 +14,17 @@ interface Field {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge";
-  value(runtime: Runtime): number;
+  /** Undefined: this runtime has no such series. */
+  value(runtime: Runtime): number | undefined;
 }
 
-const counter = (name: string, help: string, value: (runtime: Runtime) => number): Field => ({
+const counter = (name: string, help: string, value: Field["value"]): Field => ({
   name: `nfactor_runtime_${name}_total`,
   help,
   type: "counter",
   value,
 });
-const gauge = (name: string, help: string, value: (runtime: Runtime) => number): Field => ({ name: `nfactor_runtime_${name}`, help, type: "gauge", value });
+const gauge = (name: string, help: string, value: Field["value"]): Field => ({ name: `nfactor_runtime_${name}`, help, type: "gauge", value });
 
 /** Of each runtime; runtime 0 is the virtual switch. */
 const FIELDS: readonly Field[] = [
@@ -30,6 +32,13 @@ const FIELDS: readonly Field[] = [
   gauge("flows", "Open flows; of the virtual switch, its route entries.", ({ flows }) => flows),
   counter("packets_received", "Packets.", ({ received }) => received),
   counter("packets_sent", "Packets.", ({ sent }) => sent),
+  counter("received_bytes", "Bytes of those packets, without what the wire adds.", ({ received_bytes }) => received_bytes),
+  counter("sent_bytes", "Bytes of those packets, without what the wire adds.", ({ sent_bytes }) => sent_bytes),
+  counter(
+    "queue_full_packets",
+    "Packets that the virtual switch dropped since this runtime's queue was full; they are among the switch's own drops too, as runtime_full.",
+    ({ runtime, runtime_full }) => (runtime === 0 ? undefined : runtime_full),
+  ),
   gauge("packets_held", "Packets that wait for something.", ({ held }) => held),
   gauge("packets_queued", "Packets that wait in its input ring.", ({ queued }) => queued),
   counter("flows_moved_in", "Flows.", ({ moved_in }) => moved_in),
@@ -46,12 +55,21 @@ const FIELDS: readonly Field[] = [
 
 /** Packets that went nowhere, by reason. */
 const DROPS = "nfactor_runtime_packets_dropped_total";
-const reasonsOf = ({ dropped, missed, refused_frames = {} }: Runtime): readonly (readonly [reason: string, n: number])[] => [
-  ["dropped", dropped],
-  ["missed", missed],
-  ...Object.entries(refused_frames).map(([reason, n]) => [`link_${reason}`, n] as const),
-];
-const REASONS_MAX = 32;
+const REASONS: ReadonlySet<string> = new Set([...Object.keys(DROP_REASON_DOCS), "nf"]);
+/** What a link of a member does not take, in its words. */
+const LINK_REASONS: ReadonlySet<string> = new Set(["malformed", "unsound", "forged", "replayed", "wrong_life", "unknown_member", "forward_full", "no_room"]);
+
+/** The reasons are those of the lists above, whatever a host says. Together with what has no reason, as of an older host, they are all that it dropped. */
+function reasonsOf({ dropped, drops, missed, refused_frames = {} }: Runtime): readonly (readonly [reason: string, n: number])[] {
+  const sums = new Map<string, number>();
+  const add = (reason: string, n: number): void => void sums.set(reason, (sums.get(reason) ?? 0) + n);
+  for (const [reason, n] of Object.entries(drops)) add(REASONS.has(reason) ? reason : "other", n);
+  const named = [...sums.values()].reduce((sum, n) => sum + n, 0);
+  if (dropped > named) add("other", dropped - named);
+  add("missed", missed);
+  for (const [reason, n] of Object.entries(refused_frames)) add(LINK_REASONS.has(reason) ? `link_${reason}` : "link_other", n);
+  return [...sums];
+}
 
 export class Scrape {
   readonly #services: ScrapeServices;
@@ -71,7 +89,11 @@ export class Scrape {
     this.#metrics = metrics;
     this.#openStreams = openStreams;
     this.#fields = FIELDS.map((field) => ({ field, metric: metrics[field.type](field.name, field.help, LABELS) }));
-    this.#drops = metrics.counter(DROPS, "Packets that went nowhere; missed: lost by the interfaces before anybody took them.", [...LABELS, "reason"]);
+    this.#drops = metrics.counter(
+      DROPS,
+      "Packets that went nowhere, by reason (docs/abi.md); nf: dropped by the NFs; missed: lost by the interfaces before anybody took them.",
+      [...LABELS, "reason"],
+    );
     this.#leftOut = metrics.counter("nfactor_metrics_series_left_out_total", "Series of runtimes that scrapes had no room for.");
     this.#lastSeconds = metrics.gauge("nfactor_scrape_duration_seconds", "How long the scrape before this one took.");
     this.#deployments = metrics.gauge("nfactor_deployments", "Deployments by state.", ["state"]);
@@ -81,7 +103,7 @@ export class Scrape {
       single("nfactor_up", "1 while the controller can do its work."),
       single("nfactor_hosts", "Hosts that are known."),
       single("nfactor_hosts_connected", "Hosts that are connected."),
-      single("nfactor_http_streams", "Streams that are open."),
+      single("nfactor_http_streams", "Streams that are open, and operations that nobody waits for."),
       single("nfactor_store_entries", "Keys in the store."),
       single("nfactor_store_bytes", "Keys and values of the store, its history included."),
       single("nfactor_artifact_bytes", "Blobs of the artifact registry."),
@@ -112,14 +134,18 @@ export class Scrape {
       const [tenant = "", name = ""] = deployment.split("/");
       for (const runtime of report.runtimes) {
         const labels = { tenant, deployment: name, runtime: String(runtime.runtime) };
-        const drops = reasonsOf(runtime).slice(0, REASONS_MAX);
-        const series = this.#fields.length + drops.length;
+        const drops = reasonsOf(runtime);
+        const values = this.#fields.flatMap(({ field, metric }) => {
+          const value = field.value(runtime);
+          return value === undefined ? [] : [{ metric, value }];
+        });
+        const series = values.length + drops.length;
         if (room < series) {
           this.#leftOut.inc(series);
           continue;
         }
         room -= series;
-        for (const { field, metric } of this.#fields) metric.inc(labels, field.value(runtime));
+        for (const { metric, value } of values) metric.inc(labels, value);
         for (const [reason, n] of drops) this.#drops.inc({ ...labels, reason }, n);
       }
     }

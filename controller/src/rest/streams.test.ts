@@ -113,6 +113,26 @@ test("what is refused before it begins is an answer of its own, also for who wan
   expect([reply.status, reply.code]).toEqual([404, "store.not_found"]);
 });
 
+test("a trace ends with what matched, was shown, and was lost", async () => {
+  lab = await openRestLab();
+  const packet = { packet: 1, at_us: 5, wire_length: 64, is_whole: true, hops: [] };
+  lab.cluster.hops = (async function* () {
+    yield packet;
+    yield { lost: 3 };
+    yield { lost: 4 };
+    yield { totals: { packets: 8, matched: 20, missed: 12, lost_hops: 1 } };
+  })();
+  const trace = await lab.send("POST", "/v1/tenants/blue/deployments/web/trace", { token: lab.token.operate });
+  const lines = trace.text.trim().split("\n").map((line) => JSON.parse(line) as { event: string; data: unknown });
+  expect(lines).toEqual([
+    { event: "packet", data: packet },
+    { event: "lost", data: { lost: 3 } },
+    { event: "lost", data: { lost: 4 } },
+    { event: "totals", data: { packets: 8, matched: 20, missed: 12, lost_hops: 1, lost: 7 } },
+    { event: "end", data: { reason: "done" } },
+  ]);
+});
+
 test("what fails under way is the last item of a stream, and cuts off a file", async () => {
   lab = await openRestLab();
   const packet = { packet: 0, at_ns: 5, hop: "firewall", runtime: 1, frame: Buffer.of(1, 2, 3) };

@@ -33,7 +33,7 @@ export class StreamSlots {
     const mine = this.#byToken.get(id) ?? 0;
     const [given, allowed, whose] = this.#all >= streams ? [this.#all, streams, ""] : [mine, streamsPerToken, ` of token ${label}`];
     if (given >= allowed)
-      throw new NfError("rest.busy", `${given} streams${whose} are open`, {
+      throw new NfError("rest.busy", `${given} streams, and operations that nobody waits for,${whose} are under way`, {
         given: String(given),
         allowed: `${allowed} at a time`,
         fix: "End one of them, or try again.",

@@ -60,6 +60,7 @@ export const outcomeView = z.strictObject({
   flows_ended: z.int(),
   done: z.boolean().describe("False: it is stored, and is carried out when its host is there."),
   duration_ms: z.number(),
+  version: version.describe("Of the deployment as this has left it, or found it; also the ETag. 0: there is none."),
 });
 export const swapView = outcomeView.extend({
   swap: shapeOf.swap.result.optional().describe("What the host says of it; absent when there was nothing to do, or it is not there."),

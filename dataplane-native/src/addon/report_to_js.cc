@@ -78,6 +78,9 @@ Napi::Value ToJs(Napi::Env env, const RuntimeStatus& status) {
   made.Set("sent", Big(env, status.sent));
   made.Set("dropped", Big(env, status.dropped));
   made.Set("held", Big(env, status.held));
+  made.Set("receivedBytes", Big(env, status.received_bytes));
+  made.Set("sentBytes", Big(env, status.sent_bytes));
+  made.Set("drops", BigByName(env, status.drops));
   made.Set("movedIn", Big(env, status.moved_in));
   made.Set("movedOut", Big(env, status.moved_out));
   made.Set("migrations", status.migrations);
@@ -88,6 +91,7 @@ Napi::Value ToJs(Napi::Env env, const RuntimeStatus& status) {
   made.Set("busyNs", Big(env, status.busy_ns));
   made.Set("queued", status.queued);
   made.Set("missed", Big(env, status.missed));
+  made.Set("runtimeFull", Big(env, status.runtime_full));
   made.Set("replicas", status.replicas);
   made.Set("unprotected", status.unprotected);
   made.Set("replicationLag", status.replication_lag);

@@ -96,6 +96,7 @@ TEST_F(Processes, FlowsMoveBetweenThemUnderTraffic) {
   EXPECT_EQ(PacketsInStates(one) + PacketsInStates(two), network_->sent());
   EXPECT_EQ(tenant_->books().lost(), 0);
   EXPECT_EQ(two.Ask("status")["ok"]["members"].size(), 2u);
+  EXPECT_EQ(tenant_->vswitch().Ask("runtimes")["ok"]["full"], (Json{{"1", "0"}, {"2", "0"}}));
 }
 
 TEST_F(Processes, AKillIsSeenAtOnceAndTheBooksBalance) {

@@ -151,6 +151,7 @@ Json ToValue(const RuntimeStatus& status) {
           {"nfMovesFailed", Big(status.nf_moves_failed)},
           {"arrivalsRefused", Big(status.arrivals_refused)},
           {"missed", Big(status.missed)},
+          {"runtimeFull", Big(status.runtime_full)},
           {"replicas", status.replicas},
           {"unprotected", status.unprotected},
           {"replicationLag", status.replication_lag},

@@ -48,6 +48,7 @@ class VswitchProcess final : public MemberProcess {
   void LookAtRebuild();
   CountersSnapshot Counters() const;
   RuntimeStatus Status() const;
+  Json Full() const;
 
   std::unique_ptr<Vswitch> vswitch_;
   std::unique_ptr<link::VswitchBridge> bridge_;
@@ -92,7 +93,8 @@ MemberProcess::Outcome VswitchProcess::Do(const std::string& word, const Json& r
   }
   if (word == "counters")
     return Answer(Json::object({{"counters", ToValue(Counters())}, {"link", ToValue(bridge_->counters())}}));
-  if (word == "runtimes") return Answer(Json::object({{"runtimes", Json::array({ToValue(Status())})}}));
+  if (word == "runtimes")
+    return Answer(Json::object({{"runtimes", Json::array({ToValue(Status())})}, {"full", Full()}}));
   return Answer(Fail(ErrorCode::kMemberCommand, "a vswitch does not know '" + word + "'"));
 }
 
@@ -225,12 +227,23 @@ RuntimeStatus VswitchProcess::Status() const {
                        .held = counters.held,
                        .busy_ns = busy_ns(*vswitch_) + busy_ns(*bridge_),
                        .missed = counters.missed,
+                       .runtime_full = vswitch_->runtime_full(),
                        .relayed = vswitch_->repeated(),
                        .recovered = vswitch_->recovered(),
                        .state_lost = vswitch_->state_lost() + vswitch_->disowned(),
                        .refused_messages = mail_->refused()};
   for (const auto& [name, count] : counters.dropped) status.dropped += count;
   return status;
+}
+
+// Of each runtime, by number: packets that its full queue has cost.
+MemberProcess::Json VswitchProcess::Full() const {
+  Json full = Json::object();
+  for (const auto& remote : remotes_) {
+    if (remote == nullptr) continue;
+    full[std::to_string(remote->member)] = std::to_string(vswitch_->runtime_full(remote->member));
+  }
+  return full;
 }
 
 MemberProcess::Json VswitchProcess::Members() {

@@ -76,6 +76,8 @@ struct RuntimeStatus {
   bool draining = false;
   uint32_t flows_open = 0;  // Of the vswitch: route entries in use.
   uint64_t received = 0, sent = 0, dropped = 0, held = 0;
+  uint64_t received_bytes = 0, sent_bytes = 0;
+  std::map<std::string, uint64_t> drops;  // The dropped by the host's reasons, and those of all NFs as `nf`.
   uint64_t moved_in = 0, moved_out = 0;
   uint32_t migrations = 0;        // Under way from here.
   uint64_t nf_asked = 0;          // How often NFs were asked where a flow should go.
@@ -85,6 +87,7 @@ struct RuntimeStatus {
   uint64_t busy_ns = 0;           // Time of turns that had work.
   uint32_t queued = 0;            // Packets that wait in its input ring.
   uint64_t missed = 0;            // Of the vswitch: as in CountersSnapshot.
+  uint64_t runtime_full = 0;      // Packets that the vswitch dropped since this one's queue was full; of it: in all.
   uint32_t replicas = 0;          // Of others' flows, kept here.
   uint32_t unprotected = 0;       // Flows here without a replica, or without all of it.
   uint32_t replication_lag = 0;   // Updates under way to replicas.

@@ -36,6 +36,14 @@ uint64_t DroppedByNfs(const Chain& chain) {
   return dropped;
 }
 
+std::map<std::string, uint64_t> Drops(const PacketCounters& counters, const Chain* chain) {
+  CountersSnapshot snapshot;
+  AddFates(counters, &snapshot);
+  const uint64_t by_nfs = chain != nullptr ? DroppedByNfs(*chain) : 0;
+  if (by_nfs != 0) snapshot.dropped["nf"] = by_nfs;
+  return std::move(snapshot.dropped);
+}
+
 }  // namespace
 
 Tenant::Parts::~Parts() {
@@ -228,8 +236,12 @@ std::vector<RuntimeStatus> Tenant::Runtimes() const {
                  .sent = vswitch.counters().sent.value(),
                  .dropped = Dropped(vswitch.counters()),
                  .held = vswitch.counters().held.value(),
+                 .received_bytes = vswitch.counters().received_bytes.value(),
+                 .sent_bytes = vswitch.counters().sent_bytes.value(),
+                 .drops = Drops(vswitch.counters(), nullptr),
                  .busy_ns = NsFromTsc(vswitch.busy_tsc().value()),
                  .missed = vswitch.missed(),
+                 .runtime_full = vswitch.runtime_full(),
                  .relayed = vswitch.repeated(),
                  .recovered = vswitch.recovered(),
                  .state_lost = vswitch.state_lost(),
@@ -244,6 +256,9 @@ std::vector<RuntimeStatus> Tenant::Runtimes() const {
                    .sent = runtime.counters().sent.value(),
                    .dropped = Dropped(runtime.counters()) + DroppedByNfs(runtime.chain()),
                    .held = runtime.counters().held.value(),
+                   .received_bytes = runtime.counters().received_bytes.value(),
+                   .sent_bytes = runtime.counters().sent_bytes.value(),
+                   .drops = Drops(runtime.counters(), &runtime.chain()),
                    .moved_in = runtime.moved_in(),
                    .moved_out = runtime.moved_out(),
                    .migrations = runtime.migrations(),
@@ -253,6 +268,7 @@ std::vector<RuntimeStatus> Tenant::Runtimes() const {
                    .arrivals_refused = runtime.arrivals_refused(),
                    .busy_ns = NsFromTsc(runtime.busy_tsc().value()),
                    .queued = rte_ring_count(member->link->down),
+                   .runtime_full = vswitch.runtime_full(runtime.id()),
                    .replicas = runtime.replicas(),
                    .unprotected = runtime.unprotected(),
                    .replication_lag = runtime.replication_lag(),

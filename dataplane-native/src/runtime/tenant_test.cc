@@ -240,6 +240,26 @@ TEST(TenantTest, PacketsThatThePortsLostAreCountedAtTheVswitch) {
   for (const RuntimeStatus& status : wires.tenant().Runtimes()) EXPECT_EQ(status.refused_messages, 0u);
 }
 
+TEST(TenantTest, WhatAFullQueueLosesIsCountedOfItsRuntime) {
+  TenantWires wires(2, 3);
+  wires.AddNf({.name = "a"});
+  wires.Start();
+  // Of the first runtime, which is busy with an endless loop while more packets come than its queue holds.
+  const std::string endless = UdpFrame(1000, Payload({{.op = Answer::kSpin}})), next = UdpFrame(1000, Payload({{}}));
+  ASSERT_TRUE(Eventually([&] {
+    wires.Send(endless, 0);
+    for (uint32_t i = 0; i < 4096; ++i) wires.Send(next, 0);
+    wires.Receive(1);
+    return wires.status(1).runtime_full != 0;
+  }));
+  ASSERT_TRUE(wires.Send(UdpFrame(1001, Payload({{}})), 0));
+  ASSERT_TRUE(Eventually([&] { return wires.status(2).flows_open == 1; }));
+  CountersSnapshot counters = wires.Stop();
+  EXPECT_EQ(wires.status(1).runtime_full, counters.dropped["runtime_full"]);
+  EXPECT_EQ(wires.status(0).runtime_full, counters.dropped["runtime_full"]);
+  EXPECT_EQ(wires.status(2).runtime_full, 0u);
+}
+
 TEST(TenantTest, ChosenFlowsMoveAndKeepTheirIds) {
   TenantWires wires(2);
   wires.AddNf({.name = "a"});

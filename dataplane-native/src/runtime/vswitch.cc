@@ -143,6 +143,7 @@ void Vswitch::Serve(Command& command) {
   mail_.SetPeer(command.member, command.incarnation, command.mail, command.frame_bytes);
   if (command.incarnation != 0) {
     runtime.link = command.link;
+    runtime.full.Set(0);
     runtime.queue = std::make_unique<RingQueue>(command.link->down, command.link->markers);
     present_.push_back(command.member);
     machine_.MemberUp(command.member, command.incarnation);

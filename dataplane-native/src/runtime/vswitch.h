@@ -68,6 +68,11 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
   uint64_t now_ns() const { return now_shown_.value(); }
   uint32_t entries_used() const { return static_cast<uint32_t>(entries_shown_.value()); }
   uint64_t missed() const { return missed_.value(); }
+  // Packets that found the queue of their runtime full: of all, and of this one since it came.
+  uint64_t runtime_full() const {
+    return counters_.dropped[static_cast<size_t>(abi::DropReason::kRuntimeFull)].value();
+  }
+  uint64_t runtime_full(uint16_t member) const { return runtimes_[member].full.value(); }
   // Nothing will come in any more.
   bool is_closed() const { return closed_shown_.value() != 0; }
   // Packets stamped, and taken back from the runtimes; those that wait at the gate.
@@ -105,6 +110,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
     std::unique_ptr<RingQueue> queue;
     uint32_t room = 0;  // In its ring, for the burst that is stamped.
     uint32_t staged_count = 0;
+    Counter full;  // Packets that found no room.
     std::array<rte_mbuf*, 2 * abi::kBurstPackets> staged;
   };
   struct EntryInfo {
@@ -154,6 +160,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
   void Reroute(Runtime& lost, bool with_ring, uint64_t mono_ns);
   void RouteAgain(rte_mbuf* mbuf, uint64_t mono_ns);
   void MeasureRoom();
+  void DropFull(rte_mbuf* mbuf, Runtime& runtime);
   void FlushStaged(Runtime& runtime);
   uint16_t Place();
 

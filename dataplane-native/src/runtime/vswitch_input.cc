@@ -134,6 +134,11 @@ void Vswitch::MeasureRoom() {
   }
 }
 
+void Vswitch::DropFull(rte_mbuf* mbuf, Runtime& runtime) {
+  runtime.full.Add();
+  counters_.Drop(mbuf, DropReason::kRuntimeFull);
+}
+
 void Vswitch::FlushStaged(Runtime& runtime) {
   if (runtime.staged_count == 0) return;
   // There is room: it was measured before anything was stamped, and nobody else writes.
@@ -153,6 +158,7 @@ uint32_t Vswitch::OpenEntry(const FlowKey& key, uint64_t hash, uint64_t mono_ns,
   }
   if (runtimes_[runtime].room == 0) {
     *why = DropReason::kRuntimeFull;
+    runtimes_[runtime].full.Add();
     return kNoFlow;
   }
   // Such a flow would stay without what it needs. Its next packet comes later.
@@ -262,10 +268,8 @@ void Vswitch::RouteAgain(rte_mbuf* mbuf, uint64_t mono_ns) {
 // A stamp taken is a packet sent: room first.
 void Vswitch::Route(rte_mbuf* mbuf, PacketMeta* meta, uint32_t entry, uint8_t flags, uint64_t mono_ns) {
   if (const proto::RouteEntry& e = machine_.entry(entry); machine_.Alive(e.owner)) [[likely]] {
-    if (runtimes_[e.owner.id].room == 0) [[unlikely]] {
-      counters_.Drop(mbuf, DropReason::kRuntimeFull);
-      return;
-    }
+    if (runtimes_[e.owner.id].room == 0) [[unlikely]]
+      return DropFull(mbuf, runtimes_[e.owner.id]);
   }
   Transit& transit = Transit::Of(mbuf);
   uint16_t id = 0;
@@ -279,10 +283,8 @@ void Vswitch::Route(rte_mbuf* mbuf, PacketMeta* meta, uint32_t entry, uint8_t fl
     machine_.StampPacket(entry, flags & proto::kDirection, mono_ns, &id, &transit.header);
   }
   Runtime& runtime = runtimes_[id];
-  if (runtime.room == 0) [[unlikely]] {  // Its owner has changed just now.
-    counters_.Drop(mbuf, DropReason::kRuntimeFull);
-    return;
-  }
+  if (runtime.room == 0) [[unlikely]]  // Its owner has changed just now.
+    return DropFull(mbuf, runtime);
   --runtime.room;
   transit.header.flags |= flags & proto::kByAlias;
   transit.header.port = meta->in_port;

@@ -1,5 +1,6 @@
 /** Another host's agent, at which a host that runs may place runtimes. */
 import { z } from "zod";
+import { hide } from "../rpc/hidden.ts";
 import { parseEndpoint } from "./endpoint.ts";
 import { ifaceSchema } from "./host_config.ts";
 
@@ -9,7 +10,7 @@ export const PEERS_MAX = 16;
 export const peerNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, "a peer's name has 1 to 63 letters, digits, '_', '.' and '-', and begins with a letter or digit");
-const key = z.string().regex(/^[0-9a-fA-F]{64}$/, "64 hex digits are expected");
+const key = hide(z.string().regex(/^[0-9a-fA-F]{64}$/, "64 hex digits are expected"), "a key");
 
 export const peerSchema = z.strictObject({
   name: peerNameSchema,

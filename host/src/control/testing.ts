@@ -137,7 +137,19 @@ export class TenantInMemory {
 
   #status(runtime: number, flowsOpen: number): RuntimeStatus {
     const { draining = false, movedIn = 0n, movedOut = 0n, recovered = 0n } = this.states.get(runtime) ?? {};
-    const busy = { received: 10n, sent: 9n, dropped: 1n, held: 0n, busyNs: 1_000_000n, queued: 0, migrations: 0, missed: 0n, refusedMessages: 0n };
+    const busy = {
+      received: 10n,
+      sent: 9n,
+      dropped: 1n,
+      held: 0n,
+      busyNs: 1_000_000n,
+      queued: 0,
+      migrations: 0,
+      missed: 0n,
+      runtimeFull: 0n,
+      refusedMessages: 0n,
+    };
+    const bytes = { receivedBytes: 640n, sentBytes: 576n, drops: { no_runtime: 1n } };
     const isReplicated = this.unprotected !== undefined && runtime !== 0;
     const replicas = isReplicated ? this.flowList.length - flowsOpen : 0;
     const unprotected = isReplicated ? this.unprotected! : 0;
@@ -148,6 +160,7 @@ export class TenantInMemory {
       draining,
       flowsOpen,
       ...busy,
+      ...bytes,
       ...replication,
       movedIn,
       movedOut,

@@ -160,13 +160,16 @@ const NO_RUNTIME = {
     sent: 0,
     dropped: 0,
     held: 0,
+    received_bytes: 0,
+    sent_bytes: 0,
+    drops: {},
     moved_in: 0,
     moved_out: 0,
     under_way: 0,
     nf_asked: 0,
   },
   ...{ nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0, queued: 0, missed: 0, replicas: 0, unprotected: 0, replication_lag: 0, relayed: 0, recovered: 0 },
-  ...{ state_lost: 0, refused_messages: 0, busy_us: 0 },
+  ...{ state_lost: 0, runtime_full: 0, refused_messages: 0, busy_us: 0 },
 };
 
 export class TestHost {

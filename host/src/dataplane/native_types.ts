@@ -192,6 +192,10 @@ export interface RuntimeStatus {
   sent: bigint;
   dropped: bigint;
   held: bigint;
+  receivedBytes: bigint;
+  sentBytes: bigint;
+  /** The dropped by the host's reasons, and those of all NFs as `nf`; only those above 0. */
+  drops: Record<string, bigint>;
   /** Flows. */
   movedIn: bigint;
   movedOut: bigint;
@@ -211,6 +215,8 @@ export interface RuntimeStatus {
   queued: number;
   /** Of the vswitch: as in CountersSnapshot. */
   missed: bigint;
+  /** Packets that the vswitch dropped since this one's queue was full, since it came; of the vswitch: of all of them. */
+  runtimeFull: bigint;
   /** Of others' flows, kept here. */
   replicas: number;
   /** Flows here without a replica, or without all of it. */

@@ -17,6 +17,9 @@ export const runtimeSchema = z.strictObject({
   sent: amount,
   dropped: amount,
   held: amount,
+  received_bytes: amount.default(0),
+  sent_bytes: amount.default(0),
+  drops: z.record(z.string(), amount).default({}).describe("The dropped packets by reason (docs/abi.md), and those of all NFs as nf; only those above 0."),
   moved_in: amount.describe("Flows."),
   moved_out: amount,
   under_way: amount.describe("Flows that are moving away now."),
@@ -26,6 +29,11 @@ export const runtimeSchema = z.strictObject({
   arrivals_refused: amount.describe("Flows that came and that an NF here did not take."),
   queued: amount.describe("Packets that wait in its input ring."),
   missed: amount.describe("Of the virtual switch: packets that the interfaces lost before it took them."),
+  runtime_full: amount
+    .default(0)
+    .describe(
+      "Packets that the virtual switch dropped since this runtime's queue was full (drop reason runtime_full); of the virtual switch: of all. Such a runtime is overloaded.",
+    ),
   replicas: amount.describe("Replicas of others' flows that it keeps."),
   unprotected: amount.describe("With replication: its flows without a replica, or without all of it."),
   replication_lag: amount.describe("Updates on their way to replicas."),
@@ -83,6 +91,9 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
     sent: Number(status.sent),
     dropped: Number(status.dropped),
     held: Number(status.held),
+    received_bytes: Number(status.receivedBytes),
+    sent_bytes: Number(status.sentBytes),
+    drops: numbers(status.drops),
     moved_in: Number(status.movedIn),
     moved_out: Number(status.movedOut),
     under_way: status.migrations,
@@ -92,6 +103,7 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
     arrivals_refused: Number(status.arrivalsRefused),
     queued: status.queued,
     missed: Number(status.missed),
+    runtime_full: Number(status.runtimeFull),
     replicas: status.replicas,
     unprotected: status.unprotected,
     replication_lag: status.replicationLag,
@@ -104,8 +116,9 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
   };
 }
 
+const numbers = (counts: Record<string, bigint>): Record<string, number> => Object.fromEntries(Object.entries(counts).map(([name, n]) => [name, Number(n)]));
+
 function processJson({ pid, restarts, agent, peer, homes = [], isReachable = true, refusedFrames = {} }: NonNullable<RuntimeStatus["process"]>) {
-  const refused = Object.entries(refusedFrames).map(([name, n]) => [name, Number(n)]);
   return {
     restarts,
     ...(pid === undefined ? {} : { pid }),
@@ -113,7 +126,7 @@ function processJson({ pid, restarts, agent, peer, homes = [], isReachable = tru
     ...(homes.length === 0 ? {} : { targets: [...homes] }),
     ...(agent === undefined ? {} : { agent }),
     ...(isReachable ? {} : { unreachable: true }),
-    ...(refused.length === 0 ? {} : { refused_frames: Object.fromEntries(refused) as Record<string, number> }),
+    ...(Object.keys(refusedFrames).length === 0 ? {} : { refused_frames: numbers(refusedFrames) }),
   };
 }
 

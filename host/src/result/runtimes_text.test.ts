@@ -4,7 +4,20 @@ import { operationText, ratesOf, runtimesSummary, runtimesTable } from "./runtim
 
 const byNfs = { nf_asked: 0, nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0 };
 const replication = { replicas: 0, unprotected: 0, replication_lag: 0, relayed: 0, recovered: 0, state_lost: 0 };
-const packets = { received: 0, sent: 0, dropped: 0, held: 0, queued: 0, missed: 0, refused_messages: 0, ...replication };
+const packets = {
+  received: 0,
+  sent: 0,
+  dropped: 0,
+  held: 0,
+  received_bytes: 0,
+  sent_bytes: 0,
+  drops: {},
+  queued: 0,
+  missed: 0,
+  runtime_full: 0,
+  refused_messages: 0,
+  ...replication,
+};
 const none = { lcore: 0, state: "running" as const, flows: 0, ...packets, moved_in: 0, moved_out: 0, under_way: 0, ...byNfs };
 const at = (atUs: number, runtimes: RuntimeJson[]) => ({ atUs, runtimes });
 const ended = { dry_run: false, flows: 10, moved: 10, failed: 0, reason: "none" as const, drained: false, undrained: false, duration_ns: 2_000_000 };
@@ -34,6 +47,14 @@ test("what NFs did about moves has columns once there is something", () => {
   expect(head).toMatch(/moved out +by NFs +not taken +queue/);
   expect(first).toMatch(/ 12 +0 +0 +0$/);
   expect(second).toMatch(/ 3 +0 +0 +0$/);
+});
+
+test("packets that a full queue has cost have a column once there are some", () => {
+  const rows = (one: Partial<RuntimeJson>) => runtimesTable([{ ...none, runtime: 1, busy_us: 0, load: 0, received_pps: 0, sent_pps: 0, ...one }]);
+  expect(rows({})).not.toContain("queue full");
+  const [head, row] = rows({ runtime_full: 4200, queued: 512 }).split("\n");
+  expect(head).toMatch(/moved out +queue full +queue/);
+  expect(row).toMatch(/ 4,200 +512 /);
 });
 
 test("what replication is about has columns once there is something", () => {

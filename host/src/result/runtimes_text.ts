@@ -47,6 +47,7 @@ const COLUMNS: readonly (readonly [name: string, cell: (row: RuntimeJson & Runti
   ["relayed", ({ relayed }) => (relayed === 0 ? "" : count(relayed))],
   ["recovered", ({ recovered }) => (recovered === 0 ? "" : count(recovered))],
   ["state lost", ({ state_lost }) => (state_lost === 0 ? "" : count(state_lost))],
+  ["queue full", ({ runtime_full }) => (runtime_full === 0 ? "" : count(runtime_full))],
   ["queue", ({ queued }) => count(queued)],
   ["drops", ({ dropped }) => count(dropped)],
   ["lcore", ({ lcore, restarts }) => (restarts === undefined ? String(lcore) : "")],

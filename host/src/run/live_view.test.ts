@@ -54,13 +54,26 @@ test("what the interfaces lost shows, once there is some", () => {
 });
 
 const runtime = (number: number, flows: number, more: Partial<RuntimeJson> = {}): RuntimeJson => ({
-  ...{ runtime: number, lcore: 0, state: number === 0 ? "vswitch" : "running", flows, received: 0, sent: 0, dropped: 0, held: 0 },
+  ...{
+    runtime: number,
+    lcore: 0,
+    state: number === 0 ? "vswitch" : "running",
+    flows,
+    received: 0,
+    sent: 0,
+    dropped: 0,
+    held: 0,
+    received_bytes: 0,
+    sent_bytes: 0,
+    drops: {},
+  },
   ...{
     moved_in: 0,
     moved_out: 0,
     under_way: 0,
     queued: 0,
     missed: 0,
+    runtime_full: 0,
     refused_messages: 0,
     busy_us: 0,
     nf_asked: 0,

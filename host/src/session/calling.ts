@@ -32,6 +32,15 @@ export interface CallingLimits {
 }
 export const QUEUED_MAX = 1024;
 
+/** How a call has ended. `refused`: by the other side, in its words; `given_up`: by who asked, at its deadline or before; `lost`: with its connection. */
+export type CallOutcome = "ok" | "refused" | "given_up" | "lost";
+export type OnCalled = (method: string, outcome: CallOutcome, ms: number) => void;
+
+function outcomeOf({ code }: NfError): CallOutcome {
+  if (code === "rpc.deadline" || code === "rpc.cancelled") return "given_up";
+  return code.startsWith("rpc.") ? "lost" : "refused";
+}
+
 interface Pending {
   readonly result: (value: unknown) => void;
   readonly error: (why: NfError) => void;
@@ -43,27 +52,39 @@ export class Calling<M extends Methods> {
   readonly #wire: Wire;
   readonly #clock: Clock;
   readonly #limits: CallingLimits;
+  readonly #onCalled: OnCalled | undefined;
   readonly #pending = new Map<number, Pending>();
   /** In the order in which they came. */
   readonly #queue = new Set<() => void>();
   #lastId = 0;
   #end: NfError | undefined;
 
-  constructor(methods: M, wire: Wire, clock: Clock, limits: CallingLimits) {
+  constructor(methods: M, wire: Wire, clock: Clock, limits: CallingLimits, onCalled?: OnCalled) {
     this.#methods = methods;
     this.#wire = wire;
     this.#clock = clock;
     this.#limits = limits;
+    this.#onCalled = onCalled;
   }
 
   /** Rejects with what the other side's handler threw, or NfError of the area rpc. */
   call<N extends CallName<M>>(name: N, params: ParamsOf<M[N]>, options: CallOptions = {}): Promise<ResultOf<M[N]>> {
     const method = this.#methods[name]!;
     const deadlineMs = options.deadlineMs ?? (method.kind === "call" ? method.deadlineMs : DEADLINE_MS_MAX);
-    return new Promise((done, fail) => {
+    const beganMs = this.#clock.nowMs();
+    const ended = (outcome: CallOutcome): void => this.#onCalled?.(name, outcome, this.#clock.nowMs() - beganMs);
+    return new Promise((resolve, reject) => {
+      const done = (value: unknown): void => {
+        ended("ok");
+        resolve(value as ResultOf<M[N]>);
+      };
+      const fail = (why: NfError): void => {
+        ended(outcomeOf(why));
+        reject(why);
+      };
       this.#start({
         ...{ name, params, key: options.key, deadlineMs, signal: options.signal },
-        done: (value) => this.#settle(name, method.result, value, done as (value: unknown) => void, fail),
+        done: (value) => this.#settle(name, method.result, value, done, fail),
         fail,
       });
     });

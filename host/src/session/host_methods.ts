@@ -1,5 +1,6 @@
 /** What a host serves to its controller, and the controller to hosts. A method is a line here; who lacks a handler for it does not compile. */
 import { z } from "zod";
+import { PEERS_MAX, peerSchema } from "../config/peer.ts";
 import { deployedEntrySchema, deploymentName, deploymentSpecSchema, deploymentStatusSchema, digestSchema } from "../daemon/deployment_spec.ts";
 import { hide } from "../rpc/hidden.ts";
 import {
@@ -56,13 +57,6 @@ export const deployResult = z.strictObject({
   flows_ended: z.int().min(0),
   duration_ms: z.number().min(0),
 });
-/** Another host's agent. `key`: the secret of both, 64 hex digits; `iface`: of this host, towards it. */
-export const peerSchema = z.strictObject({
-  name: z.string().max(64),
-  address: z.string().max(64),
-  key: agentKey,
-  iface: z.string().max(15),
-});
 /** The story of one packet, hop by hop. */
 export const traceItem = tracePacketSchema;
 /** PEM of one certificate or request. */
@@ -96,8 +90,8 @@ export const HOST_METHODS = {
   /** The same of all deployments, again and again. A slow reader misses some, and is told how many. */
   watch_load: stream(z.strictObject({ every_ms: z.int().min(100).max(60_000) }), runtimesResult.extend(of), nothing),
   flows: read(flowsParams.extend({ ...of, limit: z.int().min(1).max(FLOWS_PER_ANSWER_MAX) }), flowsResult, { deadlineMs: 60_000 }),
-  /** Other hosts that runtimes of this deployment may be on. */
-  configure_peers: change(z.strictObject({ ...of, peers: z.array(peerSchema).max(16) }), z.strictObject({ peers: z.int().min(0) })),
+  /** Other hosts that runtimes of this deployment may be on: all of them from now on. One without a key keeps the one that it has. */
+  configure_peers: change(z.strictObject({ ...of, peers: z.array(peerSchema).max(PEERS_MAX) }), z.strictObject({ peers: z.int().min(0) })),
   /** `at`: name of a peer; this host otherwise. */
   add_runtime: change(z.strictObject({ ...of, at: z.string().max(64).optional() }), addRuntimeResult, { deadlineMs: 60_000 }),
   remove_runtime: change(removeRuntimeParams.extend(of), removeRuntimeResult, { deadlineMs: 60_000 }),

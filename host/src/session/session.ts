@@ -7,7 +7,7 @@ import { type Clock, systemClock } from "../clock/clock.ts";
 import type { FrameFormat } from "../rpc/frame.ts";
 import { errorJson } from "../rpc/protocol.ts";
 import { safeText } from "../result/text.ts";
-import { type CallOptions, Calling, QUEUED_MAX, type StreamOptions } from "./calling.ts";
+import { type CallOptions, Calling, type OnCalled, QUEUED_MAX, type StreamOptions } from "./calling.ts";
 import type { Inlet } from "./inlet.ts";
 import * as messages from "./messages.ts";
 import type { CallName, Handlers, ItemOf, Methods, ParamsOf, Peer, ResultOf, StreamName } from "./method.ts";
@@ -46,6 +46,8 @@ export interface SessionOptions<C extends Methods> {
   readonly outlet?: OutletLimits;
   readonly greetingMs?: number;
   readonly life?: string;
+  /** Each call of this end that has ended, streams left out. */
+  readonly onCalled?: OnCalled;
   /** Smaller than usual, where the other end may be anybody. */
   readonly format?: FrameFormat;
   /** Hears what is said on each session, from its greetings' end on. */
@@ -90,7 +92,7 @@ export class Session<C extends Methods = Methods> {
     wire.tap = options.tap?.(peer);
     const broken = (why: NfError): void => this.close(why);
     this.#serving = new Serving({ ...serves, peer, wire, clock, outcomes, requestsMax, outlet: options.outlet, broken });
-    this.#calling = new Calling(options.calls, wire, clock, { requests, queued });
+    this.#calling = new Calling(options.calls, wire, clock, { requests, queued }, options.onCalled);
     this.#pulse = new Pulse(
       clock,
       options.pulse ?? PULSE,

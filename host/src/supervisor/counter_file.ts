@@ -100,6 +100,11 @@ export function parseCounterFile(bytes: Buffer, path: string): MemberCounters {
   };
 }
 
+/** By the host's reasons, and what NFs have dropped as `nf`. */
+export function dropsOf({ dropped, droppedByNfs }: MemberCounters): Record<string, bigint> {
+  return droppedByNfs > 0n ? { ...dropped, nf: droppedByNfs } : dropped;
+}
+
 /** Packets that the member has dropped, whoever decided it. */
 export function droppedBy({ dropped, droppedByNfs }: MemberCounters): bigint {
   return Object.values(dropped).reduce((sum, n) => sum + n, droppedByNfs);

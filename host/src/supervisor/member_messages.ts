@@ -45,6 +45,7 @@ const counters = z.object({
   nfs: z.array(z.object({ entry: z.string(), version: z.string(), faults: big, quarantined: z.boolean(), counters: byName })),
 }) satisfies z.ZodType<CountersSnapshot>;
 
+/** Traffic is read from the counter file, where it is by reason too. */
 const runtimeStatus = z.object({
   runtime: amount,
   lcore: amount,
@@ -54,6 +55,9 @@ const runtimeStatus = z.object({
   sent: big,
   dropped: big,
   held: big,
+  receivedBytes: big.default(0n),
+  sentBytes: big.default(0n),
+  drops: byName.default({}),
   movedIn: big,
   movedOut: big,
   migrations: amount,
@@ -64,6 +68,8 @@ const runtimeStatus = z.object({
   nfMovesFailed: big,
   arrivalsRefused: big,
   missed: big,
+  /** Members that were started by an older version do not say it. */
+  runtimeFull: big.default(0n),
   replicas: amount,
   unprotected: amount,
   replicationLag: amount,
@@ -102,7 +108,8 @@ export const ANSWERS = {
   exclude: z.object({}),
   homes: z.object({}),
   undrain: z.object({}),
-  runtimes: z.object({ runtimes: z.array(runtimeStatus) }),
+  /** `full`, of the vswitch: packets that found the queue of a runtime full, by its number. */
+  runtimes: z.object({ runtimes: z.array(runtimeStatus), full: byName.default({}) }),
   counters: z.object({ counters, link: byName.default({}) }),
   migrate: operation,
   drain: operation,

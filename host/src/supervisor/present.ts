@@ -14,8 +14,8 @@ const LOST: Readonly<Record<string, string>> = { death: "it is dead", silence: "
 export const whyLost = (why: string): string => LOST[why] ?? "its link is gone";
 
 /** A life as its file and its last words tell. */
-export type Account = LifeAccount & { status: RuntimeStatus | undefined; link: Record<string, bigint> | undefined };
-export const NOTHING: Account = { file: undefined, said: undefined, status: undefined, link: undefined };
+export type Account = LifeAccount & Pick<Present, "status" | "link" | "full">;
+export const NOTHING: Account = { file: undefined, said: undefined, status: undefined, link: undefined, full: undefined };
 
 /** Where a runtime is. */
 export interface Whereabouts {
@@ -48,6 +48,8 @@ export class Present {
   /** What its links carried and refused, by the names of LinkCount. */
   link: Record<string, bigint> | undefined;
   status: RuntimeStatus | undefined;
+  /** Of a vswitch: packets that found the queue of a runtime full, by its number. */
+  full: Record<string, bigint> | undefined;
   /** Why it ended, if it said so. */
   error: { code: string; message: string } | undefined;
   #turns = -1n;
@@ -72,10 +74,11 @@ export class Present {
     const client = process?.client;
     if (!client?.isOpen || !isReady) return;
     try {
-      const [{ counters, link }, { runtimes }] = await Promise.all([client.ask("counters", {}, ANSWER_MS), client.ask("runtimes", {}, ANSWER_MS)]);
+      const [{ counters, link }, { runtimes, full }] = await Promise.all([client.ask("counters", {}, ANSWER_MS), client.ask("runtimes", {}, ANSWER_MS)]);
       this.said = counters;
       this.link = link;
       this.status = runtimes[0];
+      this.full = full;
     } catch {
       // Whether it lives is found out elsewhere.
     }

@@ -19,7 +19,7 @@ import type {
   RuntimeStatus,
   SwapReport,
 } from "../dataplane/native_types.ts";
-import { droppedBy } from "./counter_file.ts";
+import { droppedBy, dropsOf } from "./counter_file.ts";
 import { LINE_BYTES_MAX } from "./line_reader.ts";
 import type { TraceBatch, TraceWanted } from "../trace/records.ts";
 import { VSWITCH } from "./membership_events.ts";
@@ -217,10 +217,13 @@ export class ProcessDataplane implements Dataplane {
   }
 
   runtimes(): RuntimeStatus[] {
-    return this.#left ?? [VSWITCH, ...this.#supervisor.runtimes].map((member) => this.#status(member));
+    if (this.#left) return this.#left;
+    const { full } = this.#supervisor.account(VSWITCH);
+    return [VSWITCH, ...this.#supervisor.runtimes].map((member) => this.#status(member, full));
   }
 
-  #status(member: number): RuntimeStatus {
+  /** `full`: packets that found the queue of a runtime full, by its number. */
+  #status(member: number, full: Record<string, bigint> | undefined): RuntimeStatus {
     const { pid, agent, peer, homes, restarts = 0, isUp = false, isReachable = true, isDraining = false } = this.#supervisor.of(member) ?? {};
     const { file, status, link } = this.#supervisor.account(member);
     return {
@@ -232,6 +235,9 @@ export class ProcessDataplane implements Dataplane {
       sent: file?.sent ?? 0n,
       dropped: file ? droppedBy(file) : 0n,
       held: file?.held ?? 0n,
+      receivedBytes: file?.receivedBytes ?? 0n,
+      sentBytes: file?.sentBytes ?? 0n,
+      drops: file ? dropsOf(file) : {},
       movedIn: file?.movedIn ?? 0n,
       movedOut: file?.movedOut ?? 0n,
       migrations: file?.migrations ?? 0,
@@ -242,6 +248,7 @@ export class ProcessDataplane implements Dataplane {
       nfMovesFailed: status?.nfMovesFailed ?? 0n,
       arrivalsRefused: status?.arrivalsRefused ?? 0n,
       missed: status?.missed ?? 0n,
+      runtimeFull: (member === VSWITCH ? file?.dropped["runtime_full"] : full?.[member]) ?? 0n,
       replicas: file?.replicas ?? 0,
       unprotected: file?.unprotected ?? 0,
       replicationLag: file?.replicationLag ?? 0,

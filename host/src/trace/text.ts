@@ -1,7 +1,7 @@
 /** A packet's story for people, and as an object of --json. */
-import { duration, safeText } from "../result/text.ts";
+import { duration, plural, safeText } from "../result/text.ts";
 import { type FrameChange, frameChanges, frameTitle, hexOf } from "./frame_fields.ts";
-import type { TraceHop, TracePacket } from "./packet.ts";
+import type { TraceHop, TracePacket, TraceTotals } from "./packet.ts";
 
 export type Paint = (text: string, colour: "red" | "green" | "yellow" | "dim" | "bold") => string;
 const CODES = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
@@ -110,4 +110,9 @@ export function fateText(packet: TracePacket): string {
   else if (end?.hop === "dropped") words.push(`dropped: ${safeText(end.reason ?? "?")}`);
   else if (end?.hop === "out") words.push(`out by ${end.port ?? "?"}`);
   return words.join("; ");
+}
+
+export function totalsText({ packets, matched, missed, lost_hops }: TraceTotals): string {
+  const lost = lost_hops > 0 ? `; ${plural(lost_hops, "hop")} of them found no room` : "";
+  return `${plural(packets, "packet")}; ${matched} matched while more were wanted, ${missed} of them were missed${lost}`;
 }

@@ -6,7 +6,7 @@ import { Command, Option } from "commander";
 import { EXIT, examples } from "@nfactor/host/cli";
 import { plural } from "@nfactor/host/text";
 import { NfError } from "@nfactor/sdk/errors";
-import type { Lasting, OutcomeJson } from "../api.ts";
+import type { AcceptedJson, Lasting, OutcomeJson } from "../api.ts";
 import { type ApiOptions, type Connection, addApiOptions, deploymentName, timeoutMs, withApi } from "../api_command.ts";
 import { confirm } from "../ask.ts";
 import { type InputFlags, readInput } from "../deployment_file.ts";
@@ -91,8 +91,14 @@ export async function change<T extends OutcomeJson>(
 ): Promise<void> {
   const goesOn = `The controller goes on with it: 'nfactor status ${name}' shows how far it is.`;
   const wait = options.wait !== false;
-  const outcome = await waiting(output, { what, goesOn }, (onProgress) => run({ timeoutMs: timeoutMs(options), wait, onProgress }));
-  if (!outcome) return output.result({ deployment: name, begun: true }, `${what}: it has begun; 'nfactor status ${name}' shows how far it is`);
+  let accepted: AcceptedJson | undefined;
+  const onAccepted = (told: AcceptedJson): void => void (accepted = told);
+  const outcome = await waiting(output, { what, goesOn }, (onProgress) => run({ timeoutMs: timeoutMs(options), wait, onAccepted, onProgress }));
+  if (!outcome)
+    return output.result(
+      { deployment: name, begun: true, ...accepted },
+      `${what}: it goes on; 'nfactor status ${name}' shows how far it is, 'nfactor events ${name}' what happens`,
+    );
   output.result(outcome, text(outcome));
   if (wait && !outcome.done && !outcome.dry_run) process.exitCode = EXIT.pending;
 }

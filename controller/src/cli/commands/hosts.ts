@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { EXIT, examples } from "@nfactor/host/cli";
 import { plural, safeText } from "@nfactor/host/text";
+import type { AcceptedJson } from "../api.ts";
 import { type ApiOptions, addApiOptions, timeoutMs, withApi } from "../api_command.ts";
 import { confirm } from "../ask.ts";
 import { hostsTable, timeText } from "../views/cluster_text.ts";
@@ -76,10 +77,14 @@ function drainCommand(): Command {
         withApi(options, async ({ api, output }) => {
           const goesOn = "The controller goes on with it: 'nfactor hosts' and 'nfactor events' show how far it is.";
           const wish = { timeoutMs: timeoutMs(options), wait: options.wait !== false, dryRun: options.dryRun };
-          const result = await waiting(output, { what: `draining host ${host}`, goesOn }, (onProgress) => api.drainHost(host, { ...wish, onProgress }));
+          let accepted: AcceptedJson | undefined;
+          const onAccepted = (told: AcceptedJson): void => void (accepted = told);
+          const result = await waiting(output, { what: `draining host ${host}`, goesOn }, (onProgress) =>
+            api.drainHost(host, { ...wish, onAccepted, onProgress }),
+          );
           if (!result)
             return output.result(
-              { host, begun: true },
+              { host, begun: true, ...accepted },
               `host ${safeText(host, 80)} is cordoned, and is being emptied; 'nfactor events ${safeText(host, 80)}' shows how far it is`,
             );
           const left = result.left.map((name) => safeText(name, 80)).join(", ");

@@ -2,7 +2,18 @@
 import { EXIT, Sink, matchWords, writeAll } from "@nfactor/host/cli";
 import { integer } from "@nfactor/host/plan";
 import { plural, safeText } from "@nfactor/host/text";
-import { TRACE_PACKETS_MAX, TRACE_SECONDS_MAX, plainPaint, terminalPaint, tracePacketJson, tracePacketSchema, tracePacketText } from "@nfactor/host/trace";
+import {
+  TRACE_PACKETS_MAX,
+  TRACE_SECONDS_MAX,
+  type TraceTotals,
+  plainPaint,
+  terminalPaint,
+  totalsText,
+  tracePacketJson,
+  tracePacketSchema,
+  tracePacketText,
+  traceTotalsSchema,
+} from "@nfactor/host/trace";
 import { NfError } from "@nfactor/sdk/errors";
 import { withApi } from "../api_command.ts";
 import { twoTargetsOf } from "../two_targets.ts";
@@ -38,11 +49,17 @@ export const traceCommand = twoTargetsOf<TraceOptions>("trace", {
     const paint = process.stdout.isTTY && !process.env.NO_COLOR ? terminalPaint : plainPaint;
     await withApi(options, async ({ api, output }) => {
       let [packets, lost] = [0, 0];
+      let totals: TraceTotals | undefined;
       output.note(`tracing ${name}; ends after ${plural(look.packets, "packet")}, ${look.seconds} s or Ctrl-C`);
       await untilInterrupted(async (signal) => {
         for await (const item of api.trace(name, look, signal)) {
           if (typeof item === "object" && item !== null && "lost" in item) {
-            lost += Number(item.lost);
+            // The totals have it all.
+            if (!("matched" in item)) {
+              lost += Number(item.lost);
+              continue;
+            }
+            totals = totalsOf(item as Record<string, unknown>);
             continue;
           }
           const packet = packetOf(item);
@@ -50,11 +67,18 @@ export const traceCommand = twoTargetsOf<TraceOptions>("trace", {
           writeAll(1, `${output.json ? JSON.stringify(tracePacketJson(packet)) : `${tracePacketText(packet, paint)}\n`}\n`);
         }
       });
-      if (output.json) writeAll(1, `${JSON.stringify({ totals: { packets, lost } })}\n`);
-      output.note(`${plural(packets, "packet")}${lost > 0 ? `; ${lost} were lost on the way here` : ""}`);
+      // Of a look that was interrupted only this end is known.
+      if (output.json) writeAll(1, `${JSON.stringify({ totals: totals ? { ...totals, lost } : { packets, lost } })}\n`);
+      output.note(`${totals ? totalsText(totals) : plural(packets, "packet")}${lost > 0 ? `; ${lost} were lost on the way here` : ""}`);
     });
   },
 });
+
+function totalsOf({ lost: _, ...totals }: Record<string, unknown>): TraceTotals {
+  const parsed = traceTotalsSchema.safeParse(totals);
+  if (parsed.success) return parsed.data;
+  throw new NfError("cli.answer", `a trace's totals are not understood: ${safeText(parsed.error.issues[0]?.message ?? "", 200)}`);
+}
 
 /** Frames come as base64. */
 function packetOf(item: unknown) {

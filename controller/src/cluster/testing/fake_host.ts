@@ -51,8 +51,23 @@ export interface FakeDeployment {
 
 const KEEP_ALIVE_MS = 10_000;
 const NO_FIGURES = {
-  ...{ lcore: 0, sent: 0, dropped: 0, held: 0, moved_in: 0, moved_out: 0, under_way: 0, nf_asked: 0, nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0 },
-  ...{ missed: 0, replicas: 0, unprotected: 0, replication_lag: 0, relayed: 0, recovered: 0, state_lost: 0, refused_messages: 0 },
+  ...{
+    lcore: 0,
+    sent: 0,
+    dropped: 0,
+    held: 0,
+    received_bytes: 0,
+    sent_bytes: 0,
+    drops: {},
+    moved_in: 0,
+    moved_out: 0,
+    under_way: 0,
+    nf_asked: 0,
+    nf_moves: 0,
+    nf_moves_failed: 0,
+    arrivals_refused: 0,
+  },
+  ...{ missed: 0, replicas: 0, unprotected: 0, replication_lag: 0, relayed: 0, recovered: 0, state_lost: 0, runtime_full: 0, refused_messages: 0 },
 } as const;
 const MOVED = { dry_run: false, reason: "none", undrained: false, duration_ns: 1_000_000 } as const;
 

@@ -1,9 +1,10 @@
 /** Deployments: chains that are to run. What is wanted of one is a revision; each change makes the next one. */
 import { grantSchema } from "@nfactor/host/config";
 import { z } from "zod";
+import type { DeployOutcome } from "../../cluster/cluster_api.ts";
 import { deploymentInputSchema } from "../../cluster/deployment_input.ts";
 import { nfReference, ofDeployment, ofTenant, queryFlag } from "../fields.ts";
-import { type Call, answers, json, route } from "../route.ts";
+import { type Answer, type Call, answers, json, route } from "../route.ts";
 import { deploymentJson, deploymentView, outcomeView, revisionsView, swapView } from "../views.ts";
 
 const tag = "Deployments";
@@ -22,10 +23,12 @@ export const changing = {
 } as const;
 
 const outcome = answers("What was done, or would be.", outcomeView);
+/** What is there no more has no ETag. */
+const outcomeJson = (result: DeployOutcome): Answer => json(result, { version: result.version || undefined });
 const runtimeCount = z.int().min(1).max(10_000);
 
 async function scale({ services, params, write }: Pick<Call<Params, unknown, unknown>, "services" | "params" | "write">, bounds: { min: number; max: number }) {
-  return json(await services.cluster.scale(nameOf(params), bounds, write));
+  return outcomeJson(await services.cluster.scale(nameOf(params), bounds, write));
 }
 
 const listView = z.strictObject({ deployments: z.array(deploymentView) });
@@ -93,7 +96,7 @@ export const deploymentRoutes = [
       },
     },
     handle: async ({ services, params, query, body, write, signal }) =>
-      json(await services.cluster.deploy(nameOf(params), body, { ...write, replace: query.replace ?? false, signal })),
+      outcomeJson(await services.cluster.deploy(nameOf(params), body, { ...write, replace: query.replace ?? false, signal })),
   }),
   route({
     ...changing,
@@ -108,7 +111,8 @@ export const deploymentRoutes = [
     }),
     answers: [outcome],
     example: {},
-    handle: async ({ services, params, query, write }) => json(await services.cluster.undeploy(nameOf(params), { ...write, force: query.force ?? false })),
+    handle: async ({ services, params, query, write }) =>
+      outcomeJson(await services.cluster.undeploy(nameOf(params), { ...write, force: query.force ?? false })),
   }),
   route({
     ...changing,
@@ -134,7 +138,7 @@ export const deploymentRoutes = [
         write,
       );
       if (result.swap && !write.dryRun) services.metrics.observeSwap(result.swap);
-      return json(result);
+      return outcomeJson(result);
     },
   }),
   route({
@@ -153,7 +157,7 @@ export const deploymentRoutes = [
       .prefault({}),
     answers: [outcome],
     example: { body: { to: 1 } },
-    handle: async ({ services, params, body, write }) => json(await services.cluster.rollback(nameOf(params), body, write)),
+    handle: async ({ services, params, body, write }) => outcomeJson(await services.cluster.rollback(nameOf(params), body, write)),
   }),
   route({
     ...changing,
@@ -169,10 +173,10 @@ export const deploymentRoutes = [
   }),
   route({
     ...changing,
-    method: "POST",
+    method: "PUT",
     path: `${PATH}/runtimes`,
     summary: "Fix the number of a deployment's runtimes",
-    detail: "As `scale` with equal bounds.",
+    detail: "As `scale` with equal bounds: runtimes start, or are drained and end, until there are so many.",
     scope: "deploy",
     versioned: true,
     body: z.strictObject({ count: runtimeCount }),

@@ -22,8 +22,15 @@ const looking = trace.params.omit({ deployment: true }).extend({
   seconds: trace.params.shape.seconds.default(60),
 });
 
+/** At last the totals, with what was lost between the host and here. */
 async function* packetsOf(events: AsyncIterable<TraceEvent>): AsyncGenerator<StreamItem> {
-  for await (const data of events) yield { event: "lost" in data ? "lost" : "packet", data };
+  let lost = 0;
+  for await (const data of events)
+    if ("totals" in data) yield { event: "totals", data: { ...data.totals, lost } };
+    else if ("lost" in data) {
+      lost += data.lost;
+      yield { event: "lost", data };
+    } else yield { event: "packet", data };
 }
 
 export const operationRoutes = [
@@ -73,7 +80,7 @@ export const operationRoutes = [
     answers: [answers("How many moved.", migrate_flows.result)],
     example: { body: { from: 1, to: 2, flows: { count: 100 } } },
     handle: async ({ services, params, body, write }) => {
-      const result = await services.cluster.migrate(nameOf(params), { ...body, dry_run: write.dryRun }, { by: write.by });
+      const result = await services.cluster.migrate(nameOf(params), { ...body, dry_run: write.dryRun }, write);
       if (!write.dryRun) services.metrics.observeMigration("request", result);
       return json(result);
     },
@@ -89,7 +96,7 @@ export const operationRoutes = [
     answers: [answers("How many moved.", drain.result)],
     example: { body: { runtime: 2 } },
     handle: async ({ services, params, body, write }) => {
-      const result = await services.cluster.drain(nameOf(params), { ...body, dry_run: write.dryRun }, { by: write.by });
+      const result = await services.cluster.drain(nameOf(params), { ...body, dry_run: write.dryRun }, write);
       if (!write.dryRun) services.metrics.observeMigration("request", result);
       return json(result);
     },
@@ -127,7 +134,7 @@ export const operationRoutes = [
     answers: [answers("How many go on.", recover.result)],
     example: { body: { runtime: 2 } },
     handle: async ({ services, params, body, write }) => {
-      const result = await services.cluster.recover(nameOf(params), { ...body, dry_run: write.dryRun }, { by: write.by });
+      const result = await services.cluster.recover(nameOf(params), { ...body, dry_run: write.dryRun }, write);
       if (!write.dryRun) services.metrics.observeRecovery("request", result);
       return json(result);
     },
@@ -138,7 +145,7 @@ export const operationRoutes = [
     tag,
     summary: "Follow packets through the chain, hop by hop",
     detail:
-      "A stream in any case: server-sent events, or lines of JSON. Event `packet` for each packet, with its hops and their bytes in base64; event `lost` where some were lost, since they came faster than they were read. Ends with `end` when so many packets were seen, or the time is over. " +
+      "A stream in any case: server-sent events, or lines of JSON. Event `packet` for each packet, with its hops and their bytes in base64; event `lost` where some were lost, since they came faster than they were read. At last `totals`: how many matched, were shown (`packets`), were missed by the host, and were `lost` on the way; then `end`, when so many packets were seen, or the time is over. " +
       "It shows payloads, so it is in the audit log.",
     scope: "operate",
     reach: "tenant",

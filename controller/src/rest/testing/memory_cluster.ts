@@ -3,7 +3,16 @@ import type { HostInfo, RuntimesReport } from "@nfactor/host/cluster";
 import { deploymentSpecSchema } from "@nfactor/host/deployment";
 import { NfError } from "@nfactor/sdk/errors";
 import type { ArtifactRegistry } from "../../artifacts/index.ts";
-import type { ClusterApi, DeployOutcome, DeploymentView, HostView, NumberedEvent, TraceEvent, WriteOptions } from "../../cluster/cluster_api.ts";
+import type {
+  ClusterApi,
+  DeployOutcome,
+  DeploymentView,
+  HostView,
+  NumberedEvent,
+  OperationOptions,
+  TraceEvent,
+  WriteOptions,
+} from "../../cluster/cluster_api.ts";
 import { DEPLOYMENT, type ClusterEvent, type Deployment, EVENT, HOST, type Host, TENANT, type Tenant } from "../../cluster/kinds.ts";
 import { groupPolicySchema } from "../../scaling/policy.ts";
 import { Collection, type Store, type Stored } from "../../store/index.ts";
@@ -11,9 +20,23 @@ import { Collection, type Store, type Stored } from "../../store/index.ts";
 type Runtime = RuntimesReport["runtimes"][number];
 
 export const runtimeOf = (runtime: number, more: Partial<Runtime> = {}): Runtime => ({
-  ...{ runtime, lcore: runtime, state: runtime === 0 ? "vswitch" : "running", flows: 0, received: 0, sent: 0, dropped: 0, held: 0, moved_in: 0, moved_out: 0 },
+  ...{
+    runtime,
+    lcore: runtime,
+    state: runtime === 0 ? "vswitch" : "running",
+    flows: 0,
+    received: 0,
+    sent: 0,
+    dropped: 0,
+    held: 0,
+    received_bytes: 0,
+    sent_bytes: 0,
+    drops: {},
+    moved_in: 0,
+    moved_out: 0,
+  },
   ...{ under_way: 0, nf_asked: 0, nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0, queued: 0, missed: 0, replicas: 0, unprotected: 0 },
-  ...{ replication_lag: 0, relayed: 0, recovered: 0, state_lost: 0, refused_messages: 0, busy_us: 0 },
+  ...{ replication_lag: 0, relayed: 0, recovered: 0, state_lost: 0, runtime_full: 0, refused_messages: 0, busy_us: 0 },
   ...more,
 });
 
@@ -75,7 +98,9 @@ export class MemoryCluster implements ClusterApi {
     return { entered, open };
   }
 
-  async #pass(): Promise<void> {
+  /** What nobody waits for is accepted before it lasts. */
+  async #pass(onAccepted?: () => void): Promise<void> {
+    onAccepted?.();
     const gate = this.#gate;
     this.#gate = undefined;
     gate?.enter();
@@ -137,40 +162,42 @@ export class MemoryCluster implements ClusterApi {
   }
 
   async deploy(name: string, _: unknown, options: WriteOptions): Promise<DeployOutcome> {
-    await this.#pass();
+    this.#compare(await this.#deployments.find(name), options.version);
+    await this.#pass(options.onAccepted);
     return this.#write(name, "deploy", options);
   }
 
-  async undeploy(name: string, { version, dryRun }: WriteOptions): Promise<DeployOutcome> {
+  async undeploy(name: string, { version, dryRun = false, onAccepted }: WriteOptions): Promise<DeployOutcome> {
     const found = await this.#deployments.get(name);
     this.#compare(found, version);
-    await this.#pass();
+    await this.#pass(onAccepted);
     if (!dryRun) await this.#deployments.delete(name, found.version);
-    return this.#outcome(name, found.object.revisions.length, dryRun, "none");
+    return this.#outcome(name, found.object.revisions.length, dryRun, "none", dryRun ? found.version : 0);
   }
 
   async swap(name: string, { entry }: { readonly entry: string }, options: WriteOptions) {
     await this.#deployments.get(name);
     if (entry !== "firewall") throw new NfError("swap.entry", `the chain has no entry ${entry}`, { given: entry, allowed: "firewall" });
-    await this.#pass();
+    this.#compare(await this.#deployments.find(name), options.version);
+    await this.#pass(options.onAccepted);
     return { ...(await this.#write(name, "swap", options)), nf: SPEC.chain[0]!.nf };
   }
 
   async rollback(name: string, _: { readonly to?: number | undefined }, options: WriteOptions): Promise<DeployOutcome> {
-    await this.#deployments.get(name);
-    await this.#pass();
+    this.#compare(await this.#deployments.get(name), options.version);
+    await this.#pass(options.onAccepted);
     return this.#write(name, "rollback", options);
   }
 
   async scale(name: string, { min, max }: { readonly min: number; readonly max: number }, options: WriteOptions): Promise<DeployOutcome> {
-    await this.#deployments.get(name);
+    this.#compare(await this.#deployments.get(name), options.version);
     this.calls.push(`scale ${name} ${min} ${max}`);
-    await this.#pass();
+    await this.#pass(options.onAccepted);
     return this.#write(name, "scale", options);
   }
 
   async #write(name: string, why: "deploy" | "swap" | "rollback" | "scale", options: WriteOptions): Promise<DeployOutcome> {
-    const { by, dryRun, version } = options;
+    const { by, dryRun = false, version } = options;
     const found = await this.#deployments.find(name);
     this.#compare(found, version);
     const before = found?.object.revisions ?? [];
@@ -183,12 +210,12 @@ export class MemoryCluster implements ClusterApi {
       ending: false,
       created: 1,
     };
-    if (!dryRun) await (found ? this.#deployments.update(name, object, found.version) : this.#deployments.create(name, object));
-    return this.#outcome(name, revision.revision, dryRun, found ? "none" : "start");
+    const written = dryRun ? found : await (found ? this.#deployments.update(name, object, found.version) : this.#deployments.create(name, object));
+    return this.#outcome(name, revision.revision, dryRun, found ? "none" : "start", written?.version ?? 0);
   }
 
-  #outcome(deployment: string, revision: number, dry_run = false, action: DeployOutcome["action"]): DeployOutcome {
-    return { deployment, revision, action, dry_run, flows_ended: 0, done: true, duration_ms: 1 };
+  #outcome(deployment: string, revision: number, dry_run: boolean, action: DeployOutcome["action"], version: number): DeployOutcome {
+    return { deployment, revision, action, dry_run, flows_ended: 0, done: true, duration_ms: 1, version };
   }
 
   #compare(found: Stored<unknown> | undefined, version: number | undefined): void {
@@ -203,15 +230,19 @@ export class MemoryCluster implements ClusterApi {
     return { flows: [{ key, packets: [1, 2] as [number, number], bytes: [3, 4] as [number, number], nfs: { firewall: { tag: 1 } } }], seen: 1, more: false };
   }
 
-  async migrate(name: string, { from, to, dry_run }: { readonly from: number; readonly to: number; readonly dry_run: boolean }) {
+  async migrate(
+    name: string,
+    { from, to, dry_run }: { readonly from: number; readonly to: number; readonly dry_run: boolean },
+    { onAccepted }: OperationOptions,
+  ) {
     await this.#deployments.get(name);
-    await this.#pass();
+    await this.#pass(onAccepted);
     return { from, to, ...MOVED, dry_run };
   }
 
-  async drain(name: string, { runtime, dry_run }: { readonly runtime: number; readonly dry_run: boolean }) {
+  async drain(name: string, { runtime, dry_run }: { readonly runtime: number; readonly dry_run: boolean }, { onAccepted }: OperationOptions) {
     await this.#deployments.get(name);
-    await this.#pass();
+    await this.#pass(onAccepted);
     return { runtime, to: [1], ...MOVED, dry_run };
   }
 
@@ -220,15 +251,17 @@ export class MemoryCluster implements ClusterApi {
     return { runtime, was_draining: true };
   }
 
-  async recover(name: string, { runtime, dry_run }: { readonly runtime: number; readonly dry_run: boolean }) {
+  async recover(name: string, { runtime, dry_run }: { readonly runtime: number; readonly dry_run: boolean }, { onAccepted }: OperationOptions) {
     await this.#deployments.get(name);
+    await this.#pass(onAccepted);
     return { runtime, dry_run, flows: 2, recovered: 2, lost: 0, duration_ns: 3_000_000, restarts: true };
   }
 
   async *trace(name: string): AsyncGenerator<TraceEvent> {
     await this.#deployments.get(name);
-    if (this.hops) yield* this.hops as AsyncIterable<TraceEvent>;
-    else yield { packet: 1, at_us: 5, wire_length: 64, is_whole: true, hops: [] };
+    if (this.hops) return yield* this.hops as AsyncIterable<TraceEvent>;
+    yield { packet: 1, at_us: 5, wire_length: 64, is_whole: true, hops: [] };
+    yield { totals: { packets: 1, matched: 3, missed: 2, lost_hops: 0 } };
   }
 
   async *capture(name: string): AsyncGenerator<Uint8Array> {
@@ -257,7 +290,7 @@ export class MemoryCluster implements ClusterApi {
 
   async drainHost(name: string, options: WriteOptions): Promise<{ readonly moved: number; readonly left: readonly string[] }> {
     await this.cordon(name, true, options);
-    await this.#pass();
+    await this.#pass(options.onAccepted);
     return { moved: 1, left: ["blue/web"] };
   }
 

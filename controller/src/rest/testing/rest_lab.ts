@@ -10,6 +10,7 @@ import { artifactOf, chunked } from "../../artifacts/testing/artifacts.ts";
 import { openTestRegistry } from "../../artifacts/testing/registry.ts";
 import type { Store } from "../../store/index.ts";
 import { type RestServerOptions, createRestServer, ApiTokens, type Scope } from "../index.ts";
+import { answersOf } from "../accepted.ts";
 import type { Route } from "../route.ts";
 import { ROUTES } from "../routes/index.ts";
 import { routeName } from "../route.ts";
@@ -85,7 +86,7 @@ export async function openRestLab(options: Partial<RestServerOptions> = {}): Pro
 
 /** An answer that the reference does not describe is a fault. */
 export function requireSchema(route: Route, status: number, body: unknown): void {
-  const answer = route.answers.find((each) => (each.status ?? 200) === status);
+  const answer = answersOf(route).find((each) => (each.status ?? 200) === status);
   if (!answer) throw new Error(`${routeName(route)} answers ${status}, which it does not say`);
   const parsed = answer.content["application/json"]?.safeParse(body);
   if (parsed?.success === false) throw new Error(`${routeName(route)}: ${JSON.stringify(parsed.error.issues)}`);

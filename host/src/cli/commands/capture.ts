@@ -12,7 +12,7 @@ import { Output } from "../output.ts";
 import type { CaptureResultJson } from "../results.ts";
 import { addHostOption } from "../runtime_options.ts";
 import { type TraceOptions, addTraceOptions, matchWords, untilInterrupted } from "../trace_options.ts";
-import { totalsText } from "./trace.ts";
+import { totalsText } from "../../trace/text.ts";
 
 interface CaptureOptions extends TraceOptions {
   point: string;

@@ -4,7 +4,7 @@ import { integer } from "../../config/plan.ts";
 import { plural } from "../../result/text.ts";
 import { findHost, withClient } from "../../rpc/client.ts";
 import { followTrace } from "../../trace/follow.ts";
-import { plainPaint, terminalPaint, tracePacketJson, tracePacketText } from "../../trace/text.ts";
+import { plainPaint, terminalPaint, totalsText, tracePacketJson, tracePacketText } from "../../trace/text.ts";
 import { TRACE_SECONDS_MAX, type TraceTotals } from "../../trace/packet.ts";
 import { examples } from "../help.ts";
 import { Output, writeAll } from "../output.ts";
@@ -45,9 +45,4 @@ export function traceCommand(): Command {
       if (output.json) writeAll(1, `${JSON.stringify({ totals })}\n`);
       output.note(totalsText(totals));
     });
-}
-
-export function totalsText({ packets, matched, missed, lost_hops }: TraceTotals): string {
-  const lost = lost_hops > 0 ? `; ${plural(lost_hops, "hop")} of them found no room` : "";
-  return `${plural(packets, "packet")}; ${matched} matched while more were wanted, ${missed} of them were missed${lost}`;
 }
