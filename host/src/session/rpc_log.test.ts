@@ -122,7 +122,10 @@ test("what no schema knows is left out, and a line is bounded", async () => {
   const tap = log.tap({ name: "", software: "x", life: "y" });
   tap.sent({ t: "request", id: 1, method: "tell", params: { peers: [{ name: "a", secret: SECRET }], text: "z", more: SECRET } }, 1);
   tap.sent({ t: "request", id: 2, method: "other", params: { key: SECRET } }, 1);
-  tap.sent({ t: "request", id: 3, method: "tell", params: { peers: Array.from({ length: 16 }, () => ({ name: "n".repeat(5000) })), text: "t".repeat(5000) } }, 1);
+  tap.sent(
+    { t: "request", id: 3, method: "tell", params: { peers: Array.from({ length: 16 }, () => ({ name: "n".repeat(5000) })), text: "t".repeat(5000) } },
+    1,
+  );
   const long = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`f${i}`, "v".repeat(1000)]));
   tap.received({ t: "error", id: 3, error: { code: "usage", message: "m", given: JSON.stringify(long) } }, 1);
   tap.ended(new NfError("rpc.closed", "over"));
