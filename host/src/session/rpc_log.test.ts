@@ -81,7 +81,9 @@ test("each request is a line with its answer, its sizes and its time; what the c
   const own = await session(log);
   await own.call("tell", { peers: [{ name: "h2", key: SECRET }], text: "x".repeat(5000) }, { key: "k1" });
   await expect(own.call("fail", {})).rejects.toMatchObject({ code: "swap.entry" });
-  for await (const _ of own.open("count", { to: 40 }));
+  let items = 0;
+  for await (const { type } of own.open("count", { to: 40 })) items += type === "item" ? 1 : 0;
+  expect(items).toBe(40);
   const waits = own.call("wait", {});
   own.close();
   await expect(waits).rejects.toMatchObject({ code: "rpc.closed" });

@@ -1,5 +1,5 @@
 /** docs/running_system.md: the figure, and an example of each request between controller and hosts. */
-import type { RpcLine } from "@nfactor/host/session";
+import { HOST_METHODS, type RpcLine } from "@nfactor/host/session";
 import { count } from "@nfactor/host/text";
 import { ABOUT, CONTRACT, type MethodName } from "./contract.ts";
 import type { Example } from "./examples.ts";
@@ -67,9 +67,9 @@ function sumsText({ sent, lost, reordered, repeated }: Sums, i: number): string 
   return `- ${when}: ${count(sent)} packets went to the server and their answers came back; ${count(lost)} lost${why}, ${count(reordered)} out of order, ${count(repeated)} twice.`;
 }
 
-const SIDES = (method: MethodName): string => (/^(join|keep_alive|renew|artifact)$/.test(method) ? "host → controller" : "controller → host");
+const wayOf = (method: MethodName): string => (method in HOST_METHODS ? "controller → host" : "host → controller");
 
-const row = ({ method }: Example): string => `| [\`${method}\`](#${method}) | ${SIDES(method)} | ${ABOUT[method].paper ?? ""} | ${ABOUT[method].what} |`;
+const row = ({ method }: Example): string => `| [\`${method}\`](#${method}) | ${wayOf(method)} | ${ABOUT[method].paper ?? ""} | ${ABOUT[method].what} |`;
 
 function section({ method, line, begun, command }: Example): string {
   const by = command === undefined ? `Asked by ${ABOUT[method].system}.` : `Asked by \`${command}\`.`;
