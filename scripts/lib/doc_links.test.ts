@@ -25,7 +25,11 @@ const anchorsOf = (page: string): string[] =>
 test("every link leads somewhere", () => {
   expect(pages).toEqual(expect.arrayContaining(["README.md", "docs/errors.md", "docs/running_system.md"]));
   const dead = pages.flatMap((page) =>
-    [...textOf(page).replaceAll(/`[^`\n]*`/g, "").matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link]) => {
+    [
+      ...textOf(page)
+        .replaceAll(/`[^`\n]*`/g, "")
+        .matchAll(/\]\(([^)\s]+)\)/g),
+    ].flatMap(([, link]) => {
       const [path = "", anchor] = link!.split("#");
       if (/^[a-z]+:/.test(path)) return [];
       const target = path === "" ? page : normalize(join(dirname(page), path));
