@@ -136,6 +136,11 @@ export class NetworkLab {
     ip("netns", "exec", this.#names.client, "sysctl", "-qw", `net.ipv4.tcp_rmem=4096 65536 ${bytes}`);
   }
 
+  /** Processes in a namespace. */
+  pids(place: Place): number[] {
+    return ip("netns", "pids", this.#names[place]).split("\n").filter(Boolean).map(Number);
+  }
+
   /** Starts a command in a namespace; close() ends it if it still runs. */
   spawn(place: Place, command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const child = spawn("ip", ["netns", "exec", this.#names[place], command, ...args], { stdio: ["ignore", "pipe", "pipe"], ...options });

@@ -84,11 +84,13 @@ export interface Numbers {
 export class NumberedFlows {
   readonly #lab: NetworkLab;
   readonly #client: ChildProcess;
+  readonly #server: ChildProcess;
   readonly #overflowedBefore: number;
   #output = "";
 
-  private constructor(lab: NetworkLab, client: ChildProcess, overflowedBefore: number) {
+  private constructor(lab: NetworkLab, client: ChildProcess, server: ChildProcess, overflowedBefore: number) {
     this.#lab = lab;
+    this.#server = server;
     this.#overflowedBefore = overflowedBefore;
     this.#client = client;
     client.stdout!.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
@@ -101,19 +103,25 @@ export class NumberedFlows {
     const args = ["-e", CLIENT, lab.serverAddress, String(flows), String(everyMs)];
     const overflowed = await overflowedIn(lab);
     const client = lab.spawn("client", process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
-    const started = new NumberedFlows(lab, client, overflowed);
+    const started = new NumberedFlows(lab, client, server, overflowed);
     await once(client.stdout!, "data");
     await new Promise((done) => setTimeout(done, 500));
     return started;
   }
 
-  /** Stops sending and counts. */
+  /** Stops sending and counts; the server ends. */
   async end(): Promise<Numbers> {
     const ended = once(this.#client, "close");
     this.#client.stdin!.write("end\n");
     await ended;
     const numbers = JSON.parse(this.#output.trim().split("\n").at(-1)!) as Omit<Numbers, "overflowed">;
     const overflowed = (await overflowedIn(this.#lab)) - this.#overflowedBefore;
+    // Others may come, on the same ports.
+    if (this.#server.exitCode === null && this.#server.signalCode === null) {
+      const gone = once(this.#server, "exit");
+      this.#server.kill();
+      await gone;
+    }
     return { ...numbers, lost: numbers.lost - overflowed, overflowed };
   }
 }

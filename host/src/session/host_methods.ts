@@ -126,5 +126,8 @@ export const CONTROLLER_METHODS = {
 /** Served to whoever connects: the only thing that can be asked for without a certificate. */
 export const GUEST_METHODS = {
   /** The first certificate, for a token. The same token and key get the same answer, so that it may be asked for again. */
-  join: read(z.strictObject({ token: hide(z.string().max(256), "a token"), request: pem }), z.strictObject({ host: z.string().max(64), certificate: pem, authorities })),
+  join: read(
+    z.strictObject({ token: hide(z.string().max(256), "a token"), request: pem }),
+    z.strictObject({ host: z.string().max(64), certificate: pem, authorities }),
+  ),
 };

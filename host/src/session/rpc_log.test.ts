@@ -81,7 +81,9 @@ test("each request is a line with its answer, its sizes and its time; what the c
   const own = await session(log);
   await own.call("tell", { peers: [{ name: "h2", key: SECRET }], text: "x".repeat(5000) }, { key: "k1" });
   await expect(own.call("fail", {})).rejects.toMatchObject({ code: "swap.entry" });
-  for await (const _ of own.open("count", { to: 40 }));
+  let items = 0;
+  for await (const { type } of own.open("count", { to: 40 })) items += type === "item" ? 1 : 0;
+  expect(items).toBe(40);
   const waits = own.call("wait", {});
   own.close();
   await expect(waits).rejects.toMatchObject({ code: "rpc.closed" });
@@ -122,7 +124,10 @@ test("what no schema knows is left out, and a line is bounded", async () => {
   const tap = log.tap({ name: "", software: "x", life: "y" });
   tap.sent({ t: "request", id: 1, method: "tell", params: { peers: [{ name: "a", secret: SECRET }], text: "z", more: SECRET } }, 1);
   tap.sent({ t: "request", id: 2, method: "other", params: { key: SECRET } }, 1);
-  tap.sent({ t: "request", id: 3, method: "tell", params: { peers: Array.from({ length: 16 }, () => ({ name: "n".repeat(5000) })), text: "t".repeat(5000) } }, 1);
+  tap.sent(
+    { t: "request", id: 3, method: "tell", params: { peers: Array.from({ length: 16 }, () => ({ name: "n".repeat(5000) })), text: "t".repeat(5000) } },
+    1,
+  );
   const long = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`f${i}`, "v".repeat(1000)]));
   tap.received({ t: "error", id: 3, error: { code: "usage", message: "m", given: JSON.stringify(long) } }, 1);
   tap.ended(new NfError("rpc.closed", "over"));
