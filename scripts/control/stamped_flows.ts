@@ -79,6 +79,8 @@ export class StampedFlows {
 
   async end(): Promise<void> {
     for (const child of this.#processes) child.kill("SIGKILL");
-    await Promise.all(this.#processes.map((child) => (child.exitCode === null && child.signalCode === null ? new Promise((done) => child.once("exit", done)) : undefined)));
+    await Promise.all(
+      this.#processes.map((child) => (child.exitCode === null && child.signalCode === null ? new Promise((done) => child.once("exit", done)) : undefined)),
+    );
   }
 }

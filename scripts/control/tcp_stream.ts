@@ -57,7 +57,7 @@ export class TcpStream {
     await once(server, "message");
     const client = lab.spawn("client", process.execPath, ["-e", CLIENT, lab.serverAddress, String(connections)], { stdio: ["ignore", 2, 2, "ipc"] });
     const stream = new TcpStream(server, client);
-    for (const endMs = clockMs() + STARTS_MS; clockMs() < endMs; ) {
+    for (const endMs = clockMs() + STARTS_MS; clockMs() < endMs;) {
       const { open, bytes } = await stream.arrived();
       if (open === connections && bytes > 0) return stream;
     }

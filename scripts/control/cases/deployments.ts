@@ -14,7 +14,7 @@ const READY_MS = 120_000;
 /** What was begun is over by then, and loads have been reported. */
 const SETTLE_MS = 3_000;
 const SCRAPES = 25;
-const MEMORY_MB = 64;
+const MEMORY_MB = 96;
 const FLOWS_MAX = 1024;
 
 /** What is there while it is measured. */
@@ -64,7 +64,13 @@ export async function measureDeployments(lab: ControlLab, samples: Samples, effo
 async function at(lab: ControlLab, samples: Samples, effort: Effort, stage: Stage): Promise<void> {
   await lab.user.ask("untilRunning", stage, READY_MS);
   await wait(SETTLE_MS);
-  await atRest(samples, effort, `at rest, ${stage.words}`, { "nfactor up": lab.pid }, dataplaneOf(await lab.user.ask("deployments").then(({ value }) => value)));
+  await atRest(
+    samples,
+    effort,
+    `at rest, ${stage.words}`,
+    { "nfactor up": lab.pid },
+    dataplaneOf(await lab.user.ask("deployments").then(({ value }) => value)),
+  );
   await scrapes(lab, samples, stage);
   for (let run = 0; run < effort.runs; run++) await restart(lab, samples, stage);
 }

@@ -35,7 +35,7 @@ export async function measureThroughput(lab: ControlLab, samples: Samples, { rou
   const nf = await buildStampingNf(lab.network.folder, 1);
   await lab.user.ask("push", nf);
   await lab.user.ask("deploy", NAME, deploymentOf(lab, nf, { flows: { max: 1024 } }));
-  const busyWith = { nf, name: OTHER, input: deploymentOf(lab, nf, { ports: { client: { iface: "o0" }, server: { iface: "o1" } }, memory_mb: 64 }) };
+  const busyWith = { nf, name: OTHER, input: deploymentOf(lab, nf, { ports: { client: { iface: "o0" }, server: { iface: "o1" } }, memory_mb: 96 }) };
   await lab.user.ask("untilRunning", { deployments: 1, runtimes: RUNTIMES }, READY_MS);
   const { members } = dataplaneOf([(await lab.user.ask("deployment", NAME)).value]);
   const stream = await TcpStream.start(lab.network, CONNECTIONS);
@@ -72,7 +72,7 @@ export async function measureThroughput(lab: ControlLab, samples: Samples, { rou
 
 /** Started and killed in turns for so long at least; it lives in the end. */
 async function restarting(lab: ControlLab, forMs: number): Promise<void> {
-  for (const endMs = clockMs() + forMs; clockMs() < endMs; ) {
+  for (const endMs = clockMs() + forMs; clockMs() < endMs;) {
     for (const livesMs of LIVES_MS) {
       await lab.kill();
       lab.up();
