@@ -167,8 +167,9 @@ export class ApiClient {
     const request = (address.kind === "https" ? httpsRequest : httpRequest)(options);
     const connecting = setTimeout(() => request.destroy(Object.assign(new Error("no connection"), { code: "ETIMEDOUT" })), CONNECT_MS);
     request.once("socket", (socket) => {
-      if (!socket.connecting) clearTimeout(connecting);
-      socket.once("connect", () => clearTimeout(connecting));
+      // One that is used again never says so: each request would leave a listener with it.
+      if (socket.connecting) socket.once("connect", () => clearTimeout(connecting));
+      else clearTimeout(connecting);
     });
     const answer = once(request, "response") as Promise<[IncomingMessage]>;
     if (bytes) sendIn(request, bytes, onSent);
