@@ -14,7 +14,7 @@ const LOST: Readonly<Record<string, string>> = { death: "it is dead", silence: "
 export const whyLost = (why: string): string => LOST[why] ?? "its link is gone";
 
 /** A life as its file and its last words tell. */
-export type Account = LifeAccount & { status: RuntimeStatus | undefined; link: Record<string, bigint> | undefined };
+export type Account = LifeAccount & { status: RuntimeStatus | undefined; statusAtUs?: number | undefined; link: Record<string, bigint> | undefined };
 export const NOTHING: Account = { file: undefined, said: undefined, status: undefined, link: undefined };
 
 /** Where a runtime is. */
@@ -48,6 +48,8 @@ export class Present {
   /** What its links carried and refused, by the names of LinkCount. */
   link: Record<string, bigint> | undefined;
   status: RuntimeStatus | undefined;
+  /** When it came, of performance.now(). */
+  statusAtUs: number | undefined;
   /** Why it ended, if it said so. */
   error: { code: string; message: string } | undefined;
   #turns = -1n;
@@ -76,6 +78,7 @@ export class Present {
       this.said = counters;
       this.link = link;
       this.status = runtimes[0];
+      this.statusAtUs = Math.round(performance.now() * 1000);
     } catch {
       // Whether it lives is found out elsewhere.
     }

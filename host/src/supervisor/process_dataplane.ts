@@ -222,7 +222,7 @@ export class ProcessDataplane implements Dataplane {
 
   #status(member: number): RuntimeStatus {
     const { pid, agent, peer, homes, restarts = 0, isUp = false, isReachable = true, isDraining = false } = this.#supervisor.of(member) ?? {};
-    const { file, status, link } = this.#supervisor.account(member);
+    const { file, status, statusAtUs: busyAtUs, link } = this.#supervisor.account(member);
     return {
       runtime: member,
       lcore: 0,
@@ -249,7 +249,7 @@ export class ProcessDataplane implements Dataplane {
       recovered: file?.recovered ?? 0n,
       stateLost: file?.stateLost ?? 0n,
       refusedMessages: status?.refusedMessages ?? 0n,
-      process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped, agent, peer, isReachable, homes, refusedFrames: refusedOf(link) },
+      process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped, busyAtUs, agent, peer, isReachable, homes, refusedFrames: refusedOf(link) },
     };
   }
 
