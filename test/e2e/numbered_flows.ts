@@ -20,15 +20,16 @@ for (let i = 0; i < ${PORTS}; i++) {
 }`;
 
 /**
- * Sends until it is told to end on stdin, then waits for what is still on its way. One packet goes ahead: while the server's link-layer address is asked for,
- * the kernel keeps 256 packets for it and loses the others.
+ * Sends until it is told to end on stdin, where it is also told of other paces, then waits for what is still on its way. One packet goes ahead: while the
+ * server's link-layer address is asked for, the kernel keeps 256 packets for it and loses the others.
  */
 const CLIENT = `
 const [address, flows, everyMs] = process.argv.slice(1);
 const QUIET_MS = 1000;
 const sums = { sent: 0, answered: 0, lost: 0, reordered: 0, repeated: 0, silenceMs: 0 };
 const sockets = [];
-let timer;
+/** Of all flows, or of every second one each. */
+let timers = [];
 let [begun, answeredAt] = [0, 0];
 for (let i = 0; i < Number(flows); i++) {
   const socket = require("node:dgram").createSocket("udp4");
@@ -36,7 +37,7 @@ for (let i = 0; i < Number(flows); i++) {
   socket.on("message", (message) => {
     const number = message.readUInt32LE(0);
     sums.answered += 1;
-    if (timer === undefined) begin();
+    if (timers.length === 0) begin();
     if (flow.last < 0 && ++begun === sockets.length) console.log("ready");
     if (flow.seen.has(number)) sums.repeated += 1;
     else if (number < flow.last) sums.reordered += 1;
@@ -53,10 +54,25 @@ for (let i = 0; i < Number(flows); i++) {
 const message = (number) => { const bytes = Buffer.alloc(64); bytes.writeUInt32LE(number, 0); return bytes; };
 const send = (flow, i) => { flow.socket.send(message(flow.next++), ${FIRST_PORT} + (i % ${PORTS}), address); sums.sent += 1; };
 const step = () => sockets.forEach(send);
-const begin = () => { step(); timer = setInterval(step, Number(everyMs)); };
+const begin = () => { step(); timers = [setInterval(step, Number(everyMs))]; };
+/** Evenly over the time: flows that are sent at once all keep their runtimes busy at once. */
+const setPaces = (paces) => {
+  timers.forEach(clearInterval);
+  timers = paces.map((ms, half) => {
+    const own = sockets.flatMap((flow, i) => (i % 2 === half ? [[flow, i]] : []));
+    let [next, at] = [0, performance.now()];
+    return setInterval(() => {
+      const now = performance.now();
+      // What a busy machine has missed is not made up for.
+      for (at = Math.max(at, now - ms); at <= now; at += ms / own.length) send(...own[next++ % own.length]);
+    }, 1);
+  });
+};
 send(sockets[0], 0);
-process.stdin.once("data", () => {
-  clearInterval(timer);
+process.stdin.on("data", (line) => {
+  const paces = line.toString().trim().split("\\n").at(-1).split(" ").map(Number);
+  if (paces.length === 2) return setPaces(paces);
+  timers.forEach(clearInterval);
   answeredAt = performance.now();
   // What waits in somebody's queue comes late on a busy machine, but not after a pause.
   const look = setInterval(() => {
@@ -107,6 +123,11 @@ export class NumberedFlows {
     await once(client.stdout!, "data");
     await new Promise((done) => setTimeout(done, 500));
     return started;
+  }
+
+  /** From now on each flow sends so often: the first, the third and so on, and the others. */
+  setPaces(oddMs: number, evenMs: number): void {
+    this.#client.stdin!.write(`${oddMs} ${evenMs}\n`);
   }
 
   /** Stops sending and counts; the server ends. */

@@ -48,6 +48,18 @@ test("asks with the token, and reads JSON", async () => {
   expect(asked[0]).toMatchObject({ url: "/v1/x?a=%C3%BC%26&c=2", headers: { authorization: "Bearer t0ken" } });
 });
 
+test("many questions over one connection leave nothing behind with it", async () => {
+  answer = (_, response) => json(response, 200, {});
+  const warnings: string[] = [];
+  const onWarning = ({ name }: Error): void => void warnings.push(name);
+  process.on("warning", onWarning);
+  for (let i = 0; i < 20; i++) await client.get("/v1/x");
+  await new Promise((done) => setImmediate(done));
+  process.off("warning", onWarning);
+  expect(new Set(asked.map(({ socket }) => socket)).size).toBe(1);
+  expect(warnings).toEqual([]);
+});
+
 test("over a socket of the machine, too", async () => {
   const folder = mkdtempSync(join(tmpdir(), "nfa-api-"));
   const path = join(folder, "api.sock");

@@ -3,13 +3,17 @@
  * in the store, and a runtime that scaling has not started gets a name when it is seen first.
  */
 import type { RuntimesReport } from "@nfactor/host/cluster";
-import type { Report, RuntimeView } from "../scaling/index.ts";
+import type { GroupView, Report, RuntimeView } from "../scaling/index.ts";
 import type { GroupState } from "../scaling/state.ts";
 import type { Scaling } from "./kinds.ts";
 import type { Load } from "./observed.ts";
 
-/** `peer`: the host that it is at, by name; `targets`: numbers of those that keep its replicas. From hosts that say so. */
-type RuntimeJson = RuntimesReport["runtimes"][number] & { readonly peer?: string | undefined; readonly targets?: readonly number[] | undefined };
+/** `peer`: the host that it is at, by name; `targets`: numbers of those that keep its replicas; `runtime_full`: packets that its full queue has cost, of the vswitch all of them. From hosts that say so. */
+type RuntimeJson = RuntimesReport["runtimes"][number] & {
+  readonly peer?: string | undefined;
+  readonly targets?: readonly number[] | undefined;
+  readonly runtime_full?: number | undefined;
+};
 
 /** As it is in the store, to be changed. */
 export interface GroupMemory {
@@ -82,9 +86,11 @@ export function runtimesOf(memory: GroupMemory, { report, arrivedMs }: Load, pla
   });
 }
 
-export function vswitchOf({ report, arrivedMs }: Load, host: string): { host: string; report?: Report } {
-  const vswitch = report.runtimes.find(({ runtime }) => runtime === 0);
-  return { host, ...(vswitch ? { report: reportOf(vswitch, report.at_us, arrivedMs) } : {}) };
+export function vswitchOf({ report, arrivedMs }: Load, host: string): NonNullable<GroupView["vswitch"]> {
+  const vswitch: RuntimeJson | undefined = report.runtimes.find(({ runtime }) => runtime === 0);
+  if (!vswitch) return { host };
+  const { runtime_full: full } = vswitch;
+  return { host, report: reportOf(vswitch, report.at_us, arrivedMs), ...(full === undefined ? {} : { dropped: { runtime_full: BigInt(full) } }) };
 }
 
 /** Runtimes that take new flows. */
@@ -100,8 +106,9 @@ function reportOf(one: RuntimeJson, takenUs: number, arrivedMs: number): Report 
     status: {
       ...{ lcore: one.lcore, draining: isDraining(one), flowsOpen: one.flows, received: BigInt(one.received), busyNs: BigInt(one.busy_us) * 1000n },
       ...{ queued: one.queued, unprotected: one.unprotected },
+      ...(one.runtime_full === undefined ? {} : { runtimeFull: BigInt(one.runtime_full) }),
       // A deployment's runtimes are processes always.
-      process: { pid: one.pid, restarts: one.restarts ?? 0, isUp: one.state !== "down" },
+      process: { pid: one.pid, restarts: one.restarts ?? 0, isUp: one.state !== "down", busyAtUs: one.busy_at_us },
     },
   };
 }

@@ -8,7 +8,7 @@
 import type { LoadMemory } from "./state.ts";
 import type { Report } from "./view.ts";
 
-/** A runtime in a process of its own tells its busy time three times a second: it may be so much older than the report. */
+/** A runtime in a process of its own tells its busy time three times a second: where it is not said when, it may be so much older than the report. */
 const BUSY_AGE_US = 400_000;
 /** So a rate takes reports that are further apart; those between them are left out. */
 const LEAST_US = 750_000;
@@ -25,33 +25,41 @@ export function readReport(before: LoadMemory | undefined, report: Report | unde
   if (report === undefined) return { memory: before };
   const { takenUs, arrivedMs, status } = report;
   if (before !== undefined && takenUs === before.takenUs) return { memory: before };
-  const now: LoadMemory = { takenUs, arrivedMs, busyNs: Number(status.busyNs), received: Number(status.received), restarts: status.process?.restarts ?? 0 };
+  const { restarts = 0, busyAtUs = takenUs } = status.process ?? {};
+  const now: LoadMemory = { takenUs, busyAtUs, arrivedMs, busyNs: Number(status.busyNs), received: Number(status.received), restarts };
+  if (status.runtimeFull !== undefined) now.full = Number(status.runtimeFull);
   if (!isSensible(now, report)) return { memory: before, refused: "a figure is missing, negative or no number" };
   if (before === undefined || now.restarts !== before.restarts) return { memory: now };
   const us = takenUs - before.takenUs;
-  if (us >= 0 && us < LEAST_US) return { memory: before };
+  const busyUs = busyAtUs - (before.busyAtUs ?? before.takenUs);
+  // Who has told nothing of itself since then is not idle, but silent.
+  if (us >= 0 && (us < LEAST_US || busyUs === 0)) return { memory: before };
   // Overtaken by a later one; if the later one does not go on, the host's clock is another one now.
   if (us < 0) return { memory: arrivedMs - before.arrivedMs > OVERTAKEN_MS ? now : before, refused: "it was taken before the last one" };
   if (afresh) return { memory: now };
   if (now.busyNs < before.busyNs || now.received < before.received) return { memory: now, refused: "a counter went back" };
-  const busy = (now.busyNs - before.busyNs) / 1000 / us;
-  if (busy * us > us + BUSY_AGE_US) return { memory: now, refused: "more work than time" };
+  const busy = (now.busyNs - before.busyNs) / 1000 / busyUs;
+  if (busyUs < 0 || busy * busyUs > busyUs + BUSY_AGE_US) return { memory: now, refused: "more work than time" };
   const weight = before.load === undefined ? 1 : 1 - Math.exp(-us / 1000 / Math.max(smoothMs, 1));
   const load = (before.load ?? 0) + weight * (Math.min(1, busy) - (before.load ?? 0));
   now.load = load;
   now.rawLoad = Math.min(1, busy);
   now.receivedPps = ((now.received - before.received) / us) * 1e6;
+  // The vswitch counts it, which may have been started anew.
+  if (now.full !== undefined) now.fullPps = (Math.max(0, now.full - (before.full ?? now.full)) / us) * 1e6;
   return { memory: now };
 }
 
 const isCount = (value: number): boolean => value >= 0 && value < Infinity;
 
-const isSensible = ({ takenUs, arrivedMs, busyNs, received, restarts }: LoadMemory, { status: { flowsOpen, queued, unprotected } }: Report): boolean =>
+const isSensible = ({ takenUs, busyAtUs = 0, arrivedMs, busyNs, received, restarts, full = 0 }: LoadMemory, { status }: Report): boolean =>
   isCount(takenUs) &&
+  isCount(busyAtUs) &&
   isCount(arrivedMs) &&
   isCount(busyNs) &&
   isCount(received) &&
   isCount(restarts) &&
-  isCount(flowsOpen) &&
-  isCount(queued) &&
-  isCount(unprotected);
+  isCount(full) &&
+  isCount(status.flowsOpen) &&
+  isCount(status.queued) &&
+  isCount(status.unprotected);

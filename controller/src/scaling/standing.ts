@@ -167,9 +167,10 @@ function addPressure({ standings, state, view: { vswitch } }: Group): void {
   for (const one of standings) one.pressure = sums.get(one.lcore)!;
 }
 
-/** The vswitch counts what full queues lose, without saying whose: the fullest queues, then the most loaded runtime. */
+/** Whose queues lose packets, or soon will. Where only the sum is known: the fullest queues, then the most loaded runtime. */
 function markOverflows({ standings, policy, state }: Group): void {
-  for (const one of standings) one.overflows = one.load !== undefined && one.view.report!.status.queued >= policy.queue_high;
+  for (const one of standings)
+    one.overflows = one.load !== undefined && (one.view.report!.status.queued >= policy.queue_high || (one.memory.report?.fullPps ?? 0) >= OVERFLOW_PPS);
   if ((state.overflow?.perSecond ?? 0) < OVERFLOW_PPS || standings.some(({ overflows }) => overflows)) return;
   const hottest = hottestFirst(standings.filter(({ load }) => load !== undefined))[0];
   if (hottest && hottest.pressure >= policy.load_target) hottest.overflows = true;

@@ -6,6 +6,8 @@ import type { Decision, Rule } from "./decision.ts";
 /** Of one runtime, or of a vswitch. */
 export interface LoadMemory {
   takenUs: number;
+  /** When `busyNs` was told, if that was not then. */
+  busyAtUs?: number;
   arrivedMs: number;
   busyNs: number;
   received: number;
@@ -15,6 +17,9 @@ export interface LoadMemory {
   /** The same between the last two reports. */
   rawLoad?: number;
   receivedPps?: number;
+  /** Packets that its full queue has cost, and their growth likewise. */
+  full?: number;
+  fullPps?: number;
 }
 
 export interface RuntimeMemory {

@@ -7,7 +7,10 @@
 import type { CountersSnapshot, RuntimeStatus } from "@nfactor/host";
 
 /** What scaling reads of a runtime's status. Counters are since the start of its process. */
-export type ReportedStatus = Pick<RuntimeStatus, "lcore" | "draining" | "flowsOpen" | "received" | "busyNs" | "queued" | "unprotected" | "process">;
+export type ReportedStatus = Pick<RuntimeStatus, "lcore" | "draining" | "flowsOpen" | "received" | "busyNs" | "queued" | "unprotected" | "process"> & {
+  /** Packets that its full queue has cost; the vswitch counts them. Absent where hosts do not say whose queue it was. */
+  runtimeFull?: bigint | undefined;
+};
 
 export interface Report {
   /** Of the host's monotonic clock, µs: rates are taken over it, so a report that was long on its way is no lower load. */

@@ -290,6 +290,30 @@ TEST_F(MigrationTest, MoveTakesSoManyFlowsAndDrainAll) {
   EXPECT_TRUE(vswitch.machine.accepts(2));
 }
 
+TEST_F(MigrationTest, AMoveOfSoManyFlowsTakesThemEvenlyFromAllAndNoFewer) {
+  std::vector<uint32_t> flows;
+  for (int i = 0; i < 4; ++i) flows.push_back(OpenFlow());
+  ASSERT_TRUE(At(1).machine.Move(1, 2, 2));
+  for (int i = 0; i < 2; ++i) {
+    Turn();
+    Settle();
+  }
+  EXPECT_EQ(Ended(1, 1).moved, 2u);
+  const auto is_moved = [&](int i) { return vswitch.machine.entry(flows[i]).owner.id == 2; };
+  EXPECT_NE(is_moved(0), is_moved(1));
+  EXPECT_NE(is_moved(2), is_moved(3));
+  for (int i = 0; i < 2; ++i) flows.push_back(OpenFlow());
+  ASSERT_TRUE(At(1).machine.Move(2, 2, 2));
+  // One of those that were there when it began has ended: another goes for it.
+  ASSERT_TRUE(At(1).machine.Close(ActorAt(1, flows.back()), now_ns));
+  for (int i = 0; i < 3; ++i) {
+    Turn();
+    Settle();
+  }
+  EXPECT_EQ(Ended(1, 2).moved, 2u);
+  EXPECT_EQ(At(1).machine.actors_used(), 1u);
+}
+
 TEST_F(MigrationTest, AChosenFlowThatEndsBeforeItsTurnIsNotTakenForTheOneInItsPlace) {
   const uint32_t first = OpenFlow(), second = OpenFlow();
   const uint32_t place = ActorAt(1, second);

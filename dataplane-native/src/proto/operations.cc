@@ -26,8 +26,21 @@ RuntimeMachine::Operation* RuntimeMachine::NewOperation(uint32_t id) {
 bool RuntimeMachine::Move(uint32_t id, uint16_t target, uint32_t flows) {
   Operation* operation = IsTarget(target) ? NewOperation(id) : nullptr;
   if (operation == nullptr) return false;
-  operation->left = flows;
+  operation->left = operation->wanted = flows;
+  operation->of = operation->unseen = used_;
   operation->targets.push_back(target);
+  return true;
+}
+
+// Evenly from all of them: those beside each other came one after the other and are often alike, and whoever asks for a
+// number of flows takes each for an average one.
+bool RuntimeMachine::IsNext(Operation& operation) {
+  const bool has_all = operation.left >= operation.unseen;
+  if (operation.unseen > 0) --operation.unseen;
+  if (has_all) return true;
+  operation.due += operation.wanted;
+  if (operation.due < operation.of) return false;
+  operation.due -= operation.of;
   return true;
 }
 
@@ -115,11 +128,17 @@ void RuntimeMachine::RunOperation(uint32_t slot, uint64_t now_ns) {
       continue;
     }
     if (!operation.has_chosen && actors_[index].state != ActorState::kActive) continue;
+    if (!operation.has_chosen && !operation.draining && !IsNext(operation)) continue;
     const uint16_t target = operation.targets[operation.next_target++ % operation.targets.size()];
     if (!operation.draining) --operation.left;
     ++operation.under_way;
     const Refusal reason = Start(index, target, slot, now_ns);
     if (reason != Refusal::kNo) OperationStep(slot, false, reason);
+  }
+  // Some have ended or moved meanwhile: now whichever is there.
+  if (!operation.has_chosen && !operation.draining && operation.looked_at >= size && operation.left > 0 &&
+      operation.unseen > 0) {
+    operation.unseen = operation.looked_at = 0;
   }
   if (operation.under_way > 0) return;
   bool ended = operation.looked_at >= size || operation.left == 0;

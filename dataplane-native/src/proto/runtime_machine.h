@@ -192,6 +192,10 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
     bool has_chosen = false;
     std::span<const uint32_t> chosen;
     uint32_t left = 0;  // To be started.
+    // Of a move of so many flows, whichever: flows there were when it began, how many of them it has not seen, and what
+    // share of a flow is due.
+    uint32_t of = 0, wanted = 0, unseen = 0;
+    uint64_t due = 0;
     uint32_t under_way = 0;
     uint32_t cursor = 0;     // Next actor to look at.
     uint32_t looked_at = 0;  // In this round.
@@ -202,6 +206,8 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
     std::vector<uint16_t> targets;
     OperationResult result;
   };
+
+  static bool IsNext(Operation& operation);
 
   // runtime_machine.cc: actors and packets.
   uint32_t FindActor(const Stamp& stamp) const;

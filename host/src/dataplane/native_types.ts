@@ -236,6 +236,8 @@ export interface RuntimeStatus {
     pid?: number | undefined;
     restarts: number;
     isUp: boolean;
+    /** When it told its busyNs, µs of performance.now(); it is asked for from time to time. */
+    busyAtUs?: number | undefined;
     /** Of one on another machine: the address of the agent there, the name of the peer if it is one, and whether it answers. */
     agent?: string | undefined;
     peer?: string | undefined;

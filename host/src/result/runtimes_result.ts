@@ -42,6 +42,7 @@ export const runtimeSchema = z.strictObject({
   state_lost: amount.describe("Flows that began anew, since their state died with a runtime."),
   refused_messages: amount.describe("Messages of the others that could not be read: never, unless NFActor itself is at fault."),
   busy_us: amount.describe("Time with work in it, µs; load is its growth over the time passed."),
+  busy_at_us: amount.optional().describe("In process mode: when it told busy_us, by the clock of at_us; it is asked for three times a second."),
   pid: amount.optional().describe("In process mode, while it has a process; counters are then since the start of that process."),
   restarts: amount.optional().describe("In process mode: how often it was started again."),
   peer: z.string().optional().describe("Of one that was added at a peer: its name."),
@@ -118,9 +119,10 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
 
 const numbers = (counts: Record<string, bigint>): Record<string, number> => Object.fromEntries(Object.entries(counts).map(([name, n]) => [name, Number(n)]));
 
-function processJson({ pid, restarts, agent, peer, homes = [], isReachable = true, refusedFrames = {} }: NonNullable<RuntimeStatus["process"]>) {
+function processJson({ pid, restarts, busyAtUs, agent, peer, homes = [], isReachable = true, refusedFrames = {} }: NonNullable<RuntimeStatus["process"]>) {
   return {
     restarts,
+    ...(busyAtUs === undefined ? {} : { busy_at_us: busyAtUs }),
     ...(pid === undefined ? {} : { pid }),
     ...(peer === undefined ? {} : { peer }),
     ...(homes.length === 0 ? {} : { targets: [...homes] }),

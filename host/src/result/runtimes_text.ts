@@ -21,8 +21,10 @@ export function ratesOf(now: RuntimesSample, before: RuntimesSample): (RuntimeJs
   const us = Math.max(now.atUs - before.atUs, 1);
   return now.runtimes.map((one) => {
     const then = before.runtimes.find(({ runtime }) => runtime === one.runtime);
-    const per = (name: "received" | "sent" | "busy_us") => Math.max(0, one[name] - (then?.[name] ?? 0)) / us;
-    return { ...one, load: Math.min(1, per("busy_us")), received_pps: per("received") * 1e6, sent_pps: per("sent") * 1e6 };
+    const per = (name: "received" | "sent" | "busy_us", overUs = us) => Math.max(0, one[name] - (then?.[name] ?? 0)) / overUs;
+    // Of a process, busy_us is as old as its last answer, and so is that of the sample before.
+    const busyUs = (one.busy_at_us ?? now.atUs) - (then?.busy_at_us ?? before.atUs);
+    return { ...one, load: busyUs > 0 ? Math.min(1, per("busy_us", busyUs)) : 0, received_pps: per("received") * 1e6, sent_pps: per("sent") * 1e6 };
   });
 }
 

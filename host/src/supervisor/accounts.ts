@@ -43,8 +43,8 @@ export class Accounts {
   }
 
   #account(life: Life, present: Present | undefined): Account {
-    const { said, status, link, full } = present ?? NOTHING;
-    return { file: readCounterFile(this.#folder.countersOf(life)), said, status, link, full };
+    const { said, status, statusAtUs, link, full } = present ?? NOTHING;
+    return { file: readCounterFile(this.#folder.countersOf(life)), said, status, statusAtUs, link, full };
   }
 }
 

@@ -14,7 +14,7 @@ const LOST: Readonly<Record<string, string>> = { death: "it is dead", silence: "
 export const whyLost = (why: string): string => LOST[why] ?? "its link is gone";
 
 /** A life as its file and its last words tell. */
-export type Account = LifeAccount & Pick<Present, "status" | "link" | "full">;
+export type Account = LifeAccount & Pick<Present, "status" | "link" | "full"> & { statusAtUs?: number | undefined };
 export const NOTHING: Account = { file: undefined, said: undefined, status: undefined, link: undefined, full: undefined };
 
 /** Where a runtime is. */
@@ -50,6 +50,8 @@ export class Present {
   status: RuntimeStatus | undefined;
   /** Of a vswitch: packets that found the queue of a runtime full, by its number. */
   full: Record<string, bigint> | undefined;
+  /** When it came, of performance.now(). */
+  statusAtUs: number | undefined;
   /** Why it ended, if it said so. */
   error: { code: string; message: string } | undefined;
   #turns = -1n;
@@ -79,6 +81,7 @@ export class Present {
       this.link = link;
       this.status = runtimes[0];
       this.full = full;
+      this.statusAtUs = Math.round(performance.now() * 1000);
     } catch {
       // Whether it lives is found out elsewhere.
     }

@@ -225,7 +225,7 @@ export class ProcessDataplane implements Dataplane {
   /** `full`: packets that found the queue of a runtime full, by its number. */
   #status(member: number, full: Record<string, bigint> | undefined): RuntimeStatus {
     const { pid, agent, peer, homes, restarts = 0, isUp = false, isReachable = true, isDraining = false } = this.#supervisor.of(member) ?? {};
-    const { file, status, link } = this.#supervisor.account(member);
+    const { file, status, statusAtUs: busyAtUs, link } = this.#supervisor.account(member);
     return {
       runtime: member,
       lcore: 0,
@@ -256,7 +256,7 @@ export class ProcessDataplane implements Dataplane {
       recovered: file?.recovered ?? 0n,
       stateLost: file?.stateLost ?? 0n,
       refusedMessages: status?.refusedMessages ?? 0n,
-      process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped, agent, peer, isReachable, homes, refusedFrames: refusedOf(link) },
+      process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped, busyAtUs, agent, peer, isReachable, homes, refusedFrames: refusedOf(link) },
     };
   }
 

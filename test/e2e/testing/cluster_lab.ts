@@ -2,6 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { type Ran, finished } from "../../../host/src/cli/testing.ts";
 import { NFACTOR } from "../../../scripts/lib/live_host.ts";
 import type { NetworkLab } from "../../../scripts/lib/network_lab.ts";
@@ -56,6 +57,11 @@ export class ClusterLab {
     return JSON.parse(stdout) as T;
   }
 
+  /** One command that goes on, with --json: what it prints is there line by line. */
+  follow<T>(...args: string[]): Followed<T> {
+    return new Followed(this.#lab.spawn("wire", process.execPath, [NFACTOR, ...args, "--json"], { env: this.#env }));
+  }
+
   async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
     const child = this.#up;
     this.#up = undefined;
@@ -63,5 +69,52 @@ export class ClusterLab {
     const ended = once(child, "exit");
     child.kill(signal);
     await ended;
+  }
+}
+
+export class Followed<T> {
+  readonly seen: T[] = [];
+  readonly #child: ChildProcess;
+  readonly #looks = new Set<() => void>();
+  #said = "";
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stderr!.on("data", (chunk: Buffer) => (this.#said += chunk.toString()));
+    createInterface({ input: child.stdout! }).on("line", (line) => {
+      this.seen.push(JSON.parse(line) as T);
+      for (const look of [...this.#looks]) look();
+    });
+    child.once("close", () => [...this.#looks].forEach((look) => look()));
+  }
+
+  /** Rejects when it has ended, or it takes too long. */
+  async until(what: string, isSo: (seen: readonly T[]) => boolean, withinMs = 60_000): Promise<void> {
+    if (isSo(this.seen)) return;
+    await new Promise<void>((done, fail) => {
+      const over = (why?: string): void => {
+        clearTimeout(timer);
+        this.#looks.delete(look);
+        if (why === undefined) done();
+        else fail(new Error(`${what}: ${why}\n${this.#said}${JSON.stringify(this.seen.slice(-3))}`));
+      };
+      const look = (): void => {
+        if (isSo(this.seen)) over();
+        else if (this.#child.exitCode !== null || this.#child.signalCode !== null) over("the command has ended");
+      };
+      const timer = setTimeout(() => over(`not within ${withinMs} ms`), withinMs);
+      this.#looks.add(look);
+      look();
+    });
+  }
+
+  /** Of what comes from now on, until what it returns is called. */
+  each(take: (one: T) => void): () => void {
+    let taken = this.seen.length;
+    const look = (): void => {
+      for (; taken < this.seen.length; taken++) take(this.seen[taken]!);
+    };
+    this.#looks.add(look);
+    return () => void this.#looks.delete(look);
   }
 }

@@ -241,6 +241,8 @@ export const recoverCommand = twoTargetsOf<{ yes?: boolean; dryRun?: boolean }>(
 
 /** Load and rates are of this time. */
 const LOOK_MS = 1100;
+const LOOK_AGAIN_MS = 200;
+const LOOKS_AGAIN = 20;
 
 export const runtimesCommand = twoTargetsOf<{ watch?: boolean }>("runtimes", {
   description: "Show the virtual switch and the runtimes: flows, load, packets per second, drops, flows that moved and that are moving.",
@@ -261,7 +263,12 @@ async function showRuntimes(name: string, options: ApiOptions & { watch?: boolea
     let before = await look();
     do {
       await sleep(LOOK_MS);
-      const now = await look();
+      let now = await look();
+      // A busy host is late. Without a report besides the one before there are no rates.
+      for (let again = 0; again < LOOKS_AGAIN && now.atUs === before.atUs; again++) {
+        await sleep(LOOK_AGAIN_MS);
+        now = await look();
+      }
       const result = { seconds: (now.atUs - before.atUs) / 1e6, runtimes: ratesOf(now, before) };
       if (options.watch) writeAll(1, output.json ? `${JSON.stringify(result)}\n` : `${runtimesTable(result.runtimes)}\n\n`);
       else output.result(result, runtimesTable(result.runtimes));

@@ -5,7 +5,7 @@ import { examples, writeAll } from "@nfactor/host/cli";
 import { NfError } from "@nfactor/sdk/errors";
 import { type ApiOptions, type Connection, addApiOptions, deploymentName, withApi } from "../api_command.ts";
 import { Screen } from "../screen.ts";
-import { type Look, type TopDeployment, topLines, topOf } from "../views/top_text.ts";
+import { type Look, type TopDeployment, earlierLook, topLines, topOf } from "../views/top_text.ts";
 import { timeText } from "../views/cluster_text.ts";
 import { untilInterrupted } from "../wait.ts";
 
@@ -54,18 +54,20 @@ async function run(word: string | undefined, options: TopOptions): Promise<void>
 const titleOf = ({ api, chosen }: Connection): string => `nfactor top   ${chosen.name ?? api.address}   ${timeText(Date.now())}`;
 
 async function inLines(connection: Connection, look: () => Promise<Look>, everyMs: number, times: number): Promise<void> {
-  let before = await look();
+  let last = await look();
+  let before = last;
   await untilInterrupted(async (signal) => {
     for (let n = 0; n < times && !signal.aborted; n++) {
       await sleep(everyMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       const now = await look();
+      before = earlierLook(now, last, before);
       const list = topOf(now, before);
       const text = connection.output.json
         ? JSON.stringify({ at: Date.now(), hosts: now.hosts, deployments: list })
         : `${topLines(now, list, titleOf(connection)).join("\n")}\n`;
       writeAll(1, `${text}\n`);
-      before = now;
+      last = now;
     }
   });
 }
@@ -94,7 +96,8 @@ async function onScreen(connection: Connection, look: () => Promise<Look>, every
       if (end.signal.aborted) return;
       try {
         const now = await look();
-        [shown, before, trouble] = [[now, topOf(now, before)], now, undefined];
+        before = earlierLook(now, shown[0], before);
+        [shown, trouble] = [[now, topOf(now, before)], undefined];
       } catch (error) {
         // A controller that is started anew comes back: what is shown stays until then.
         if (!(error instanceof NfError) || (error.code !== "cli.unreachable" && error.code !== "cli.timeout")) throw error;

@@ -23,6 +23,16 @@ export interface TopDeployment {
   readonly runtimes: Rows;
 }
 
+/** What rates are taken since: of each deployment the last report that is not the present one. Hosts may report less often than somebody looks. */
+export function earlierLook(now: Look, last: Look, before: Look): Look {
+  const reportedUs = (look: Look, name: string): number | undefined => look.deployments.find((one) => one.name === name)?.runtimes?.at_us;
+  const deployments = now.deployments.flatMap(({ name, runtimes }) => {
+    const from = reportedUs(last, name) === runtimes?.at_us ? before : last;
+    return from.deployments.filter((one) => one.name === name);
+  });
+  return { deployments, hosts: last.hosts };
+}
+
 /** Rates need two reports of a host: without the earlier one they are those since its start. */
 export function topOf(now: Look, before: Look | undefined): TopDeployment[] {
   return now.deployments.map((view) => {
