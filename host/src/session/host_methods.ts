@@ -1,8 +1,10 @@
 /** What a host serves to its controller, and the controller to hosts. A method is a line here; who lacks a handler for it does not compile. */
 import { z } from "zod";
 import { deployedEntrySchema, deploymentName, deploymentSpecSchema, deploymentStatusSchema, digestSchema } from "../daemon/deployment_spec.ts";
+import { peerChangeFields } from "../config/peer.ts";
 import {
   addRuntimeResult,
+  configurePeersResult,
   drainParams,
   drainResult,
   flowsParams,
@@ -94,7 +96,7 @@ export const HOST_METHODS = {
   watch_load: stream(z.strictObject({ every_ms: z.int().min(100).max(60_000) }), runtimesResult.extend(of), nothing),
   flows: read(flowsParams.extend({ ...of, limit: z.int().min(1).max(FLOWS_PER_ANSWER_MAX) }), flowsResult, { deadlineMs: 60_000 }),
   /** Other hosts that runtimes of this deployment may be on. */
-  configure_peers: change(z.strictObject({ ...of, peers: z.array(peerSchema).max(16) }), z.strictObject({ peers: z.int().min(0) })),
+  configure_peers: change(z.strictObject({ ...of, peers: z.array(peerSchema).max(16), ...peerChangeFields }), configurePeersResult),
   /** `at`: name of a peer; this host otherwise. */
   add_runtime: change(z.strictObject({ ...of, at: z.string().max(64).optional() }), addRuntimeResult, { deadlineMs: 60_000 }),
   remove_runtime: change(removeRuntimeParams.extend(of), removeRuntimeResult, { deadlineMs: 60_000 }),
