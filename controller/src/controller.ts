@@ -2,8 +2,10 @@
  * A controller: its store, the registry of NFs, where hosts connect, and the cluster, in one folder of one process. `close()` ends all of it; what was under
  * way goes on when it is opened again.
  */
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { type Clock, systemClock } from "@nfactor/host/clock";
+import { endpointText } from "@nfactor/host/identity";
 import type { HOST_METHODS, SessionOptions } from "@nfactor/host/session";
 import { NfError } from "@nfactor/sdk/errors";
 import { ArtifactRegistry, type RegistryOptions } from "./artifacts/index.ts";
@@ -47,6 +49,16 @@ export interface Controller {
   close(): Promise<void>;
 }
 
+/** Of what listens everywhere: all of the machine's that others may reach. */
+function addressesOf(host: string | undefined, port: number | undefined): string[] {
+  if (host === undefined || port === undefined) return [];
+  const isAnywhere = host === "0.0.0.0" || host === "::";
+  const all = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);
+  const reachable = all.filter(({ internal, family, scopeid }) => !internal && !scopeid && (host === "::" || family === "IPv4"));
+  const hosts = isAnywhere ? reachable.map(({ address }) => address) : [host];
+  return hosts.map((one) => endpointText({ host: one, port }));
+}
+
 const COLLECT_MS = 6 * 3_600_000;
 export const SOCKET = "controller.sock";
 
@@ -58,6 +70,7 @@ export async function openController(options: ControllerOptions): Promise<Contro
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
   };
+  let port: number | undefined;
   try {
     const registry = await ArtifactRegistry.open({
       ...options.registry,
@@ -71,7 +84,7 @@ export async function openController(options: ControllerOptions): Promise<Contro
     const authority = await Authority.open(store, dateMs);
     const enrolment: Enrolment = new Enrolment({ store, authority, nowMs: dateMs, onRevoked: (host, serials) => listener.end(host, serials) });
     const cluster: Cluster = await Cluster.open({
-      ...{ store, artifacts: registry, enrolment, clock, dateMs, metrics, onTrouble },
+      ...{ store, artifacts: registry, enrolment, clock, dateMs, metrics, onTrouble, addresses: () => addressesOf(options.tls?.host, port) },
       sessions: { sessionOf: (host) => listener.sessionOf(host), sessionsOf: (host) => listener.sessionsOf(host) },
     });
     const listener: Listener = new Listener({
@@ -85,7 +98,7 @@ export async function openController(options: ControllerOptions): Promise<Contro
     undo.push(() => cluster.close());
     const unix = options.unix === false ? undefined : (options.unix ?? join(folder, SOCKET));
     if (unix !== undefined) await listener.listenUnix(unix);
-    const port = options.tls && (await listener.listenTls(options.tls));
+    port = options.tls && (await listener.listenTls(options.tls));
     undo.push(
       repeat(clock, COLLECT_MS, () =>
         registry.collect().then(

@@ -31,6 +31,8 @@ export class NetworkLab {
   readonly clientAddress = "10.77.0.1";
   readonly serverAddress = "10.77.0.2";
   readonly serverAddress6 = "fd77::2";
+  /** Of the hosts to each other: the wire's and the far one. */
+  readonly nearAddress = "10.78.0.1";
   readonly farAddress = "10.78.0.2";
   /** Interfaces in the wire's namespace. */
   readonly clientIface = "left";
@@ -77,7 +79,7 @@ export class NetworkLab {
     const [wire, far] = [this.#names.wire, this.#names.far];
     for (const iface of ["between", "orders"]) ip("link", "add", iface, "netns", wire, "type", "veth", "peer", "name", iface, "netns", far);
     for (const [namespace, address] of [
-      [wire, "10.78.0.1/24"],
+      [wire, this.nearAddress + "/24"],
       [far, this.farAddress + "/24"],
     ] as const) {
       ip("netns", "exec", namespace, "sysctl", "-qw", "net.ipv6.conf.between.disable_ipv6=1");
@@ -136,11 +138,6 @@ export class NetworkLab {
     ip("netns", "exec", this.#names.client, "sysctl", "-qw", `net.ipv4.tcp_rmem=4096 65536 ${bytes}`);
   }
 
-  /** Processes in a namespace. */
-  pids(place: Place): number[] {
-    return ip("netns", "pids", this.#names[place]).split("\n").filter(Boolean).map(Number);
-  }
-
   /** Starts a command in a namespace; close() ends it if it still runs. */
   spawn(place: Place, command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const child = spawn("ip", ["netns", "exec", this.#names[place], command, ...args], { stdio: ["ignore", "pipe", "pipe"], ...options });
@@ -186,6 +183,16 @@ http { access_log off; ${temp} sendfile on;
     throw new Error("nginx did not start");
   }
 
+  /** Processes in a namespace. */
+  pids(place: Place): number[] {
+    return ip("netns", "pids", this.#names[place]).split("\n").filter(Boolean).map(Number);
+  }
+
+  /** As when a machine loses its power. */
+  killAll(place: Place): void {
+    for (const pid of this.pids(place)) kill(pid);
+  }
+
   /** Ends what runs in the namespaces, removes them and the folder. May be called again. */
   close(): void {
     if (this.#closed) return;
@@ -193,11 +200,10 @@ http { access_log off; ${temp} sendfile on;
     process.off("exit", this.#onExit);
     for (const signal of SIGNALS) process.off(signal, this.#onSignal);
     for (const child of this.#children) child.kill("SIGTERM");
-    for (const name of Object.values(this.#names)) {
+    for (const place of Object.keys(this.#names) as Place[]) {
       try {
-        const pids = ip("netns", "pids", name).split("\n").filter(Boolean);
-        for (const pid of pids) kill(Number(pid));
-        ip("netns", "del", name);
+        this.killAll(place);
+        ip("netns", "del", this.#names[place]);
       } catch {
         // It was never made, or is gone already.
       }

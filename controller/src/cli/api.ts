@@ -189,7 +189,7 @@ export class Api {
     }
   }
 
-  joinToken(host: string): Promise<{ readonly host: string; readonly token: string; readonly until: number }> {
+  joinToken(host: string): Promise<{ readonly host: string; readonly token: string; readonly until: number; readonly controller: readonly string[] }> {
     return this.#ask("POST", path`/v1/hosts/${host}/join_token`);
   }
 

@@ -15,6 +15,7 @@ import type { ClusterMetrics } from "./cluster_metrics.ts";
 import type { ClusterApi, DeploymentView, HostView, NumberedEvent, WriteOptions } from "./cluster_api.ts";
 import { Deployments } from "./deployments.ts";
 import { EventLog } from "./event_log.ts";
+import { giveUpHost } from "./given_up.ts";
 import { HostDrain } from "./host_drain.ts";
 import { Hosts, LEASE_SECONDS } from "./hosts.ts";
 import { DEPLOYMENT, type Deployment, type Host, TENANT, type Tenant } from "./kinds.ts";
@@ -39,6 +40,8 @@ export interface ClusterOptions {
   readonly enrolment: Enrolment;
   readonly sessions: HostSessions;
   readonly clock: Clock;
+  /** Where hosts of other machines connect, as address and port. */
+  readonly addresses?: () => readonly string[];
   /** Milliseconds of the date. */
   readonly dateMs: () => number;
   readonly metrics?: ClusterMetrics | undefined;
@@ -213,20 +216,21 @@ export class Cluster implements ClusterApi {
   capture: ClusterApi["capture"] = (name, params, signal) => this.#parts.operations.capture(name, params, signal);
 
   async hosts(): Promise<readonly HostView[]> {
-    return this.#parts.hosts.all.map((host) => this.#hostView(host));
+    const counts = this.#parts.scaling.runtimesByHost();
+    return this.#parts.hosts.all.map((host) => this.#hostView(host, counts));
   }
 
   async host(name: string): Promise<HostView> {
     requireHostName(name);
-    return this.#hostView(this.#parts.hosts.require(name));
+    return this.#hostView(this.#parts.hosts.require(name), this.#parts.scaling.runtimesByHost());
   }
 
-  async joinToken(host: string, { by }: { readonly by: string }): Promise<{ readonly token: string; readonly until_ms: number }> {
+  async joinToken(host: string, { by }: { readonly by: string }): ReturnType<ClusterApi["joinToken"]> {
     requireHostName(host);
     const until_ms = this.#options.dateMs() + TOKEN_MS;
     const token = await this.#options.enrolment.makeToken(host, { validMs: TOKEN_MS });
     this.#parts.events.add("host", host, "info", `${by} has made a token with which it may join`);
-    return { token, until_ms };
+    return { token, until_ms, controller: this.#options.addresses?.() ?? [] };
   }
 
   async cordon(host: string, cordoned: boolean, { by, dryRun = false, version }: WriteOptions): Promise<Stored<Host>> {
@@ -257,13 +261,20 @@ export class Cluster implements ClusterApi {
     const { hosts, mirror, observed, events } = this.#parts;
     requireHostName(host);
     hosts.require(host);
-    const users = [...mirror.all].filter(({ object }) => object.host === host || object.peers.some((peer) => peer.host === host)).map(({ name }) => name);
+    const users = [...mirror.all].filter(({ object }) => object.host === host).map(({ name }) => name);
     if (users.length > 0)
-      throw new NfError("cluster.in_use", `host ${host} has deployments, or runtimes of them: ${users.slice(0, 10).join(", ")}`, {
+      throw new NfError("cluster.in_use", `host ${host} has deployments: ${users.slice(0, 10).join(", ")}`, {
         given: host,
         fix: "Undeploy them, with --force when the host is gone for good.",
       });
+    const guests = [...mirror.all].filter((one) => this.#mayWorkAt(one, host)).map(({ name }) => name);
+    if (guests.length > 0)
+      throw new NfError("cluster.in_use", `host ${host} has runtimes of ${guests.slice(0, 10).join(", ")} that work, or may`, {
+        given: host,
+        fix: `Empty it first: 'nfactor hosts drain ${host}'. When its machine is gone for good, end it: its runtimes count as dead when nothing is heard of them.`,
+      });
     if (dryRun) return;
+    await giveUpHost(host, by, this.#parts);
     await this.#options.enrolment.revoke(host).catch((error: unknown) => {
       // One that came over the machine's own socket has none.
       if (!(error instanceof NfError) || error.code !== "store.not_found") throw error;
@@ -300,6 +311,16 @@ export class Cluster implements ClusterApi {
     return { ok: store === "ok" && !this.#isClosed, store, hosts: hosts.all.length, hosts_connected: connected };
   }
 
+  /** As the deployment's own host says; of one that is away, what the other one's lease says. */
+  #mayWorkAt({ name, object }: Stored<Deployment>, host: string): boolean {
+    if (!object.peers.some((peer) => peer.host === host)) return false;
+    const { observed, hosts } = this.#parts;
+    const report = observed.get(object.host).loads.get(name)?.report;
+    if (!report) return hosts.isLeased(host);
+    const isConnected = observed.get(host).session?.isOpen === true;
+    return report.runtimes.some(({ peer, state }) => peer === host && (isConnected || state !== "down"));
+  }
+
   #viewOf(wanted: Stored<Deployment>): DeploymentView {
     const { observed, reconciler } = this.#parts;
     const { name, object } = wanted;
@@ -318,9 +339,11 @@ export class Cluster implements ClusterApi {
     return { name, wanted, state, ...(seen ? { seen } : {}), runtimes: host.loads.get(name)?.report, why: error?.message };
   }
 
-  #hostView(host: Stored<Host>): HostView {
-    const { session, info } = this.#parts.observed.get(host.name);
-    return { name: host.name, host, connected: session?.isOpen ?? false, leased: this.#parts.hosts.isLeased(host.name), info: info && withoutKey(info) };
+  #hostView(host: Stored<Host>, counts: ReadonlyMap<string, number>): HostView {
+    const { observed, hosts } = this.#parts;
+    const { session, info } = observed.get(host.name);
+    const [connected, leased, runtimes] = [session?.isOpen ?? false, hosts.isLeased(host.name), counts.get(host.name) ?? 0];
+    return { name: host.name, host, connected, leased, runtimes, info: info && withoutKey(info) };
   }
 }
 

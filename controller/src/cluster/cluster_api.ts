@@ -24,6 +24,8 @@ export interface HostView {
   readonly host: Stored<Host>;
   readonly connected: boolean;
   readonly leased: boolean;
+  /** Of all deployments, that are there as far as is known. */
+  readonly runtimes: number;
   /** What it said last; without the key of its agent, which is for hosts alone. */
   readonly info?: (Omit<HostInfo, "agent"> & { readonly agent?: Omit<NonNullable<HostInfo["agent"]>, "key"> | undefined }) | undefined;
 }
@@ -94,12 +96,18 @@ export interface ClusterApi {
 
   hosts(): Promise<readonly HostView[]>;
   host(name: string): Promise<HostView>;
-  /** A token with which a host of that name joins. */
-  joinToken(host: string, options: { readonly by: string }): Promise<{ readonly token: string; readonly until_ms: number }>;
+  /** A token with which a host of that name joins, and where: none when the controller takes no hosts of other machines. */
+  joinToken(
+    host: string,
+    options: { readonly by: string },
+  ): Promise<{ readonly token: string; readonly until_ms: number; readonly controller: readonly string[] }>;
   cordon(host: string, cordoned: boolean, options: WriteOptions): Promise<Stored<Host>>;
   /** Cordons it, and resolves when nothing is left on it that can leave; says what cannot (deployments whose ports it has). */
   drainHost(host: string, options: WriteOptions & { readonly signal?: AbortSignal }): Promise<{ readonly moved: number; readonly left: readonly string[] }>;
-  /** Its certificates are worth nothing any more. Refused while deployments have it as their host: undeploy them, with `force` when it is gone. */
+  /**
+   * Its certificates are worth nothing any more, and it is no peer of any deployment: what was there counts as ended. Refused while deployments have it as
+   * their host (undeploy them, with `force` when it is gone), or runtimes that work (drain it).
+   */
   removeHost(host: string, options: WriteOptions): Promise<void>;
 
   /** The newest last. `about`: all of a tenant, when it is one's name. */

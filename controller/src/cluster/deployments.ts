@@ -337,7 +337,9 @@ export class Deployments {
     const before = base && newestOf(base.object);
     // Other bounds alone are nothing that a host would have to do.
     const revisions = before && isSame(before.spec, spec) && !isNewer ? base.object.revisions : withRevision(base?.object.revisions ?? [], next);
-    const object: Deployment = { host, scaling, peers: [...peers], revisions, ending: false, created: base?.object.created ?? at };
+    // A host of that name that is a peer again is another machine.
+    const gone = (base?.object.gone ?? []).filter((one) => !peers.some((peer) => peer.host === one));
+    const object: Deployment = { host, scaling, peers: [...peers], gone, revisions, ending: false, created: base?.object.created ?? at };
     const uses = [...new Map(versions.map((version) => [version.name, version])).values()];
     const using = uses.map((version) => artifacts.using(version));
     const {

@@ -31,11 +31,16 @@ export const REVISIONS_KEPT = 20;
 /** JSON of all of them: an object of the store has a bound, and configurations may be long. The newest and the one before it stay in any case. */
 export const REVISIONS_BYTES_KEPT = 384 * 1024;
 
+/** The newest of those that were removed; the host has long heard of the others. */
+export const GONE_KEPT = 16;
+
 export const deploymentSchema = z.strictObject({
   host: hostName.describe("Where its ports and its virtual switch are."),
   scaling: groupPolicySchema,
   /** Hosts besides its own that its runtimes may be on; `iface`: of its own host, towards that one. */
   peers: z.array(z.strictObject({ host: hostName, iface: z.string().max(15) })).max(16),
+  /** Hosts that were peers and were removed for good: its own host waits for nothing there. */
+  gone: z.array(hostName).max(GONE_KEPT).default([]),
   revisions: z.array(revisionSchema).min(1).max(REVISIONS_KEPT),
   /** It is to be ended; the object goes when the host has none of it. */
   ending: z.boolean(),

@@ -14,7 +14,7 @@ const specOf = (...digests: number[]): DeploymentSpec =>
   });
 const wish = (more: Partial<Desired> = {}): Desired => ({
   ...{ deployment: "blue/web", host: "h1", incarnation: 7, revision: 1, spec: specOf(1), replace: false, ending: false },
-  ...{ peers: [], peersTold: undefined, isBusy: false, notBeforeMs: 0, attempt: 0 },
+  ...{ peers: [], gone: [], peersTold: undefined, isBusy: false, notBeforeMs: 0, attempt: 0 },
   ...more,
 });
 const status = (more: Partial<DeploymentStatus> = {}): DeploymentStatus => ({
@@ -61,8 +61,11 @@ describe("what is asked for", () => {
   test("peers are told once, and again when they are others", () => {
     const peers = [{ name: "h2", address: "10.0.0.2:7700", key: "0".repeat(64), iface: "l0" }];
     expect(kinds([wish({ peers })], [host(status())])).toEqual(["configure_peers"]);
-    expect(kinds([wish({ peers, peersTold: peersText(peers) })], [host(status())])).toEqual([]);
-    expect(kinds([wish({ peers: [], peersTold: peersText(peers) })], [host(status())])).toEqual(["configure_peers"]);
+    const peersTold = peersText(peers, [], 1);
+    expect(kinds([wish({ peers, peersTold })], [host(status())])).toEqual([]);
+    expect(kinds([wish({ peers: [], peersTold })], [host(status())])).toEqual(["configure_peers"]);
+    expect(kinds([wish({ peers, peersTold })], [host(status({ starts: 2 }))])).toEqual(["configure_peers"]);
+    expect(reconcile([wish({ gone: ["h3"] })], [host(status())], 0).orders).toMatchObject([{ kind: "configure_peers", peers: [], gone: ["h3"] }]);
     expect(kinds([wish({ peers })], [host(status({ state: "starting" }))])).toEqual([]);
   });
 

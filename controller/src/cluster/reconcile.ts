@@ -22,7 +22,9 @@ export interface Desired {
   readonly replace: boolean;
   readonly ending: boolean;
   readonly peers: readonly Peer[];
-  /** As its host was told, by this controller. */
+  /** Hosts that were peers, and will never come back. */
+  readonly gone: readonly string[];
+  /** As its host was told, by this controller, of the supervisor that runs. */
   readonly peersTold: string | undefined;
   /** An order for it is under way: it gets no other one meanwhile. */
   readonly isBusy: boolean;
@@ -48,7 +50,7 @@ export type Order = Common &
   (
     | { readonly kind: "deploy"; readonly revision: number; readonly spec: DeploymentSpec; readonly replace: boolean }
     | { readonly kind: "swap"; readonly revision: number; readonly entry: string; readonly next: DeploymentSpec["chain"][number] }
-    | { readonly kind: "configure_peers"; readonly peers: readonly Peer[]; readonly told: string }
+    | { readonly kind: "configure_peers"; readonly peers: readonly Peer[]; readonly gone: readonly string[]; readonly told: string }
     | { readonly kind: "undeploy" }
   );
 
@@ -91,7 +93,8 @@ export function reconcile(desired: readonly Desired[], observed: readonly Observ
   return { orders, ended, findings };
 }
 
-export const peersText = (peers: readonly Peer[]): string => canonical(peers);
+/** `starts`: another supervisor, of processes that were all started anew, knows of no peers. */
+export const peersText = (peers: readonly Peer[], gone: readonly string[], starts: number): string => canonical([peers, gone, starts]);
 
 function bring(one: Desired, status: DeploymentStatus | undefined): Order | undefined {
   const { deployment, host, revision, spec, replace } = one;
@@ -102,9 +105,11 @@ function bring(one: Desired, status: DeploymentStatus | undefined): Order | unde
     if (next) return { ...common, kind: "swap", revision, entry: next.name, next };
     return { ...common, kind: "deploy", revision, spec, replace };
   }
-  const told = peersText(one.peers);
-  if (status.state !== "running" || one.peersTold === told || (one.peersTold === undefined && one.peers.length === 0)) return undefined;
-  return { ...common, key: keyOf(one, `${revision}.peers`), kind: "configure_peers", peers: one.peers, told };
+  const { peers, gone } = one;
+  const told = peersText(peers, gone, status.starts);
+  const hasNone = one.peersTold === undefined && peers.length === 0 && gone.length === 0;
+  if (status.state !== "running" || one.peersTold === told || hasNone) return undefined;
+  return { ...common, key: keyOf(one, `${revision}.peers`), kind: "configure_peers", peers, gone, told };
 }
 
 /** The host has something newer than is known, or something else under the same number: both come of a store that is an older copy. */

@@ -34,6 +34,7 @@ export interface Carried {
   readonly deploy?: Result<"deploy"> | undefined;
   readonly swap?: Result<"swap"> | undefined;
   readonly undeploy?: Result<"undeploy"> | undefined;
+  readonly peers?: Result<"configure_peers"> | undefined;
 }
 
 interface Work {
@@ -161,6 +162,7 @@ export class Reconciler {
     const { revision, spec, replace } = newestOf(stored.object);
     const { isBusy, notBeforeMs, attempt, peersTold } = this.#workOf(stored);
     const peers = this.#options.peersOf(stored.object);
+    const { gone } = stored.object;
     return {
       deployment: stored.name,
       host,
@@ -170,6 +172,7 @@ export class Reconciler {
       replace,
       ending,
       peers,
+      gone,
       peersTold,
       isBusy,
       notBeforeMs,
@@ -208,13 +211,14 @@ export class Reconciler {
     work.isBusy = false;
     // Something else is wanted by now: what came of this says nothing about that.
     if (work.revision === revision) {
-      if (order.kind === "configure_peers" && !why) work.peersTold = order.told;
+      // Who stays for its runtimes goes when they have left: it is said again until then.
+      if (order.kind === "configure_peers" && !why && !carried.peers?.used) work.peersTold = order.told;
       work.carried = { ...work.carried, ...carried };
       if (why && (UNDECIDED.has(why.code) || !session.isOpen)) work.notBeforeMs = session.isOpen ? clock.nowMs() + BACKOFF_FIRST_MS : 0;
       else {
         work.attempt += 1;
         if (why) this.#failed(order, work, why);
-        else Object.assign(work, { failures: 0, notBeforeMs: 0, error: undefined });
+        else Object.assign(work, { failures: 0, notBeforeMs: carried.peers?.used ? clock.nowMs() + EVERY_MS : 0, error: undefined });
       }
     }
     this.kick();
@@ -233,9 +237,10 @@ export class Reconciler {
       }
       case "undeploy":
         return { undeploy: await session.call("undeploy", { deployment, dry_run: false }, { key }) };
-      case "configure_peers":
-        await session.call("configure_peers", { deployment, peers: [...order.peers] }, { key });
-        return {};
+      case "configure_peers": {
+        const { peers, gone } = order;
+        return { peers: await session.call("configure_peers", { deployment, peers: [...peers], keep_used: true, gone: [...gone] }, { key }) };
+      }
     }
   }
 

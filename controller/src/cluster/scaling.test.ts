@@ -1,5 +1,6 @@
 /** The scaling loop with hosts that report load, in virtual time. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { errorOf } from "../rpc/testing.ts";
 import { ClusterWorld, inputOf } from "./testing/cluster_world.ts";
 
 const BY = { by: "ann" };
@@ -137,39 +138,74 @@ describe("a controller that is started anew", () => {
   });
 });
 
-test("with a peer, owners and replicas are on different hosts; and that host is emptied again", async () => {
-  const agent = { address: "10.0.0.2:7700", iface: "l1", key: "ab".repeat(32) };
-  await world.addHost({ name: "h2", agent });
-  await deploy({ min: 3, max: 4 }, { host: "h1", replication: {}, peers: [{ host: "h2", iface: "l0" }] });
-  await world.advance(20_000);
-  const away = world
+const agent = { address: "10.0.0.2:7700", iface: "l1", key: "ab".repeat(32) };
+const onPeer = (isThere: boolean): readonly { readonly runtime: number; readonly homes: readonly number[] }[] =>
+  world
     .host()
     .runtimesOf(NAME)
-    .filter((one) => one.agent === agent.address);
-  expect(away.length).toBe(0);
-  world.host().set(NAME, 3, { state: "down" });
+    .filter((one) => (one.agent === agent.address) === isThere);
+const withPeer = { host: "h1", replication: {}, peers: [{ host: "h2", iface: "l0" }] };
+
+test("with a peer, owners and replicas are on different hosts; and that host is emptied again", async () => {
+  await world.addHost({ name: "h2", agent });
+  await deploy({ min: 3, max: 4 }, withPeer);
   await world.advance(40_000);
   expect(asked("configure_peers")[0]).toMatchObject({ peers: [{ name: "h2", ...agent, iface: "l0" }] });
   expect(asked("add_runtime")).toEqual([{ deployment: NAME, at: "h2" }]);
-  const [there] = world
-    .host()
-    .runtimesOf(NAME)
-    .filter((one) => one.agent === agent.address);
-  const here = world
-    .host()
-    .runtimesOf(NAME)
-    .filter((one) => one.agent === undefined);
+  const [[there], here] = [onPeer(true), onPeer(false)];
+  expect(here).toHaveLength(2);
   expect(here.map(({ homes }) => homes)).toEqual(here.map(() => [there!.runtime]));
   world.host().set(NAME, there!.runtime, { flows: 50 });
   expect((await world.cluster.host("h2")).info).toMatchObject({ agent: { address: agent.address } });
   expect(JSON.stringify(await world.cluster.hosts())).not.toContain(agent.key);
+  expect((await world.cluster.host("h2")).runtimes).toBe(1);
   const result = await world.settle(world.cluster.drainHost("h2", BY));
   expect(result).toEqual({ moved: 1, left: [] });
   expect(flows()).toBe(50);
-  expect(
-    world
-      .host()
-      .runtimesOf(NAME)
-      .some((one) => one.agent !== undefined),
-  ).toBe(false);
+  expect(onPeer(true)).toEqual([]);
+  expect((await world.cluster.host("h2")).runtimes).toBe(0);
+  // And back: the other way round only the switch would be left.
+  await world.cluster.cordon("h2", false, BY);
+  await world.advance(40_000);
+  expect([onPeer(false).length, onPeer(true).length]).toEqual([2, 1]);
+  const other = await world.settle(world.cluster.drainHost("h1", BY));
+  expect(other).toEqual({ moved: 2, left: [NAME] });
+  expect([onPeer(false).length, onPeer(true).length, flows()]).toEqual([0, 3, 50]);
+  // Two that were missing, no more: one that has just started is known to be there.
+  expect(asked("add_runtime")).toHaveLength(5);
+});
+
+test("a host that is taken out of a deployment is emptied first, and only then no peer any more", async () => {
+  await world.addHost({ name: "h2", agent });
+  await deploy({ min: 2, max: 4 }, withPeer);
+  await world.advance(40_000);
+  world.host().set(NAME, onPeer(true)[0]!.runtime, { flows: 50 });
+  await world.settle(world.cluster.deploy(NAME, inputOf({ scaling: { min: 2, max: 4 }, ...withPeer, peers: [] }), BY));
+  expect(onPeer(true)).toHaveLength(1);
+  await world.advance(60_000);
+  expect([onPeer(false).length, onPeer(true).length, flows()]).toEqual([2, 0, 50]);
+  expect(world.host().deployments.get(NAME)!.peers).toEqual([]);
+  expect(asked("remove_runtime").every(({ force }) => force === false)).toBe(true);
+  expect((await world.cluster.deployment(NAME)).why).toBeUndefined();
+});
+
+test("a host that is away has its runtimes as long as they work; when it is lost they are replaced, and it can be removed", async () => {
+  const far = await world.addHost({ name: "h2", agent });
+  await deploy({ min: 2, max: 4 }, withPeer);
+  await world.advance(40_000);
+  const [there] = onPeer(true);
+  expect(await errorOf(world.cluster.removeHost("h2", BY))).toMatchObject({ code: "cluster.in_use" });
+  await far.stop();
+  await world.advance(120_000);
+  expect(await world.cluster.host("h2")).toMatchObject({ connected: false, leased: false, runtimes: 1 });
+  expect(asked("remove_runtime").filter(({ force }) => force)).toEqual([]);
+  expect(await errorOf(world.cluster.removeHost("h2", BY))).toMatchObject({ code: "cluster.in_use" });
+  world.host().set(NAME, there!.runtime, { state: "down" });
+  await world.advance(30_000);
+  expect(asked("remove_runtime").filter(({ force }) => force)).toMatchObject([{ runtime: there!.runtime }]);
+  expect([onPeer(false).length, onPeer(true).length]).toEqual([2, 0]);
+  await world.cluster.removeHost("h2", BY);
+  await world.advance(5_000);
+  expect(asked("configure_peers").at(-1)).toMatchObject({ peers: [], gone: ["h2"] });
+  expect((await world.cluster.deployment(NAME)).wanted.object).toMatchObject({ peers: [], gone: ["h2"] });
 });

@@ -65,8 +65,10 @@ export interface GroupPlace {
   readonly host: string;
   /** By the address of its agent. */
   readonly hostOfAgent: (address: string) => string | undefined;
-  /** Started, and not in a report yet. */
-  readonly isFresh: (name: string) => boolean;
+  /** Of the deployment, whether its agent is known or not. */
+  readonly isPlace: (host: string) => boolean;
+  /** Of one that was started and is in no report yet: where. */
+  readonly freshAt: (name: string) => string | undefined;
 }
 
 const isDraining = ({ state }: RuntimeJson): boolean => state === "draining" || state === "drained";
@@ -76,9 +78,12 @@ export function runtimesOf(memory: GroupMemory, { report, arrivedMs }: Load, pla
   return Object.entries(memory.numbers).map(([runtime, number]): RuntimeView => {
     const one: RuntimeJson | undefined = found.get(number);
     const homes = one?.targets?.flatMap((target) => nameOf(memory, target) ?? []) ?? memory.homes[runtime];
-    if (!one) return { runtime, host: place.host, phase: place.isFresh(runtime) ? "starting" : "gone" };
+    const freshAt = place.freshAt(runtime);
+    if (!one) return { runtime, host: freshAt ?? place.host, phase: freshAt === undefined ? "gone" : "starting" };
+    const host = one.peer ?? (one.agent === undefined ? undefined : place.hostOfAgent(one.agent)) ?? place.host;
     return {
-      ...{ runtime, phase: "serving", host: one.peer ?? (one.agent === undefined ? undefined : place.hostOfAgent(one.agent)) ?? place.host },
+      ...{ runtime, phase: "serving", host, isUp: one.state !== "down", ...(place.isPlace(host) ? {} : { leaving: true }) },
+      ...(one.unreachable === true ? { unheard: true } : {}),
       report: reportOf(one, report.at_us, arrivedMs),
       ...(homes === undefined ? {} : { homes }),
       ...(isDraining(one) && !isDrainedByScaling(memory, runtime) ? { held: true } : {}),

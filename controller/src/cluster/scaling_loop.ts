@@ -61,8 +61,8 @@ interface Group {
   operations: Map<string, OperationView>;
   /** Runtimes without a name, by number, and since when. */
   strangers: Map<number, number>;
-  /** Until when a runtime that was started need not be in a report. */
-  fresh: Map<string, number>;
+  /** Until when a runtime that was started need not be in a report, and where it is. */
+  fresh: Map<string, { readonly untilMs: number; readonly host: string }>;
 }
 
 interface Active {
@@ -132,11 +132,18 @@ export class ScalingLoop {
   /** Where its runtimes are, as far as is known. */
   placesOf(deployment: string): readonly string[] {
     const active = this.#active().find(({ stored }) => stored.name === deployment);
-    return active
-      ? this.#runtimesOf(active)
-          .filter(({ phase }) => phase !== "gone")
-          .map(({ host }) => host)
-      : [];
+    return active ? this.#placesIn(active) : [];
+  }
+
+  /** Of all deployments. */
+  runtimesByHost(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const active of this.#active()) for (const host of this.#placesIn(active)) counts.set(host, (counts.get(host) ?? 0) + 1);
+    return counts;
+  }
+
+  #placesIn(active: Active): string[] {
+    return this.#runtimesOf(active).flatMap(({ phase, host }) => (phase === "gone" ? [] : [host]));
   }
 
   /** Somebody does something with these runtimes: scaling leaves them alone meanwhile, and for a while afterwards. */
@@ -234,7 +241,7 @@ export class ScalingLoop {
     if (!isStarting) adopt(memory, load.report, (number) => this.#hasStayed(group, number, load));
     for (const number of group.strangers.keys()) if (!load.report.runtimes.some(({ runtime }) => runtime === number)) group.strangers.delete(number);
     const reported = new Set(load.report.runtimes.map(({ runtime }) => runtime));
-    for (const [runtime, untilMs] of group.fresh)
+    for (const [runtime, { untilMs }] of group.fresh)
       if (untilMs <= this.#options.clock.nowMs() || reported.has(memory.numbers[runtime] ?? 0)) group.fresh.delete(runtime);
   }
 
@@ -248,16 +255,19 @@ export class ScalingLoop {
 
   #runtimesOf({ group, load, stored }: Active): GroupView["runtimes"] {
     const hostOfAgent = (address: string): string | undefined => this.#options.observed.all.find(({ info }) => info?.agent?.address === address)?.name;
-    return runtimesOf(group.memory, load, { host: stored.object.host, hostOfAgent, isFresh: (name) => group.fresh.has(name) });
+    const { host, peers } = stored.object;
+    const isPlace = (name: string): boolean => name === host || peers.some((peer) => peer.host === name);
+    return runtimesOf(group.memory, load, { host, hostOfAgent, isPlace, freshAt: (name) => group.fresh.get(name)?.host });
   }
 
   #view(active: readonly Active[]): Parameters<typeof decide>[0] {
     const { hosts, observed, peersOf } = this.#options;
     const taken = this.#takenByOthers(active);
     const hostViews = hosts.all.map(({ name, object }): HostView => {
-      const offered = observed.get(name).info?.room ?? 0;
+      const { info, session } = observed.get(name);
+      const offered = info?.room ?? 0;
       const room = Math.min(object.room ?? Infinity, offered) - (taken.byHost.get(name) ?? 0);
-      return { host: name, room: Math.max(0, room), leased: hosts.isLeased(name), cordoned: object.cordoned };
+      return { host: name, room: Math.max(0, room), leased: hosts.isLeased(name), cordoned: object.cordoned, connected: session?.isOpen === true };
     });
     const groups = active.map((one): GroupView => {
       const { stored, load } = one;
@@ -331,7 +341,7 @@ export class ScalingLoop {
     const { memory } = group;
     if (decision.kind === "start" && number !== undefined) {
       bind(memory, decision.runtime, number);
-      group.fresh.set(decision.runtime, this.#options.clock.nowMs() + FRESH_MS);
+      group.fresh.set(decision.runtime, { untilMs: this.#options.clock.nowMs() + FRESH_MS, host: decision.host });
     }
     if ("runtime" in decision && homes) memory.homes[decision.runtime] = [...homes];
     if (decision.kind === "undrain") memory.drained = memory.drained.filter((name) => name !== decision.runtime);

@@ -65,7 +65,7 @@ async function start(decision: Decision & { kind: "start" }, target: DecisionTar
   const { session, deployment, host, peers } = target;
   const isElsewhere = decision.host !== host;
   // Its supervisor may have been started anew since it was told.
-  if (isElsewhere) await session.call("configure_peers", { deployment, peers: [...peers] }, { key: `${key}.peers` });
+  if (isElsewhere) await session.call("configure_peers", { deployment, peers: [...peers], keep_used: true }, { key: `${key}.peers` });
   const { runtime: number } = await session.call("add_runtime", { deployment, ...(isElsewhere ? { at: decision.host } : {}) }, { key });
   const homes = decision.homes ?? [];
   const targets = homes.flatMap((one) => target.numberOf(one) ?? []);

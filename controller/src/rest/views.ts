@@ -73,14 +73,16 @@ export const hostView = z.strictObject({
   ...hostSchema.shape,
   connected: z.boolean(),
   leased: z.boolean().describe("It counts as there: it was heard of within its time."),
+  runtimes: z.int().describe("Of all deployments, that are there as far as is known; a virtual switch is none."),
   info: shapeOf.info.result.optional().describe("What it says of itself; absent while it is not connected."),
 });
-export const hostJson = ({ name, host, connected, leased, info }: HostView) => ({
+export const hostJson = ({ name, host, connected, leased, runtimes, info }: HostView) => ({
   name,
   version: host.version,
   ...host.object,
   connected,
   leased,
+  runtimes,
   ...(info && { info }),
 });
 export const storedHostJson = ({ name, version: at, object }: Stored<Host>) => ({ name, version: at, ...object });

@@ -120,6 +120,8 @@ export class Listener {
     server.on("tlsClientError", (error, socket) => {
       // Node leaves it open, also after a handshake that took too long.
       socket.destroy();
+      // Who leaves within the handshake wants nothing: a host that joins has seen the authority by then.
+      if ((error as NodeJS.ErrnoException).code === "ECONNRESET") return;
       this.#refused(socket.remoteAddress, new NfError("rpc.protocol", `no TLS: ${safeText(error.message.split("\n")[0]!, 200)}`));
     });
     await new Promise<void>((done, fail) => {

@@ -376,6 +376,65 @@ test("a host that is to be emptied: others start elsewhere, then its runtimes ar
   expect(decisions.map((one) => (one.kind === "drain" ? `${one.runtime} ${one.to.length}` : one.kind))).toEqual(["a 1", "b 1"]);
 });
 
+describe("hosts", () => {
+  const change = (world: Written, id: string, more: object): void =>
+    void (world.twist = ({ groups, ...view }) => ({
+      ...view,
+      groups: groups.map((group) => ({ ...group, runtimes: group.runtimes.map((one) => (one.runtime === id ? { ...one, ...more } : one)) })),
+    }));
+
+  test("what works goes on when its host has lost its lease, is not idle, and is dead when its vswitch says so", () => {
+    const world = new Written(2, { min: 2, shrink_after_ms: 5000 }).add("a").add("b", { host: "h2" });
+    world.run(5);
+    world.hosts[1]!.leased = false;
+    change(world, "b", { isUp: true, unheard: true });
+    expect(world.run(600).decisions).toEqual([]);
+    change(world, "b", { isUp: false, unheard: true });
+    expect(world.run(8).decisions).toMatchObject([{ kind: "remove", runtime: "b", force: true }, { kind: "start", host: "h1" }]); // prettier-ignore
+  });
+
+  test("nothing starts on one that nobody hears of, though it has its lease", () => {
+    const world = new Written(2, { min: 2, replicas: 1 }).add("a", { homes: [] });
+    world.hosts[1]!.connected = false;
+    expect(world.run(1).decisions).toMatchObject([{ kind: "start", host: "h1" }]);
+  });
+
+  test("with replicas they have as many runtimes as each other: one starts where there are none, then one leaves the fullest", () => {
+    const world = new Written(2, { min: 2, max: 2, replicas: 1 }).add("a", { homes: ["b"], flows: 10 }).add("b", { homes: ["a"], flows: 20 });
+    const starts = world.run(1).decisions;
+    expect(starts).toMatchObject([{ kind: "start", host: "h2" }]);
+    world.end(starts);
+    world.add("r1", { host: "h2", load: 0, flows: 0, homes: ["a", "b"] });
+    for (const id of ["a", "b"]) world.get(id).homes = ["r1"];
+    expect(world.run(5).decisions).toMatchObject([{ kind: "drain", runtime: "a", to: ["r1"] }]);
+  });
+
+  test("one that cannot be started there is not tried again and again", () => {
+    const world = new Written(2, { min: 2, replicas: 1 }).add("a", { homes: ["b"] }).add("b", { homes: ["a"] });
+    const starts = world.run(1).decisions;
+    world.end(starts, false);
+    expect(world.run(120).decisions).toEqual([]);
+  });
+
+  test("what is on one that is none of the group's any more leaves it", () => {
+    const world = new Written(2, { min: 2 }).add("a").add("b", { host: "h2" });
+    world.run(5);
+    world.hosts[1]!.room = 0;
+    change(world, "b", { leaving: true });
+    expect(world.run(1).decisions).toMatchObject([{ kind: "start", host: "h1" }]);
+  });
+
+  test("where nothing else can be started, what is on one that is to be emptied goes to those that stay", () => {
+    const world = new Written(2, { min: 2 }).add("a", { load: 0.2 }).add("b", { host: "h2", load: 0.2 });
+    world.run(5);
+    world.hosts[0]!.room = 1;
+    world.hosts[1]!.cordoned = true;
+    const { decisions, explanations } = world.run(3);
+    expect(decisions).toMatchObject([{ kind: "drain", runtime: "b", to: ["a"] }]);
+    expect(texts(explanations)).toContain("not starting one: no host has room");
+  });
+});
+
 test("what is drained by hand is neither used again nor removed, and another one takes its place", () => {
   const world = new Written(1, { min: 2, max: 4 }).add("a").add("b", { draining: true, flows: 0 });
   world.twist = ({ groups, ...view }) => ({

@@ -18,7 +18,9 @@ export function placeFor({ cluster, view, policy, standings }: Group): Place {
     return there.length > 0 && there.every(({ is }) => is === "unknown" || is === "down" || is === "dead");
   };
   const room = (host: string): number => cluster.hosts.get(host)!.room - (cluster.used.get(host) ?? 0);
-  const left = [...cluster.hosts.values()].filter(({ host, leased, cordoned }) => leased && !cordoned && (view.hosts?.includes(host) ?? true));
+  const left = [...cluster.hosts.values()].filter(
+    ({ host, leased, cordoned, connected }) => leased && !cordoned && connected !== false && (view.hosts?.includes(host) ?? true),
+  );
   const roomy = left.filter(({ host }) => room(host) > 0);
   const candidates = roomy.filter(({ host }) => !isSilent(host));
   if (candidates.length === 0)

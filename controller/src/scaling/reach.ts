@@ -1,7 +1,7 @@
 /** Brings a group to its size: starts what is missing, drains what is too much or has to leave, removes what is empty. */
-import type { Wish } from "./decision.ts";
+import type { Explanation, Wish } from "./decision.ts";
 import { homesFor } from "./repair.ts";
-import { occupy, placeFor, quotaLeft } from "./placement.ts";
+import { type Place, occupy, placeFor, quotaLeft } from "./placement.ts";
 import { decideOn, unsay, withhold } from "./saying.ts";
 import { type Group, type Standing, free, lasting } from "./standing.ts";
 
@@ -10,7 +10,31 @@ export function reachSize(group: Group): void {
   const missing = group.state.size! - lasting(group).length;
   if (missing > 0) startSome(group, missing - resume(group, missing));
   else unsay(group, "reach_size");
+  if (missing === 0) spread(group);
   drainSome(group, Math.max(0, -missing));
+}
+
+/** What could not be done a moment ago is hardly possible now. */
+const SPREAD_AGAIN_MS = 300_000;
+
+/**
+ * With replicas a host's death should take as few runtimes along as can be, so hosts have as many of a group as each other. When one has two more than it
+ * could, one is started where the fewest are; then there is one too many, and it is the fullest host that loses one.
+ */
+function spread(group: Group): void {
+  const { cluster, policy, standings, state } = group;
+  if (policy.replicas === 0 || standings.some(({ is, busy, leaving }) => is !== "serving" || busy || leaving)) return;
+  const place = placeFor(group);
+  const counts = hostsOf(standings);
+  const there = counts.get(place.host ?? "") ?? 0;
+  const most = Math.max(...counts.values());
+  if (place.host === undefined || quotaLeft(group) <= 0) return;
+  if (most - there < 2) return void delete state.spread;
+  const isTried = state.spread?.host === place.host && state.spread.there === there;
+  if (isTried && cluster.now - state.spread!.atMs < SPREAD_AGAIN_MS) return;
+  state.spread = { host: place.host, there, atMs: cluster.now };
+  const seen = { most, there, runtimes: standings.length };
+  startOne(group, place, { rule: "replicas", seen, why: "owners and replicas have to lie apart: one starts here, and one leaves the fullest host" });
 }
 
 function startSome(group: Group, missing: number): void {
@@ -23,12 +47,18 @@ function startSome(group: Group, missing: number): void {
     const because = quotaLeft(group) <= 0 ? "the tenant's quota is used up" : place.host === undefined ? place.because : undefined;
     if (because !== undefined || place.host === undefined)
       return withhold(group, { rule: "reach_size", seen, why, instead: [{ option: "starting one", because: because ?? place.because }] });
-    const runtime = nameFor(group);
-    const instead = [{ option: "another host", because: place.because }];
-    if (!decideOn(group, [startWish(group, runtime, place.host)], { rule: "reach_size", seen: { ...seen, runtime, host: place.host }, why, instead })) return;
-    occupy(group, place.host);
-    group.standings.push(startedStanding(group, runtime, place.host));
+    if (!startOne(group, place, { rule: "reach_size", seen, why })) return;
   }
+}
+
+/** False when the cluster has enough operations going on. */
+function startOne(group: Group, { host = "", because }: Place, { rule, seen, why }: Pick<Explanation, "rule" | "seen" | "why">): boolean {
+  const runtime = nameFor(group);
+  const instead = [{ option: "another host", because }];
+  if (!decideOn(group, [startWish(group, runtime, host)], { rule, seen: { ...seen, runtime, host }, why, instead })) return false;
+  occupy(group, host);
+  group.standings.push(startedStanding(group, runtime, host));
+  return true;
 }
 
 function startWish(group: Group, runtime: string, host: string): Wish {
@@ -68,7 +98,7 @@ function resume(group: Group, missing: number): number {
 /** A drained runtime ends when nobody's replicas lie there any more. One whose drain has left flows behind is drained again. */
 function removeEmpty(group: Group): void {
   const wanted = lasting(group).length;
-  for (const one of group.standings.filter(({ is, busy }) => is === "draining" && !busy)) {
+  for (const one of group.standings.filter(({ is, busy, view }) => is === "draining" && !busy && view.unheard !== true)) {
     if (one.view.held === true && !one.leaving) {
       const instead = [{ option: "using or removing it", because: "somebody has drained it by hand: it stays so until it is undrained" }];
       withhold(group, { rule: "empty", subject: one.id, seen: { flows: one.flows }, why: "it takes no flows", instead });
@@ -101,10 +131,13 @@ function removeEmpty(group: Group): void {
 function drainSome(group: Group, surplus: number): void {
   const { policy, state } = group;
   const there = lasting(group);
-  const canSpare = there.length >= state.size! && there.every(({ is }) => is === "serving" || is === "unknown");
+  // Where nothing else can be started, those that stay have to do: that a host is to be emptied was said by somebody, a size comes of the load.
+  const isFull = there.length > policy.replicas && (placeFor(group).host === undefined || quotaLeft(group) <= 0);
+  const canSpare = (there.length >= state.size! || isFull) && there.every(({ is }) => is === "serving" || is === "unknown");
   const leaving = group.standings.filter(({ leaving, is, busy }) => leaving && !busy && (is === "serving" || is === "unknown")).sort(cheapestFirst);
   for (const one of canSpare ? leaving : []) if (!one.busy && !drainOne(group, one, "its host is to be emptied")) break;
-  if (surplus === 0) return;
+  // Flows may go to one that starts, as soon as its load is known.
+  if (surplus === 0 || there.some(({ is, load }) => is === "starting" || is === "down" || (is === "serving" && load === undefined))) return;
   const busiest = hostsOf(there);
   const spare = free(group)
     .filter(({ leaving, memory }) => !leaving && group.cluster.now >= memory.moveAtMs)

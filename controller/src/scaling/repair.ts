@@ -85,7 +85,7 @@ export function protect(group: Group): void {
       rule: "replicas",
       seen: {},
       why: "all runtimes are on one host: its death would take owners and replicas",
-      instead: [{ option: "moving one", because: "the next one that starts goes elsewhere" }],
+      instead: [{ option: "moving one", because: "no other host takes one just now; the next one that starts goes elsewhere" }],
     });
   else unsay(group, "replicas");
 }

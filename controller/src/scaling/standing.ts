@@ -19,7 +19,7 @@ export interface Standing {
    * long.
    */
   is: "starting" | "serving" | "draining" | "unknown" | "down" | "dead";
-  /** It is on a host that is to be emptied. */
+  /** It is on a host that is to be emptied, or that is none of the group's any more. */
   leaving: boolean;
   /** Part of its lcore's time; absent until it is known. */
   load: number | undefined;
@@ -122,7 +122,7 @@ function makeStanding(group: Group, runtime: RuntimeView, busy: ReadonlySet<stri
   const { now } = cluster;
   const memory = (state.runtimes[runtime.runtime] ??= { firstMs: now, moveAtMs: now, moves: 0, settleMs: now });
   const afresh = memory.report !== undefined && memory.report.arrivedMs <= memory.settleMs;
-  const { memory: report, refused } = readReport(memory.report, runtime.report, policy.smooth_ms, afresh);
+  const { memory: report, refused } = readReport(memory.report, runtime.unheard ? undefined : runtime.report, policy.smooth_ms, afresh);
   if (refused) sayRefused(group, runtime.runtime, refused);
   else if (report !== memory.report) unsay(group, "report", runtime.runtime);
   if (report) memory.report = report;
@@ -134,7 +134,7 @@ function makeStanding(group: Group, runtime: RuntimeView, busy: ReadonlySet<stri
     view: runtime,
     memory,
     is,
-    leaving: cluster.hosts.get(runtime.host)?.cordoned === true,
+    leaving: runtime.leaving === true || cluster.hosts.get(runtime.host)?.cordoned === true,
     // Until reports that were taken after the last operation have come, there is no load to judge by.
     load: is === "serving" && report !== undefined && report.arrivedMs > memory.settleMs ? report.load : undefined,
     pressure: 0,
@@ -146,14 +146,18 @@ function makeStanding(group: Group, runtime: RuntimeView, busy: ReadonlySet<stri
   };
 }
 
-function conditionOf({ cluster: { now, hosts, cutOff }, policy }: Group, { host, phase, report }: RuntimeView, memory: RuntimeMemory): Standing["is"] {
+function conditionOf({ cluster: { now, hosts, cutOff }, policy }: Group, runtime: RuntimeView, memory: RuntimeMemory): Standing["is"] {
+  const { host, phase, report, isUp = report?.status.process?.isUp } = runtime;
   const isLate = phase === "starting" && now - memory.firstMs > policy.start_within_ms;
-  const isDown = phase === "gone" || isLate || report?.status.process?.isUp === false || hosts.get(host)?.leased !== true;
+  // A daemon that is dead or cut off loses its lease, and the runtimes on its machine go on.
+  const isLost = hosts.get(host)?.leased !== true && runtime.isUp !== true;
+  const isDown = phase === "gone" || isLate || isUp === false || isLost;
   if (!isDown) {
     if (memory.deadSinceMs !== undefined) delete memory.deadSinceMs;
     if (phase === "starting") return "starting";
     if (report?.status.draining === true) return "draining";
-    return now - (memory.report?.arrivedMs ?? memory.firstMs) <= policy.report_max_age_ms ? "serving" : "unknown";
+    const isRecent = runtime.unheard !== true && now - (memory.report?.arrivedMs ?? memory.firstMs) <= policy.report_max_age_ms;
+    return isRecent ? "serving" : "unknown";
   }
   memory.deadSinceMs ??= now;
   return isLate || (now - memory.deadSinceMs >= policy.repair_after_ms && !cutOff) ? "dead" : "down";

@@ -57,6 +57,8 @@ export interface GroupState {
   hotSinceMs?: number;
   lowSinceMs?: number;
   grewMs?: number;
+  /** The last runtime that was started to have hosts balanced: where, and how many there were. */
+  spread?: { host: string; there: number; atMs: number };
   shrankMs?: number;
   /** What was last said about something not done, by subject (the group itself: none) and rule: it is said again only when it changes. */
   said: Record<string, Partial<Record<Rule, string>>>;

@@ -28,6 +28,8 @@ export interface HostView {
   leased: boolean;
   /** The operator wants it empty: nothing new comes to it, and what is there leaves. */
   cordoned: boolean;
+  /** False: nobody hears of it just now. Nothing is started there then, since its lease outlasts its death. */
+  connected?: boolean | undefined;
 }
 
 export interface HeavyFlow {
@@ -43,6 +45,12 @@ export interface RuntimeView {
   /** `starting`: asked for, and has not answered yet. `gone`: its host is there and does not have it any more. */
   phase: "starting" | "serving" | "gone";
   report?: Report | undefined;
+  /** What the group's vswitch says of it: that it works, or that it does not. Packets experience this, so it is believed before what is known of its host. */
+  isUp?: boolean | undefined;
+  /** It cannot be asked: the report is what was heard of it last, and counters that stand still are no idleness. */
+  unheard?: boolean | undefined;
+  /** The group is not to be on its host any more. */
+  leaving?: boolean | undefined;
   /** Runtimes named as homes of its flows' replicas; absent without replication. */
   homes?: readonly string[] | undefined;
   /** Somebody has drained it by hand: it stays so until that is taken back. */

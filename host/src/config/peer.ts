@@ -25,6 +25,18 @@ export const peerSchema = z.strictObject({
 });
 export type PeerConfig = z.output<typeof peerSchema>;
 
+/** What becomes of peers that are not in the list any more. By default one that has runtimes is refused: it was hardly meant. */
+export const peerChangeFields = {
+  /** They stay peers until they have no runtimes: nothing is refused for their sake. */
+  keep_used: z.boolean().optional(),
+  /** Names: their machines will never come back, so nobody waits for the ends of runtimes there, and the numbers of those are free. */
+  gone: z.array(peerNameSchema).max(PEERS_MAX).optional(),
+};
+export interface PeerChange {
+  readonly keep_used?: boolean | undefined;
+  readonly gone?: readonly string[] | undefined;
+}
+
 /** As it is kept. */
 export const keptPeerSchema = peerSchema.extend({
   key,

@@ -143,10 +143,13 @@ export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap" | 
     })),
   });
 
-  readonly configure_peers = async ({ peers }: Params<"configure_peers">): Promise<Result<"configure_peers">> => {
-    await this.#options.dataplane.configurePeers(peers);
-    this.#options.say(peers.length === 0 ? "there are no peers" : `peers: ${peers.map(({ name, address }) => `${name} (${address})`).join(", ")}`);
-    return { peers: peers.length };
+  readonly configure_peers = async ({ peers, ...change }: Params<"configure_peers">): Promise<Result<"configure_peers">> => {
+    const used = await this.#options.dataplane.configurePeers(peers, change);
+    const names = peers.map(({ name, address }) => `${name} (${address})`).join(", ");
+    this.#options.say(
+      `${names === "" ? "there are no peers" : `peers: ${names}`}${used.length === 0 ? "" : `; until their runtimes are removed: ${used.join(", ")}`}`,
+    );
+    return { peers: peers.length, ...(used.length === 0 ? {} : { used }) };
   };
 
   readonly undrain = async ({ runtime }: Params<"undrain">): Promise<Result<"undrain">> => {

@@ -57,6 +57,7 @@ export class TenantInMemory {
       peers: async () => this.peerList.map(({ name, address, iface }) => ({ name, address, iface, runtimes: [], isReachable: undefined })),
       configurePeers: async (peers) => {
         this.peerList = peers;
+        return [];
       },
       setReplicationTargets: async (runtime, targets) => {
         this.calls.push({ protect: runtime, by: targets });

@@ -3,7 +3,7 @@
  *
  * Main thread only. Methods throw and reject with NfError; which codes is said in native_types.ts, where the addon's functions of these names are.
  */
-import type { PeerConfig } from "../config/peer.ts";
+import type { PeerChange, PeerConfig } from "../config/peer.ts";
 import type {
   CountersSnapshot,
   FlowsOptions,
@@ -69,6 +69,6 @@ export interface Dataplane {
 
   /** Rejects with runtime.in_process, like the next. */
   peers(): Promise<PeerStatus[]>;
-  /** All of them, from now on. Rejects with peer.in_use while one that is not among them has runtimes. */
-  configurePeers(peers: readonly PeerConfig[]): Promise<void>;
+  /** All of them, from now on, and with `keep_used` those that have runtimes, whose names are returned. Else it rejects with peer.in_use because of these. */
+  configurePeers(peers: readonly PeerConfig[], change?: PeerChange): Promise<string[]>;
 }

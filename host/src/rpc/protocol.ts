@@ -6,7 +6,7 @@ import { NfError } from "@nfactor/sdk/errors";
 import { ERROR_CODES, type ErrorCode } from "@nfactor/sdk/error_codes";
 import { z } from "zod";
 import { grantSchema } from "../config/host_config.ts";
-import { PEERS_MAX, peerSchema } from "../config/peer.ts";
+import { PEERS_MAX, peerChangeFields, peerSchema } from "../config/peer.ts";
 import { flowSchema } from "../result/run_result.ts";
 import { operationFields, runtimeSchema } from "../result/runtimes_result.ts";
 import { FRAME_BYTES_MAX, TRACE_PACKETS_MAX, TRACE_SECONDS_MAX, tracePacketSchema, traceTotalsSchema } from "../trace/packet.ts";
@@ -121,8 +121,11 @@ export const peersResult = z.strictObject({
   ),
 });
 /** All of them, from now on. */
-export const configurePeersParams = z.strictObject({ peers: z.array(peerSchema).max(PEERS_MAX) });
-export const configurePeersResult = z.strictObject({ peers: z.int().min(0) });
+export const configurePeersParams = z.strictObject({ peers: z.array(peerSchema).max(PEERS_MAX), ...peerChangeFields });
+export const configurePeersResult = z.strictObject({
+  peers: z.int().min(0),
+  used: z.array(z.string()).optional().describe("Others that stay peers until their runtimes are removed."),
+});
 
 export const recoverParams = z.strictObject({ runtime, dry_run: z.boolean() });
 export const recoverResult = z.strictObject({

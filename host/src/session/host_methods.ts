@@ -1,10 +1,11 @@
 /** What a host serves to its controller, and the controller to hosts. A method is a line here; who lacks a handler for it does not compile. */
 import { z } from "zod";
-import { PEERS_MAX, peerSchema } from "../config/peer.ts";
+import { PEERS_MAX, peerChangeFields, peerSchema } from "../config/peer.ts";
 import { deployedEntrySchema, deploymentName, deploymentSpecSchema, deploymentStatusSchema, digestSchema } from "../daemon/deployment_spec.ts";
 import { hide } from "../rpc/hidden.ts";
 import {
   addRuntimeResult,
+  configurePeersResult,
   drainParams,
   drainResult,
   flowsParams,
@@ -91,7 +92,7 @@ export const HOST_METHODS = {
   watch_load: stream(z.strictObject({ every_ms: z.int().min(100).max(60_000) }), runtimesResult.extend(of), nothing),
   flows: read(flowsParams.extend({ ...of, limit: z.int().min(1).max(FLOWS_PER_ANSWER_MAX) }), flowsResult, { deadlineMs: 60_000 }),
   /** Other hosts that runtimes of this deployment may be on: all of them from now on. One without a key keeps the one that it has. */
-  configure_peers: change(z.strictObject({ ...of, peers: z.array(peerSchema).max(PEERS_MAX) }), z.strictObject({ peers: z.int().min(0) })),
+  configure_peers: change(z.strictObject({ ...of, peers: z.array(peerSchema).max(PEERS_MAX), ...peerChangeFields }), configurePeersResult),
   /** `at`: name of a peer; this host otherwise. */
   add_runtime: change(z.strictObject({ ...of, at: z.string().max(64).optional() }), addRuntimeResult, { deadlineMs: 60_000 }),
   remove_runtime: change(removeRuntimeParams.extend(of), removeRuntimeResult, { deadlineMs: 60_000 }),

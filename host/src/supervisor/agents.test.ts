@@ -59,6 +59,9 @@ test("a peer is connected to while runtimes are there; the list is on disk at on
   const agents = make();
   agents.configurePeers([peer()]);
   expect(saves).toBe(1);
+  // Once: what an earlier run has left there ends.
+  await expect.poll(() => said).toContain("the supervisor of 'x' is gone");
+  expect(said).toEqual(["the supervisor of 'x' is connected", "the supervisor of 'x' is gone"]);
   expect(agents.status()).toEqual([{ name: "rack2", address: `127.0.0.1:${port}`, iface: "lo", runtimes: [], isReachable: undefined }]);
   await expect(agents.reach("nowhere", INPUT)).rejects.toMatchObject({ code: "peer.unknown", allowed: "rack2" });
   await agents.reach("rack2", INPUT);

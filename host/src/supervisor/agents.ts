@@ -10,7 +10,7 @@ import type { PeerStatus } from "../dataplane/dataplane.ts";
 import type { RuntimeInput } from "../dataplane/native_types.ts";
 import { CONNECT_MS } from "./deadlines.ts";
 import type { Life } from "./membership_events.ts";
-import { changePeers } from "./peers.ts";
+import { changePeers, usedPeers } from "./peers.ts";
 import { type AgentSpec, RemoteAgent } from "./remote_agent.ts";
 import type { Whereabouts } from "./present.ts";
 import type { RunFolder } from "./run_folder.ts";
@@ -41,6 +41,8 @@ export class Agents {
   readonly #kept: Elsewhere;
   /** Those that have runtimes, by name. */
   readonly #peers = new Map<string, RemoteAgent>();
+  /** Those that are being spoken to for the first time. */
+  readonly #greeted = new Map<string, { readonly agent: RemoteAgent; readonly isOver: Promise<unknown> }>();
   readonly #isStaying: (member: number) => boolean;
   readonly #save: () => void;
 
@@ -138,6 +140,8 @@ export class Agents {
       await within(CONNECT_MS, known.reachable(), `${known.who} is not reachable`);
       return known;
     }
+    // Two connections for orders would end each other.
+    await this.#greeted.get(at)?.isOver;
     const agent = this.#agentOf(peer!);
     try {
       await agent.connect();
@@ -159,16 +163,20 @@ export class Agents {
   /** A peer without runtimes is not connected to. */
   #rest(name: string): void {
     if (this.#kept.placed.some(({ at }) => at === name)) return;
-    this.#peers.get(name)?.retire();
+    void this.#peers.get(name)?.retire();
     this.#peers.delete(name);
     this.#kept.peers = this.#kept.peers.filter((peer) => peer.name !== name || !peer.isLeaving);
   }
 
-  /** All peers from now on; on disk when this returns. Throws NfError (peer.in_use, usage), and what the disk says; nothing has changed then. */
-  configurePeers(wanted: readonly PeerConfig[]): void {
+  /**
+   * All peers from now on; on disk when this returns. `keepUsed`: others too, as long as they have runtimes. Their names. Throws NfError (peer.in_use, usage),
+   * and what the disk says; nothing has changed then.
+   */
+  configurePeers(wanted: readonly PeerConfig[], keepUsed = false): string[] {
     const before = this.#kept.peers;
     const taken = this.#configured.map(({ address }) => address);
-    this.#kept.peers = changePeers(this.#kept, wanted, taken, this.#isStaying);
+    const used = keepUsed ? usedPeers(this.#kept, wanted, this.#isStaying).map(({ name }) => name) : [];
+    this.#kept.peers = changePeers(this.#kept, wanted, taken, this.#isStaying, keepUsed);
     try {
       this.#save();
     } catch (error) {
@@ -176,6 +184,26 @@ export class Agents {
       throw error;
     }
     for (const peer of this.#kept.peers) this.#peers.get(peer.name)?.become({ address: peer.address, key: Buffer.from(peer.key, "hex") });
+    for (const peer of this.#kept.peers) if (!before.some(({ name }) => name === peer.name)) this.#greet(peer);
+    return used;
+  }
+
+  /**
+   * Once, who is new: its agent ends what an earlier run has left there as soon as the next one speaks to it, and nobody may ever place anything there. Who
+   * does not answer is left alone.
+   */
+  #greet(peer: KeptPeer): void {
+    const agent = this.#agentOf(peer);
+    const leave = agent.connect().then(
+      () => agent.retire(),
+      () => agent.close(),
+    );
+    this.#greeted.set(peer.name, { agent, isOver: leave.finally(() => this.#greeted.delete(peer.name)) });
+  }
+
+  /** Members that are at this peer, or may be still. */
+  membersAt(name: string): number[] {
+    return this.#kept.placed.filter(({ at }) => at === name).map(({ member }) => member);
   }
 
   /** Those where runtimes may be, without their keys. */
@@ -207,7 +235,7 @@ export class Agents {
 
   /** What they run goes on. */
   close(): void {
-    for (const agent of this.all) agent.close();
+    for (const agent of [...this.all, ...[...this.#greeted.values()].map((one) => one.agent)]) agent.close();
   }
 }
 

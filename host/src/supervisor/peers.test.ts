@@ -12,9 +12,9 @@ const peer = (name: string, last: number, more: Partial<PeerConfig> = {}): PeerC
 });
 const kept = (name: string, last: number, isLeaving = false): KeptPeer => ({ ...peer(name, last), key: KEY, isLeaving });
 
-const change = (peers: KeptPeer[], wanted: PeerConfig[], { placed = {}, going = [] as number[], taken = [] as string[] } = {}): KeptPeer[] => {
+const change = (peers: KeptPeer[], wanted: PeerConfig[], { placed = {}, going = [] as number[], taken = [] as string[], keep = false } = {}): KeptPeer[] => {
   const where = Object.entries(placed as Record<number, string>).map(([member, at]) => ({ member: Number(member), at }));
-  return changePeers({ peers, placed: where }, wanted, taken, (member) => !going.includes(member));
+  return changePeers({ peers, placed: where }, wanted, taken, (member) => !going.includes(member), keep);
 };
 
 test("peers come, go, and get new addresses and keys; a key that is not said stays", () => {
@@ -41,6 +41,14 @@ test("one whose runtimes are all removed, and have not ended, leaves: it is kept
   expect(change([kept("a", 1, true)], [peer("a", 1)], about)).toEqual([kept("a", 1)]);
   // Two connections for orders to one agent would take turns.
   expect(() => change([kept("a", 1, true)], [peer("b", 1)], about)).toThrow("peer 'b' is at 10.0.0.1:7700, where this host has another agent");
+});
+
+test("who says that used ones may stay has them until they are not used any more", () => {
+  const placed = { 3: "a", 4: "b" };
+  const peers = [kept("a", 1), kept("b", 2), kept("c", 3)];
+  expect(change(peers, [peer("d", 4)], { placed, keep: true })).toEqual([kept("d", 4), kept("a", 1), kept("b", 2)]);
+  expect(change(peers, [peer("d", 4)], { placed, keep: true, going: [3] })).toEqual([kept("d", 4), kept("b", 2), kept("a", 1, true)]);
+  expect(change(peers, [peer("d", 4)], { keep: true })).toEqual([kept("d", 4)]);
 });
 
 test("no two of one name or address, none without a key, and not too many", () => {

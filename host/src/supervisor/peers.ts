@@ -6,14 +6,16 @@ import type { Elsewhere } from "./state_file.ts";
 
 /**
  * `taken`: addresses of agents that are no peers. A peer whose runtimes are all being removed may go at once; it is kept as one that is leaving, since what
- * is still there has to be ended. Throws NfError (peer.in_use, usage).
+ * is still there has to be ended. One whose runtimes stay is refused, or with `keepUsed` stays as it is. Throws NfError (peer.in_use, usage).
  */
 export function changePeers(
   { peers, placed }: Elsewhere,
-  wanted: readonly PeerConfig[],
+  asked: readonly PeerConfig[],
   taken: readonly string[],
   isStaying: (member: number) => boolean,
+  keepUsed = false,
 ): KeptPeer[] {
+  const wanted = keepUsed ? [...asked, ...usedPeers({ peers, placed }, asked, isStaying)] : asked;
   const leaving = peers.filter(({ name, isLeaving }) => isLeaving && !wanted.some((one) => one.name === name));
   requireDistinct(wanted, [...taken, ...leaving.map(({ address }) => address)]);
   const at = (peer: string): number[] => placed.filter(({ at: name }) => name === peer).map(({ member }) => member);
@@ -30,6 +32,12 @@ export function changePeers(
     if (staying.length > 0) throw inUse(name, staying, "it cannot be removed");
   }
   return [...next, ...gone.filter(({ name }) => at(name).length > 0).map((peer) => ({ ...peer, isLeaving: true }))];
+}
+
+/** Peers that are not in this list, and have runtimes that stay. */
+export function usedPeers({ peers, placed }: Elsewhere, wanted: readonly PeerConfig[], isStaying: (member: number) => boolean): PeerConfig[] {
+  const isUsed = (peer: string): boolean => placed.some(({ at, member }) => at === peer && isStaying(member));
+  return peers.flatMap(({ isLeaving, ...peer }) => (!isLeaving && !wanted.some(({ name }) => name === peer.name) && isUsed(peer.name) ? [peer] : []));
 }
 
 function inUse(name: string, members: readonly number[], what: string): NfError {

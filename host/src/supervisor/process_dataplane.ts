@@ -4,7 +4,7 @@
  */
 import { NfError } from "@nfactor/sdk/errors";
 import { SWITCHING } from "../config/host_config.ts";
-import type { PeerConfig } from "../config/peer.ts";
+import type { PeerChange, PeerConfig } from "../config/peer.ts";
 import type { Dataplane, PeerStatus } from "../dataplane/dataplane.ts";
 import { nativeError } from "../dataplane/native_error.ts";
 import type {
@@ -337,8 +337,22 @@ export class ProcessDataplane implements Dataplane {
     return this.#supervisor.agents.status();
   }
 
-  async configurePeers(peers: readonly PeerConfig[]): Promise<void> {
-    this.#supervisor.agents.configurePeers(peers);
+  /** Those whose machines are gone are given up first: nothing of theirs is in the way then. */
+  async configurePeers(peers: readonly PeerConfig[], { keep_used = false, gone = [] }: PeerChange = {}): Promise<string[]> {
+    for (const name of gone) if (!peers.some((peer) => peer.name === name)) await this.#alone(() => this.#giveUp(name));
+    return this.#supervisor.agents.configurePeers(peers, keep_used);
+  }
+
+  /** Its runtimes are removed, and nobody waits for ends that nobody will see: their numbers are free. One that can be reached ends as any other. */
+  async #giveUp(peer: string): Promise<void> {
+    const supervisor = this.#supervisor;
+    for (const member of supervisor.agents.membersAt(peer)) {
+      if (supervisor.runtimes.includes(member)) {
+        if (supervisor.runtimes.length === 1) throw nativeError("runtime.last", `runtime ${member} is the only one, so its machine cannot be given up`);
+        await supervisor.remove(member);
+      }
+      supervisor.giveUp(member);
+    }
   }
 
   /** As long as it takes; it ends with the process that flows leave. */

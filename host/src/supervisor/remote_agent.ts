@@ -151,13 +151,12 @@ export class RemoteAgent {
     for (const wake of this.#whenReachable.splice(0)) wake();
   }
 
-  /** Nothing of ours is there any more. What was said last still gets there. */
-  retire(): void {
+  /** Nothing of ours is there any more. What was said last still gets there. Resolves when the connection ends. */
+  async retire(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#again);
-    void this.order("report", {}, KILL_MS)
-      .catch(() => undefined)
-      .finally(() => this.close());
+    await this.order("report", {}, KILL_MS).catch(() => undefined);
+    this.close();
   }
 
   /** Resolves when it can be reached, or is no longer wanted. */

@@ -201,10 +201,7 @@ export class Supervisor {
     throw error;
   }
 
-  /**
-   * Resolves when nobody knows it any more, and its process has ended. One that cannot be reached is turned away from, which is enough: it ends as soon as
-   * its agent can be told.
-   */
+  /** Resolves when nobody knows it, and its process has ended. One that cannot be reached is turned away from: it ends as soon as its agent can be told. */
   async remove(member: number): Promise<void> {
     this.#dispatch({ type: "remove", member });
     const { incarnation, isReachable } = this.of(member) ?? {};
@@ -258,15 +255,16 @@ export class Supervisor {
     this.#isStopping = true;
     this.#looks.end();
     this.#dispatch({ type: "stop", drain });
-    const giveUp = setInterval(() => this.#giveUp(), STOP_MS);
+    const giveUp = setInterval(() => this.giveUp(), STOP_MS);
     await this.until(() => this.hasStopped).finally(() => clearInterval(giveUp));
   }
 
-  /** Whoever cannot be told to end for so long is in the books with what was heard of it last. */
-  #giveUp(): void {
-    for (const { life, process } of this.#present.values()) {
-      if (!process || process.isReachable) continue;
-      this.#options.say(`${process.who} cannot be reached, so it may go on: end it there, or start host '${this.folder.name}' again`);
+  /** Whoever cannot be reached, all or this member, counts as ended, and is in the books with what was heard of it last. */
+  giveUp(member?: number): void {
+    const goesOn = `cannot be reached, so it may go on: end it there, or start host '${this.folder.name}' again`;
+    for (const { life, process } of [...this.#present.values()]) {
+      if (!process || process.isReachable || life.member !== (member ?? life.member)) continue;
+      this.#options.say(`${process.who} ${member === undefined ? goesOn : "counts as ended: its machine will not come back"}`);
       process.abandon();
       this.#onExit(life, "");
     }

@@ -24,9 +24,13 @@ export class ClusterLab {
     return join(this.#lab.folder, "state");
   }
 
+  get said(): string {
+    return this.#said;
+  }
+
   /** Starts controller and host; resolves when its API answers. */
-  async up(): Promise<void> {
-    const args = ["up", "--state", this.state, "--name", "h1", "--listen", "127.0.0.1:7780", "--json"];
+  async up(...more: string[]): Promise<void> {
+    const args = ["up", "--state", this.state, "--name", "h1", "--listen", "127.0.0.1:7780", "--json", ...more];
     const child = this.#lab.spawn("wire", process.execPath, [NFACTOR, ...args], { env: this.#env });
     this.#up = child;
     for (const stream of [child.stdout!, child.stderr!]) stream.on("data", (chunk: Buffer) => (this.#said = (this.#said + chunk.toString()).slice(-20_000)));

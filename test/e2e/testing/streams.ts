@@ -1,7 +1,8 @@
-/** Many slow TCP connections through NAT and load balancer of a lab, whose bytes are compared at both ends; see stream_client.mjs. */
+/** Many slow TCP connections through a lab's wire, with NAT and load balancer on it or not, whose bytes are compared at both ends; see stream_client.mjs. */
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { NetworkLab } from "../../../scripts/lib/network_lab.ts";
 import { BACKEND_PORTS, type BalancedLab, CLIENTS, SERVICE, before } from "./balanced_lab.ts";
 
 const SCRIPTS = new URL("./", import.meta.url).pathname;
@@ -51,14 +52,29 @@ export class Streams {
   }
 
   /** Resolves when each connection has been answered. */
-  static async open({ lab }: BalancedLab, { connections, seed, everyMs, chunk = 100, chunks = 20 }: StreamOptions): Promise<Streams> {
-    const both = { seed, everyMs, chunk };
+  static open({ lab }: BalancedLab, options: StreamOptions): Promise<Streams> {
     const backends = { addresses: before.map(({ address }) => address), port: BACKEND_PORTS.tcp };
+    return Streams.#open(lab, backends, { service: SERVICE.address, port: SERVICE.tcp, clients: CLIENTS }, options);
+  }
+
+  /** The same, from the client's address to the server's. */
+  static openDirectly(lab: NetworkLab, options: StreamOptions): Promise<Streams> {
+    const { serverAddress, clientAddress } = lab;
+    const service = { service: serverAddress, port: BACKEND_PORTS.tcp, clients: [clientAddress] };
+    return Streams.#open(lab, { addresses: [serverAddress], port: BACKEND_PORTS.tcp }, service, options);
+  }
+
+  static async #open(
+    lab: NetworkLab,
+    backends: { readonly addresses: readonly string[]; readonly port: number },
+    service: { readonly service: string; readonly port: number; readonly clients: readonly string[] },
+    { connections, seed, everyMs, chunk = 100, chunks = 20 }: StreamOptions,
+  ): Promise<Streams> {
+    const both = { seed, everyMs, chunk };
     const server = lab.spawn("server", process.execPath, [join(SCRIPTS, "stream_server.mjs"), JSON.stringify({ ...both, ...backends })]);
     const listening = createInterface({ input: server.stdout! })[Symbol.asyncIterator]();
     if ((await listening.next()).value !== "listening") throw new Error("the servers did not start");
-    const service = { service: SERVICE.address, port: SERVICE.tcp, clients: CLIENTS, connections, chunks };
-    const args = [join(SCRIPTS, "stream_client.mjs"), JSON.stringify({ ...both, ...service })];
+    const args = [join(SCRIPTS, "stream_client.mjs"), JSON.stringify({ ...both, ...service, connections, chunks })];
     const streams = new Streams(lab.spawn("client", process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] }), everyMs);
     const { opened, errors } = await streams.#answer<{ opened: number; errors: string[] }>();
     if (opened !== connections) throw new Error(`${opened} of ${connections} connections were opened: ${errors.join("; ")}`);

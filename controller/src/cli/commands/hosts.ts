@@ -44,12 +44,19 @@ function tokenCommand(): Command {
             [
               `${safeText(made.token)}`,
               `  for host ${safeText(host, 80)}, once, until ${timeText(made.until)} (UTC). On that machine:`,
-              `  nfactor host --controller <this machine>:7800 --join <token>`,
+              ...joinLines(made),
             ].join("\n"),
           );
         }),
       ),
     );
+}
+
+/** A line to be copied; of several addresses it is for people to say which one that machine reaches. */
+function joinLines({ controller: [first, ...others], token }: { readonly controller: readonly string[]; readonly token: string }): string[] {
+  if (first === undefined) return ["  nothing yet: this controller takes no hosts of other machines. Start it with 'nfactor up --rpc 0.0.0.0:7800'"];
+  const or = others.length === 0 ? [] : [`  (or ${others.map((address) => safeText(address, 80)).join(", ")}: the one that it reaches)`];
+  return [`  nfactor host --controller ${safeText(first, 80)} --join ${safeText(token)}`, ...or];
 }
 
 function cordonCommand(isCordon: boolean): Command {
@@ -68,7 +75,9 @@ function cordonCommand(isCordon: boolean): Command {
 
 function drainCommand(): Command {
   return one("drain")
-    .description("Empty a host: it is cordoned, and its runtimes' flows move to other hosts. Says what cannot leave: deployments whose interfaces it has.")
+    .description(
+      "Empty a host: it is cordoned, its runtimes' flows move to other hosts, and the runtimes end. Says what stays: deployments whose interfaces, and virtual switch, it has.",
+    )
     .option("--dry-run", "say what would leave and what cannot, and change nothing")
     .option("--no-wait", "cordon it, and do not wait until it is empty")
     .addHelpText("after", examples(["nfactor hosts drain h2", "before it is upgraded"], ["nfactor hosts uncordon h2", "afterwards"]))
@@ -98,7 +107,9 @@ function drainCommand(): Command {
 
 function removeCommand(): Command {
   return one("remove")
-    .description("Forget a host: its certificates are worth nothing any more. Refused while deployments have it as their host.")
+    .description(
+      "Forget a host: its certificates are worth nothing any more, and what it had of other hosts' deployments counts as ended. Refused while deployments have it as their host, or runtimes there that work.",
+    )
     .option("-y, --yes", "do not ask")
     .addHelpText("after", examples(["nfactor hosts remove h2 --yes", ""]))
     .action(

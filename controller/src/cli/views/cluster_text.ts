@@ -43,11 +43,11 @@ export function hostsTable(views: readonly HostJson[], nowMs = Date.now()): stri
     view.name,
     hostState(view),
     view.info ? `${view.info.cpus} CPUs, ${count(view.info.memory_mb)} MiB` : "",
-    view.info ? String(view.room ?? view.info.room) : "",
+    view.info ? `${view.runtimes} of ${view.room ?? view.info.room}` : String(view.runtimes),
     view.info?.version ?? "",
     agoText(view.joined, nowMs),
   ]);
-  return cells([["host", "state", "machine", "room", "version", "joined"], ...rows], [3]);
+  return cells([["host", "state", "machine", "runtimes", "version", "joined"], ...rows], [3]);
 }
 
 export function hostState({ connected, leased, cordoned }: HostJson): string {

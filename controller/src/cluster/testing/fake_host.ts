@@ -34,6 +34,7 @@ export interface FakeRuntime {
   received: number;
   /** Address of the agent that it is at. */
   readonly agent?: string | undefined;
+  readonly peer?: string | undefined;
   /** Numbers of the runtimes that keep its replicas. */
   homes: readonly number[];
 }
@@ -203,8 +204,7 @@ export class FakeHost {
       flows: async () => this.flows,
       configure_peers: async (params, { key }) => {
         await this.#change("configure_peers", params, key);
-        this.#deployment(params.deployment).peers = params.peers;
-        return { peers: params.peers.length };
+        return this.#configurePeers(params);
       },
       add_runtime: async (params, { key }) => {
         await this.#change("add_runtime", params, key);
@@ -353,8 +353,19 @@ export class FakeHost {
     const runtime = Math.max(...one.runtimes.keys()) + 1;
     if (runtime > 64) throw new NfError("runtime.limit", "there is no room for another runtime");
     this.#accrue(one);
-    one.runtimes.set(runtime, freshRuntime(runtime, peer?.address));
+    one.runtimes.set(runtime, freshRuntime(runtime, peer));
     return { runtime, lcore: 0 };
+  }
+
+  #configurePeers({ deployment, peers, keep_used = false, gone = [] }: Params<"configure_peers">): Result<"configure_peers"> {
+    const one = this.#deployment(deployment);
+    const left = one.peers.filter(({ name }) => !peers.some((peer) => peer.name === name));
+    const at = ({ address }: (typeof left)[number]): FakeRuntime[] => [...one.runtimes.values()].filter(({ agent }) => agent === address);
+    for (const peer of left) if (gone.includes(peer.name)) for (const { runtime } of at(peer)) one.runtimes.delete(runtime);
+    const used = left.filter((peer) => at(peer).length > 0);
+    if (used.length > 0 && !keep_used) throw new NfError("peer.in_use", `peer '${used[0]!.name}' has runtimes`);
+    one.peers = [...peers, ...used];
+    return { peers: peers.length, ...(used.length === 0 ? {} : { used: used.map(({ name }) => name) }) };
   }
 
   /** Load goes with flows. */
@@ -370,12 +381,13 @@ export class FakeHost {
   }
 }
 
-const freshRuntime = (runtime: number, agent?: string): FakeRuntime => ({
+const freshRuntime = (runtime: number, at?: { readonly name: string; readonly address: string }): FakeRuntime => ({
   ...{ runtime, state: "running", flows: 0, load: 0, queued: 0, busyUs: 0, received: 0, homes: [] },
-  ...(agent ? { agent } : {}),
+  ...(at ? { agent: at.address, peer: at.name } : {}),
 });
 
-function jsonOf({ runtime, state, flows, queued, busyUs, received, agent }: FakeRuntime): RuntimeJson {
+function jsonOf({ runtime, state, flows, queued, busyUs, received, agent, peer }: FakeRuntime): RuntimeJson {
   const shown = runtime === 0 ? "vswitch" : state === "draining" && flows === 0 ? "drained" : state;
-  return { ...NO_FIGURES, runtime, state: shown, flows, queued, busy_us: busyUs, received, restarts: 0, pid: 5000 + runtime, ...(agent ? { agent } : {}) };
+  const figures = { ...NO_FIGURES, runtime, state: shown, flows, queued, busy_us: busyUs, received } as const;
+  return { ...figures, restarts: 0, pid: 5000 + runtime, ...(agent ? { agent } : {}), ...(peer ? { peer } : {}) };
 }

@@ -13,6 +13,15 @@ const drained = z.strictObject({
   left: z.array(z.string()).describe("Deployments that cannot leave it: their ports are there."),
 });
 
+const joining = z.strictObject({
+  host: z.string(),
+  token: z.string(),
+  until: z.number(),
+  controller: z
+    .array(z.string())
+    .describe("Where it connects, as address and port; none: the controller takes no hosts of other machines (`nfactor up --rpc`)."),
+});
+
 const cordoning = (name: "cordon" | "uncordon") =>
   route({
     method: "POST",
@@ -72,14 +81,14 @@ export const hostRoutes = [
     makes: true,
     params: ofHost,
     answers: [
-      answers("The token: `nfactor host --join <token>` on the machine.", z.strictObject({ host: z.string(), token: z.string(), until: z.number() }), 201),
+      answers("The token: `nfactor host --controller <address> --join <token>` on the machine.", joining, 201),
       answers("Of a dry run.", z.strictObject({ host: z.string(), dry_run: z.boolean() })),
     ],
     example: { params: { host: "h2" } },
     handle: async ({ services, params, write }) => {
       if (write.dryRun) return json({ host: params.host, dry_run: true });
-      const { token, until_ms } = await services.cluster.joinToken(params.host, { by: write.by });
-      return json({ host: params.host, token, until: until_ms }, { status: 201 });
+      const { token, until_ms, controller } = await services.cluster.joinToken(params.host, { by: write.by });
+      return json({ host: params.host, token, until: until_ms, controller }, { status: 201 });
     },
   }),
   cordoning("cordon"),
@@ -106,7 +115,8 @@ export const hostRoutes = [
     path: "/v1/hosts/{host}",
     tag,
     summary: "Remove a host",
-    detail: "Its certificates are worth nothing any more. Refused while deployments have it as their host.",
+    detail:
+      "Its certificates are worth nothing any more, and what was there of other hosts' deployments counts as ended. Refused while deployments have it as their host, or runtimes there that work.",
     scope: "admin",
     reach: "cluster",
     changes: true,

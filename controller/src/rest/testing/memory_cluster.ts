@@ -206,6 +206,7 @@ export class MemoryCluster implements ClusterApi {
       host: "h1",
       scaling: groupPolicySchema.parse({ min: 2 }),
       peers: [],
+      gone: [],
       revisions: [...before, revision].slice(-20),
       ending: false,
       created: 1,
@@ -271,15 +272,15 @@ export class MemoryCluster implements ClusterApi {
   }
 
   async hosts(): Promise<readonly HostView[]> {
-    return (await this.#hosts.list()).objects.map((host) => ({ name: host.name, host, connected: true, leased: true, info: INFO }));
+    return (await this.#hosts.list()).objects.map((host) => ({ name: host.name, host, connected: true, leased: true, runtimes: 0, info: INFO }));
   }
 
   async host(name: string): Promise<HostView> {
-    return { name, host: await this.#hosts.get(name), connected: true, leased: true, info: INFO };
+    return { name, host: await this.#hosts.get(name), connected: true, leased: true, runtimes: 0, info: INFO };
   }
 
-  async joinToken(): Promise<{ readonly token: string; readonly until_ms: number }> {
-    return { token: "nfj1.x", until_ms: 1 };
+  async joinToken(): ReturnType<ClusterApi["joinToken"]> {
+    return { token: "nfj1.x", until_ms: 1, controller: ["10.0.0.1:7800"] };
   }
 
   async cordon(name: string, cordoned: boolean, { version, dryRun }: WriteOptions): Promise<Stored<Host>> {
