@@ -163,7 +163,10 @@ describe.skipIf(!isRoot)("a deployment", () => {
       stopSteering();
       const balancedMs = performance.now() - begunMs;
       const isAlone = (sample: Sample): boolean => runtimesOf(sample).filter(({ load }) => load >= THRESHOLDS.load_high).length === 1;
-      expect(top.seen.some((sample) => runtimesOf(sample).length === 2 && isAlone(sample)), shown()).toBe(true);
+      expect(
+        top.seen.some((sample) => runtimesOf(sample).length === 2 && isAlone(sample)),
+        shown(),
+      ).toBe(true);
       const rules = decided().map(({ rule }) => rule);
       expect(rules).toEqual(expect.arrayContaining(["reach_size", "hot_runtime"]));
       const why = said().find(({ rule, seen }) => rule === "load_out" && Number(seen["mean"]) > THRESHOLDS.load_high);
@@ -178,7 +181,10 @@ describe.skipIf(!isRoot)("a deployment", () => {
       const isLeft = ({ runtime }: RuntimeJson): boolean => left.some((one) => one.runtime === runtime);
       const gone = loaded.filter((one) => !isLeft(one));
       const empty = decided().filter(({ rule }) => rule === "empty");
-      expect(empty.map(({ seen }) => seen["flows"]), shown()).toEqual(gone.map(() => 0));
+      expect(
+        empty.map(({ seen }) => seen["flows"]),
+        shown(),
+      ).toEqual(gone.map(() => 0));
       // What they had is where it was to go, and their processes have ended.
       expect(flowsOf(left)).toBe(FLOWS);
       const came = (runtimes: Runtimes): number => sumOf(runtimes, "moved_in") - sumOf(runtimes, "moved_out");
