@@ -163,7 +163,10 @@ describe.skipIf(!isRoot)("a deployment", () => {
       stopSteering();
       const balancedMs = performance.now() - begunMs;
       const isAlone = (sample: Sample): boolean => runtimesOf(sample).filter(({ load }) => load >= THRESHOLDS.load_high).length === 1;
-      expect(top.seen.some((sample) => runtimesOf(sample).length === 2 && isAlone(sample)), shown()).toBe(true);
+      expect(
+        top.seen.some((sample) => runtimesOf(sample).length === 2 && isAlone(sample)),
+        shown(),
+      ).toBe(true);
       const rules = decided().map(({ rule }) => rule);
       expect(rules).toEqual(expect.arrayContaining(["reach_size", "hot_runtime"]));
       const why = said().find(({ rule, seen }) => rule === "load_out" && Number(seen["mean"]) > THRESHOLDS.load_high);
@@ -178,7 +181,10 @@ describe.skipIf(!isRoot)("a deployment", () => {
       const isLeft = ({ runtime }: RuntimeJson): boolean => left.some((one) => one.runtime === runtime);
       const gone = loaded.filter((one) => !isLeft(one));
       const empty = decided().filter(({ rule }) => rule === "empty");
-      expect(empty.map(({ seen }) => seen["flows"]), shown()).toEqual(gone.map(() => 0));
+      expect(
+        empty.map(({ seen }) => seen["flows"]),
+        shown(),
+      ).toEqual(gone.map(() => 0));
       // What they had is where it was to go, and their processes have ended.
       expect(flowsOf(left)).toBe(FLOWS);
       const came = (runtimes: Runtimes): number => sumOf(runtimes, "moved_in") - sumOf(runtimes, "moved_out");
@@ -189,12 +195,13 @@ describe.skipIf(!isRoot)("a deployment", () => {
       expect({ lost, reordered, repeated }, shown()).toEqual({ lost: 0, reordered: 0, repeated: 0 });
       const { flows } = await cluster.json<{ flows: { packets: number[]; nfs: Record<string, { packets: string }> }[] }>("flows", "web");
       // States have gone along: each counts its flow from the first packet on.
-      for (const { packets, nfs } of flows) expect(Object.values(nfs).map((state) => Number(state.packets))).toEqual(CHAIN.map(() => packets[0]! + packets[1]!));
+      for (const { packets, nfs } of flows) expect(Object.values(nfs).map((one) => Number(one.packets))).toEqual(CHAIN.map(() => packets[0]! + packets[1]!));
       const { runtimes } = await cluster.json<{ runtimes: { runtimes: RuntimeJson[] } }>("status", "web");
       const [vswitch] = runtimes.runtimes;
       expect({ ...vswitch, received: vswitch!.received - overflowed }).toMatchObject({ received: sent + answered, sent: sent + answered, dropped: 0, held: 0 });
       const shiftedFlows = decided().reduce((sum, { rule, seen }) => sum + (rule === "hot_runtime" ? Number(seen["count"]) : 0), 0);
-      console.log(`balanced after ${(balancedMs / 1000).toFixed(1)} s, ${shiftedFlows} flows moved; packets: ${sent + answered}, lost: ${lost}; longest silence of a flow: ${silenceMs} ms`);
+      const seconds = (balancedMs / 1000).toFixed(1);
+      console.log(`balanced after ${seconds} s, ${shiftedFlows} flows moved; ${sent + answered} packets, ${lost} lost; none of a flow for ${silenceMs} ms`);
     },
     2 * WITHIN_MS + 60_000,
   );

@@ -8,7 +8,10 @@ import type { GroupState } from "../scaling/state.ts";
 import type { Scaling } from "./kinds.ts";
 import type { Load } from "./observed.ts";
 
-/** `peer`: the host that it is at, by name; `targets`: numbers of those that keep its replicas; `runtime_full`: packets that its full queue has cost, of the vswitch all of them. From hosts that say so. */
+/**
+ * From hosts that say so: `peer`, the host that it is at, by name; `targets`, numbers of those that keep its replicas; `runtime_full`, packets that its full
+ * queue has cost, of the vswitch all of them.
+ */
 type RuntimeJson = RuntimesReport["runtimes"][number] & {
   readonly peer?: string | undefined;
   readonly targets?: readonly number[] | undefined;

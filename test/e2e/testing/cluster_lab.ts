@@ -86,7 +86,12 @@ export class Followed<T> {
     this.#child = child;
     child.stderr!.on("data", (chunk: Buffer) => (this.#said += chunk.toString()));
     createInterface({ input: child.stdout! }).on("line", (line) => {
-      this.seen.push(JSON.parse(line) as T);
+      try {
+        this.seen.push(JSON.parse(line) as T);
+      } catch {
+        // The last one, of a command that was killed.
+        this.#said += line;
+      }
       for (const look of [...this.#looks]) look();
     });
     child.once("close", () => [...this.#looks].forEach((look) => look()));
