@@ -64,8 +64,9 @@ class Bridge : public LcoreTask {
   Bridge(const Surroundings& surroundings, ControlCodec codec);
 
   virtual uint32_t Round(uint64_t mono_ns) = 0;
-  // How much work there was in so many frames of a link, all that were taken since heartbeats() was `before`. Heartbeats
-  // are none: an lcore that stayed awake for each of them would never rest. Unless there may be more behind them.
+  // How much work there was in so many frames of a link, all that were taken since heartbeats() was `before`.
+  // Heartbeats are none: an lcore that stayed awake for each of them would never rest. Unless there may be more behind
+  // them.
   uint32_t WorkIn(uint32_t frames, uint32_t before) const {
     return frames == LinkEnd::kBurst ? frames : frames - (heartbeats_ - before);
   }

@@ -187,7 +187,9 @@ TEST(Bridge, DamageOnTheWayCostsWhatWasDamaged) {
 TEST(Bridge, HeartbeatsAreNoReasonToStayAwake) {
   Members members(2);
   ASSERT_TRUE(members.RoundTrip(20));
-  const auto passed = [](uint64_t ms) { return [end = MonotonicNs() + ms * 1'000'000] { return MonotonicNs() > end; }; };
+  const auto passed = [](uint64_t ms) {
+    return [end = MonotonicNs() + ms * 1'000'000] { return MonotonicNs() > end; };
+  };
   ASSERT_TRUE(members.Until(passed(50))) << "what else they have to say";
   uint32_t work = 0;
   for (const auto is_over = passed(20); !is_over();) {

@@ -11,8 +11,6 @@ import type { Effort } from "./index.ts";
 import { RUNTIMES, deploymentOf } from "./serving.ts";
 
 const READY_MS = 120_000;
-/** What was begun is over by then, and loads have been reported. */
-const SETTLE_MS = 3_000;
 const SCRAPES = 25;
 const MEMORY_MB = 96;
 const FLOWS_MAX = 1024;
@@ -31,7 +29,7 @@ const ONE: Stage = { words: `1 deployment of ${RUNTIMES} runtimes`, deployments:
 export async function measureDeployments(lab: ControlLab, samples: Samples, effort: Effort): Promise<void> {
   const { deployments, each } = effort.many;
   await lab.start();
-  await lab.user.ask("quota", 2 * deployments * each);
+  if (deployments > 0) await lab.user.ask("quota", 2 * deployments * each);
   const nf = await buildStampingNf(lab.network.folder, 1);
   await lab.user.ask("push", nf);
   await at(lab, samples, effort, NOTHING);
@@ -40,6 +38,7 @@ export async function measureDeployments(lab: ControlLab, samples: Samples, effo
   samples.add("deploy, 1 deployment of 2 runtimes", "running", "ms", one.endedMs - one.beganMs);
   await at(lab, samples, effort, ONE);
   await lab.user.ask("undeploy", "web");
+  if (deployments === 0) return;
 
   await lab.addInterfaces("c", deployments);
   await lab.addInterfaces("s", deployments);
@@ -63,7 +62,7 @@ export async function measureDeployments(lab: ControlLab, samples: Samples, effo
 
 async function at(lab: ControlLab, samples: Samples, effort: Effort, stage: Stage): Promise<void> {
   await lab.user.ask("untilRunning", stage, READY_MS);
-  await wait(SETTLE_MS);
+  await wait(effort.settleMs);
   await atRest(
     samples,
     effort,
@@ -72,7 +71,8 @@ async function at(lab: ControlLab, samples: Samples, effort: Effort, stage: Stag
     dataplaneOf(await lab.user.ask("deployments").then(({ value }) => value)),
   );
   await scrapes(lab, samples, stage);
-  for (let run = 0; run < effort.runs; run++) await restart(lab, samples, stage);
+  const runs = stage.deployments > 1 ? effort.few : effort.runs;
+  for (let run = 0; run < runs; run++) await restart(lab, samples, stage);
 }
 
 interface Dataplane {
@@ -137,7 +137,7 @@ async function apart(lab: ControlLab, samples: Samples, effort: Effort, stage: S
   const controller = lab.up("--no-host");
   const host = lab.host();
   await lab.user.ask("untilRunning", stage, READY_MS);
-  await wait(SETTLE_MS);
+  await wait(effort.settleMs);
   const nobody = { supervisors: [], members: [] };
   await atRest(samples, effort, `at rest in two processes, ${stage.words}`, { controller: controller.pid, "host daemon": host.pid }, nobody);
   await end(host.child, "SIGKILL");
