@@ -10,8 +10,8 @@ import { measureThroughput } from "./throughput.ts";
 export interface Effort {
   /** Repetitions of what is done once. */
   readonly runs: number;
-  /** Deployments, and runtimes of each; none: the case is left out. */
-  readonly many: { readonly deployments: number; readonly each: number };
+  /** Ordered at once, and ended before the next ones; `each`: runtimes of a deployment. `isRestarted`: the controller is killed and started beside them. */
+  readonly many: readonly { readonly deployments: number; readonly each: number; readonly isRestarted: boolean }[];
   /** Until what was begun is over. */
   readonly settleMs: number;
   /** Of CPU and memory at rest. */
