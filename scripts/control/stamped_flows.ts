@@ -2,7 +2,6 @@
  * UDP flows from the client to the server at a steady pace, and when the server has got the first packet with a stamp on each of them. They are few packets,
  * and they end with the lab.
  */
-import type { ChildProcess } from "node:child_process";
 import type { NetworkLab } from "../lib/network_lab.ts";
 import { wait } from "./worker.ts";
 
@@ -37,19 +36,17 @@ setInterval(() => sockets.forEach((socket, i) => {
 
 export class StampedFlows {
   readonly #flows: number;
-  readonly #processes: readonly ChildProcess[];
   /** By stamp: of each flow that had one, the time of the first. */
   readonly #first = new Map<number, Map<number, number>>();
 
-  private constructor(flows: number, processes: readonly ChildProcess[]) {
+  private constructor(flows: number) {
     this.#flows = flows;
-    this.#processes = processes;
   }
 
   static async start(lab: NetworkLab, { flows, everyMs }: { readonly flows: number; readonly everyMs: number }): Promise<StampedFlows> {
     const server = lab.spawn("server", process.execPath, ["-e", SERVER], { stdio: ["ignore", "pipe", "inherit"] });
-    const client = lab.spawn("client", process.execPath, ["-e", CLIENT, lab.serverAddress, String(flows), String(everyMs)], { stdio: ["ignore", 2, 2] });
-    const started = new StampedFlows(flows, [server, client]);
+    lab.spawn("client", process.execPath, ["-e", CLIENT, lab.serverAddress, String(flows), String(everyMs)], { stdio: ["ignore", 2, 2] });
+    const started = new StampedFlows(flows);
     let rest = "";
     server.stdout!.on("data", (chunk: Buffer) => {
       const lines = (rest + chunk.toString()).split("\n");
@@ -75,12 +72,5 @@ export class StampedFlows {
     }
     const had = this.#first.get(stamp)?.size ?? 0;
     throw new Error(`${had} of ${this.#flows} flows had a packet with the stamp ${stamp} within ${timeoutMs} ms`);
-  }
-
-  async end(): Promise<void> {
-    for (const child of this.#processes) child.kill("SIGKILL");
-    await Promise.all(
-      this.#processes.map((child) => (child.exitCode === null && child.signalCode === null ? new Promise((done) => child.once("exit", done)) : undefined)),
-    );
   }
 }

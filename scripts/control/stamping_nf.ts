@@ -17,36 +17,32 @@ export interface StampingNf {
   readonly digest: string;
 }
 
-/** `spin`: turns of a loop for each packet, which make it as slow as is wanted. */
-export async function buildStampingNf(parent: string, stamp: number, spin = 0): Promise<StampingNf> {
+export async function buildStampingNf(parent: string, stamp: number): Promise<StampingNf> {
   if (stamp < 1 || stamp > STAMPS_MAX) throw new Error(`a stamp is a byte that is not 0, and not ${stamp}`);
   const version = `0.0.${stamp}`;
   const folder = join(parent, `${STAMP}-${stamp}`);
   mkdirSync(join(folder, "assembly"), { recursive: true });
   writeFileSync(
     join(folder, "nf.yaml"),
-    `apiVersion: nfactor/v1\nname: ${STAMP}\nversion: ${version}\nentry: assembly/index.ts\nrights: { view: payload, edit: payload }\non_fault: drop\nquarantine: closed\n`,
+    `apiVersion: nfactor/v1\nname: ${STAMP}\nversion: ${version}\nentry: assembly/index.ts\nrights: { view: payload, edit: payload }\n`,
   );
-  writeFileSync(join(folder, "assembly/index.ts"), sourceOf(stamp, spin));
+  writeFileSync(join(folder, "assembly/index.ts"), sourceOf(stamp));
   const { component, componentPath } = await buildNf(folder);
   return { stamp, version, folder, path: componentPath, component, digest: createHash("sha256").update(component).digest("hex") };
 }
 
-function sourceOf(stamp: number, spin: number): string {
-  // What comes of the loop is kept: a compiler leaves out what nobody wants.
-  const loop = `    let x: u64 = s.work | 1;\n    for (let i = 0; i < ${spin}; i++) x = (x ^ (x >>> 7)) * 6364136223846793005 + 1442695040888963407;\n    s.work = x;\n`;
+function sourceOf(stamp: number): string {
   return `import { NetworkFunction, NoConfig, Packet, Verdict } from "@nfactor/sdk";
 
 @flowState
 class Seen {
   packets: u64;
-  work: u64;
 }
 
 export class Stamp extends NetworkFunction<Seen, NoConfig> {
   process(p: Packet, s: Seen): Verdict {
     s.packets += 1;
-${spin > 0 ? loop : ""}    if (p.payload.length > 0) p.payload.setU8(0, ${stamp});
+    if (p.payload.length > 0) p.payload.setU8(0, ${stamp});
     return Verdict.FORWARD;
   }
 }

@@ -42,6 +42,19 @@ describe("deployments", () => {
     expect(asked()).toHaveLength(before);
   });
 
+  test("what a host is still finding when a controller comes back is known to run soon after it does", async () => {
+    await world.cluster.deploy("blue/web", inputOf(), BY);
+    const has = world.host().deployments.get("blue/web")!;
+    has.state = "starting";
+    await world.closeController();
+    await world.openController();
+    await world.until(async () => (await world.cluster.deployment("blue/web")).seen?.state === "starting");
+    expect(await world.cluster.deployment("blue/web")).toMatchObject({ state: "behind" });
+    has.state = "running";
+    await world.advance(1000);
+    expect(await world.cluster.deployment("blue/web")).toMatchObject({ state: "running" });
+  });
+
   test("a dry run asks the host and changes nothing", async () => {
     expect(await world.cluster.deploy("blue/web", inputOf(), { ...BY, dryRun: true })).toMatchObject({ dry_run: true, action: "start", done: true });
     expect(await world.cluster.deployments()).toEqual([]);

@@ -38,6 +38,9 @@ interface Seen {
   asking: Promise<void> | undefined;
   /** Asked for while another answer was waited for. */
   next: Promise<void> | undefined;
+  /** Until it is asked again, while something of it comes or goes. */
+  soonMs: number;
+  cancelSoon: () => void;
   stop: () => void;
 }
 
@@ -52,6 +55,8 @@ export interface ObservedOptions {
 }
 
 const LOOK_MS = 5_000;
+/** While something comes or goes: this soon first, then each time after twice as long. */
+const SOON_MS = 50;
 const INFO_EVERY_LOOKS = 12;
 const LOAD_MS = 1_000;
 const STREAM_AGAIN_MS = 2_000;
@@ -125,6 +130,7 @@ export class Observed {
     const over = new AbortController();
     seen.stop = (): void => {
       stopLooking();
+      seen.cancelSoon();
       over.abort();
       seen.stop = () => undefined;
     };
@@ -162,7 +168,7 @@ export class Observed {
     if (known) return known;
     const seen: Seen = {
       ...{ name, session: undefined, info: undefined, deployments: undefined, loads: new Map(), kept: undefined },
-      ...{ asking: undefined, next: undefined, stop: () => undefined },
+      ...{ asking: undefined, next: undefined, soonMs: SOON_MS, cancelSoon: () => undefined, stop: () => undefined },
     };
     this.#hosts.set(name, seen);
     return seen;
@@ -188,11 +194,22 @@ export class Observed {
       const before = seen.deployments;
       seen.deployments = new Map(deployments.map((status) => [status.deployment, status]));
       for (const name of seen.loads.keys()) if (!seen.deployments.has(name)) seen.loads.delete(name);
+      this.#askSoon(seen);
       await this.#keep(seen);
       if (!before || !isSame([...before.values()], deployments)) this.#options.onChange(seen.name, "deployments");
     } catch (error) {
       this.#trouble(seen, session, error);
     }
+  }
+
+  /** What is being started or ended is otherwise by the next look what everybody has waited for. */
+  #askSoon(seen: Seen): void {
+    seen.cancelSoon();
+    const isSettled = [...seen.deployments!.values()].every(({ state }) => state === "running" || state === "failed");
+    if (isSettled) seen.soonMs = SOON_MS;
+    if (isSettled || this.#isClosed || seen.soonMs >= LOOK_MS) return;
+    seen.cancelSoon = this.#options.clock.after(seen.soonMs, () => void this.refresh(seen.name));
+    seen.soonMs *= 2;
   }
 
   async #followLoads(seen: Seen, session: HostSession, signal: AbortSignal): Promise<void> {

@@ -89,6 +89,7 @@ Bridge::Taken Bridge::TakeControl(rte_mbuf* frame, uint16_t from, uint16_t marke
     return {};
   }
   if (opened->kind == ControlKind::kHeartbeat) {
+    ++heartbeats_;
     TakeStandings(payload, opened->source);
     rte_pktmbuf_free(frame);
     return taken;

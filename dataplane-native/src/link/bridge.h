@@ -64,6 +64,13 @@ class Bridge : public LcoreTask {
   Bridge(const Surroundings& surroundings, ControlCodec codec);
 
   virtual uint32_t Round(uint64_t mono_ns) = 0;
+  // How much work there was in so many frames of a link, all that were taken since heartbeats() was `before`.
+  // Heartbeats are none: an lcore that stayed awake for each of them would never rest. Unless there may be more behind
+  // them.
+  uint32_t WorkIn(uint32_t frames, uint32_t before) const {
+    return frames == LinkEnd::kBurst ? frames : frames - (heartbeats_ - before);
+  }
+  uint32_t heartbeats() const { return heartbeats_; }
   // What the file shows besides; after a turn of the member, before anything leaves.
   virtual void Publish(CounterFileLayout* layout, bool is_tick) = 0;
 
@@ -118,6 +125,7 @@ class Bridge : public LcoreTask {
   CounterFile* file_;
   std::atomic<Request*> request_{nullptr};
   uint64_t ticked_ns_ = 0;
+  uint32_t heartbeats_ = 0;  // Taken.
   std::array<uint8_t, ControlCodec::kPayloadMax> payload_;
 };
 

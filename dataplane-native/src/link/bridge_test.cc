@@ -184,6 +184,22 @@ TEST(Bridge, DamageOnTheWayCostsWhatWasDamaged) {
   }
 }
 
+TEST(Bridge, HeartbeatsAreNoReasonToStayAwake) {
+  Members members(2);
+  ASSERT_TRUE(members.RoundTrip(20));
+  const auto passed = [](uint64_t ms) {
+    return [end = MonotonicNs() + ms * 1'000'000] { return MonotonicNs() > end; };
+  };
+  ASSERT_TRUE(members.Until(passed(50))) << "what else they have to say";
+  uint32_t work = 0;
+  for (const auto is_over = passed(20); !is_over();) {
+    work += members.bridge().Turn();
+    for (const uint16_t id : {1, 2}) work += members.runtime(id).bridge->Turn();
+  }
+  EXPECT_EQ(work, 0u);
+  EXPECT_TRUE(members.RoundTrip(20)) << "packets are work as ever";
+}
+
 TEST(Bridge, ABrokenLinkFencesAtOnce) {
   Members members(2);
   ASSERT_TRUE(members.RoundTrip(20));

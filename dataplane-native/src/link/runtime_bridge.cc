@@ -88,12 +88,13 @@ uint32_t RuntimeBridge::Round(uint64_t mono_ns) {
     shows_life_ = true;
   }
   const Port::Carrier carrier = end_->port().carrier();
+  const uint32_t before = heartbeats();
   const uint32_t received = Receive();
   if (carrier == Port::Carrier::kLost) [[unlikely]] {
     SetUp(false);
     return received;
   }
-  return received + Send(mono_ns);
+  return WorkIn(received, before) + Send(mono_ns);
 }
 
 uint32_t RuntimeBridge::Send(uint64_t mono_ns) {

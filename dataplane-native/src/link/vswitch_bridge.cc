@@ -130,12 +130,15 @@ uint32_t VswitchBridge::Serve(Remote& remote, uint64_t mono_ns) {
   const bool is_dead = remote.life && remote.life->is_over();
   const Port::Carrier carrier = remote.port->carrier();
   // What came before its death, or before the link broke, is good.
-  uint32_t work = Receive(remote, mono_ns);
+  const uint32_t before = heartbeats();
+  const uint32_t received = Receive(remote, mono_ns);
   if (is_dead || carrier == Port::Carrier::kLost) [[unlikely]] {
     const bool has_room = rte_ring_full(remote.link->up) == 0;
-    if (work == 0 && has_room) Lose(remote, is_dead ? LinkEvent::Kind::kFencedByDeath : LinkEvent::Kind::kFencedByLink);
-    return work;
+    if (received == 0 && has_room)
+      Lose(remote, is_dead ? LinkEvent::Kind::kFencedByDeath : LinkEvent::Kind::kFencedByLink);
+    return received;
   }
+  uint32_t work = WorkIn(received, before);
   if (carrier != Port::Carrier::kWaiting) work += Send(remote, mono_ns);
   if (remote.state == Remote::State::kUp && remote.silence.Suspects(mono_ns))
     Lose(remote, LinkEvent::Kind::kFencedBySilence);

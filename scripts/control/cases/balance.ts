@@ -33,6 +33,7 @@ type Report = NonNullable<DeploymentJson["runtimes"]>;
 const runtimesOf = (report: Report): Runtime[] => report.runtimes.filter(({ runtime }) => runtime > 0);
 
 export async function measureBalance(lab: ControlLab, samples: Samples, { steps }: Effort): Promise<void> {
+  if (steps === 0) return;
   await lab.start();
   await lab.user.ask("push", await buildWorkNf(lab.network.folder));
   for (let i = 0; i < steps; i++) await step(lab, samples);

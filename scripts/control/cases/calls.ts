@@ -18,8 +18,6 @@ const READY_MS = 30_000;
 const PACKET_MS = 30_000;
 /** A runtime that was recovered is started again, and its flows are protected anew. */
 const REPAIRED_MS = 2_000;
-/** Of what takes long. */
-const FEW = 3;
 
 interface More {
   readonly isChange?: boolean;
@@ -27,7 +25,7 @@ interface More {
   readonly times?: number;
 }
 
-export async function measureCalls(lab: ControlLab, samples: Samples, { calls: times }: Effort): Promise<void> {
+export async function measureCalls(lab: ControlLab, samples: Samples, { calls: times, few }: Effort): Promise<void> {
   lab.network.silence();
   const folder = lab.folder("controller");
   const controller = await Worker.start<ControllerOperations>(lab.network, "wire", "scripts/control/controller.ts", [folder]);
@@ -47,7 +45,7 @@ export async function measureCalls(lab: ControlLab, samples: Samples, { calls: t
   await call("info", {});
   const input = deploymentOf(lab, nf, { replication: {} });
   const whole = { deploy: [] as number[], undeploy: [] as number[] };
-  for (let i = 0; i < Math.min(times, FEW); i++) {
+  for (let i = 0; i < few; i++) {
     if (i > 0) {
       const undeployed = await controller.ask("undeploy", NAME);
       whole.undeploy.push(undeployed.endedMs - undeployed.beganMs);
@@ -76,7 +74,7 @@ export async function measureCalls(lab: ControlLab, samples: Samples, { calls: t
     swaps.push(endedMs - beganMs);
   }
   timed("swap", swaps);
-  for (let i = 0; i < Math.min(times, FEW); i++) {
+  for (let i = 0; i < few; i++) {
     await call("recover", { ...of, runtime: 1, dry_run: false }, { isChange: true, times: 1 });
     await wait(REPAIRED_MS);
   }

@@ -4,18 +4,18 @@
  */
 import { type ControlLab, end } from "../control_lab.ts";
 import type { Samples } from "../samples.ts";
-import { buildStampingNf } from "../stamping_nf.ts";
+import { type StampingNf, buildStampingNf } from "../stamping_nf.ts";
 import { cpuShare, proportionalMib, residentMib } from "../usage.ts";
 import { wait } from "../worker.ts";
 import type { Effort } from "./index.ts";
 import { RUNTIMES, deploymentOf } from "./serving.ts";
 
 const READY_MS = 120_000;
-/** What was begun is over by then, and loads have been reported. */
-const SETTLE_MS = 3_000;
 const SCRAPES = 25;
 const MEMORY_MB = 96;
 const FLOWS_MAX = 1024;
+/** Runtimes of the tenant. */
+const QUOTA = 1000;
 
 /** What is there while it is measured. */
 interface Stage {
@@ -29,50 +29,47 @@ const NOTHING: Stage = { words: "no deployment", deployments: 0, runtimes: 0 };
 const ONE: Stage = { words: `1 deployment of ${RUNTIMES} runtimes`, deployments: 1, runtimes: RUNTIMES };
 
 export async function measureDeployments(lab: ControlLab, samples: Samples, effort: Effort): Promise<void> {
-  const { deployments, each } = effort.many;
+  const most = Math.max(0, ...effort.many.map(({ deployments }) => deployments));
   await lab.start();
-  await lab.user.ask("quota", 2 * deployments * each);
+  await lab.user.ask("quota", QUOTA);
   const nf = await buildStampingNf(lab.network.folder, 1);
   await lab.user.ask("push", nf);
-  await at(lab, samples, effort, NOTHING);
+  await at(lab, samples, effort, NOTHING, effort.runs);
 
   const one = await lab.user.ask("deploy", "web", deploymentOf(lab, nf));
-  samples.add("deploy, 1 deployment of 2 runtimes", "running", "ms", one.endedMs - one.beganMs);
-  await at(lab, samples, effort, ONE);
+  samples.add(`deploy, ${ONE.words}`, "running", "ms", one.endedMs - one.beganMs);
+  await at(lab, samples, effort, ONE, effort.runs);
   await lab.user.ask("undeploy", "web");
 
-  await lab.addInterfaces("c", deployments);
-  await lab.addInterfaces("s", deployments);
-  const ordered = Object.fromEntries(
-    Array.from({ length: deployments }, (_, i) => [
-      `many${i}`,
-      deploymentOf(lab, nf, {
-        ports: { client: { iface: `c${i}` }, server: { iface: `s${i}` } },
-        scaling: { min: each, max: each },
-        memory_mb: MEMORY_MB,
-        flows: { max: FLOWS_MAX },
-      }),
-    ]),
-  );
-  const many = await lab.user.ask("deployAll", ordered);
-  const words = `${deployments} deployments of ${each} runtimes`;
-  samples.add(`deploy, ${words} at once`, "running", "ms", many.endedMs - many.beganMs);
-  await at(lab, samples, effort, { words, deployments, runtimes: each });
-  await apart(lab, samples, effort, { words, deployments, runtimes: each });
+  await lab.addInterfaces("c", most);
+  await lab.addInterfaces("s", most);
+  for (const { deployments, each, isRestarted } of effort.many) {
+    const stage = { words: `${deployments} deployments of ${each} runtimes`, deployments, runtimes: each };
+    const ordered = Object.fromEntries(Array.from({ length: deployments }, (_, i) => [`many${i}`, smallOne(lab, nf, i, each)]));
+    const many = await lab.user.ask("deployAll", ordered);
+    samples.add(`deploy, ${stage.words} at once`, "running", "ms", many.endedMs - many.beganMs, { case: `deploy, ${ONE.words}` });
+    await at(lab, samples, effort, stage, isRestarted ? effort.few : 0);
+    if (isRestarted) await apart(lab, samples, effort, stage);
+    await lab.user.ask("undeployAll", Object.keys(ordered));
+  }
 }
 
-async function at(lab: ControlLab, samples: Samples, effort: Effort, stage: Stage): Promise<void> {
+function smallOne(lab: ControlLab, nf: StampingNf, i: number, runtimes: number): object {
+  return deploymentOf(lab, nf, {
+    ports: { client: { iface: `c${i}` }, server: { iface: `s${i}` } },
+    scaling: { min: runtimes, max: runtimes },
+    memory_mb: MEMORY_MB,
+    flows: { max: FLOWS_MAX },
+  });
+}
+
+async function at(lab: ControlLab, samples: Samples, effort: Effort, stage: Stage, restarts: number): Promise<void> {
   await lab.user.ask("untilRunning", stage, READY_MS);
-  await wait(SETTLE_MS);
-  await atRest(
-    samples,
-    effort,
-    `at rest, ${stage.words}`,
-    { "nfactor up": lab.pid },
-    dataplaneOf(await lab.user.ask("deployments").then(({ value }) => value)),
-  );
+  await wait(effort.settleMs);
+  const { value: all } = await lab.user.ask("deployments");
+  await atRest(samples, effort, `at rest, ${stage.words}`, { "nfactor up": lab.pid }, dataplaneOf(all));
   await scrapes(lab, samples, stage);
-  for (let run = 0; run < effort.runs; run++) await restart(lab, samples, stage);
+  for (let i = 0; i < restarts; i++) await restart(lab, samples, stage);
 }
 
 interface Dataplane {
@@ -137,8 +134,11 @@ async function apart(lab: ControlLab, samples: Samples, effort: Effort, stage: S
   const controller = lab.up("--no-host");
   const host = lab.host();
   await lab.user.ask("untilRunning", stage, READY_MS);
-  await wait(SETTLE_MS);
+  await wait(effort.settleMs);
   const nobody = { supervisors: [], members: [] };
   await atRest(samples, effort, `at rest in two processes, ${stage.words}`, { controller: controller.pid, "host daemon": host.pid }, nobody);
   await end(host.child, "SIGKILL");
+  await lab.kill();
+  lab.up();
+  await lab.user.ask("untilRunning", stage, READY_MS);
 }

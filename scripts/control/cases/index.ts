@@ -10,7 +10,10 @@ import { measureThroughput } from "./throughput.ts";
 export interface Effort {
   /** Repetitions of what is done once. */
   readonly runs: number;
-  readonly many: { readonly deployments: number; readonly each: number };
+  /** Ordered at once, and ended before the next ones; `each`: runtimes of a deployment. `isRestarted`: the controller is killed and started beside them. */
+  readonly many: readonly { readonly deployments: number; readonly each: number; readonly isRestarted: boolean }[];
+  /** Until what was begun is over. */
+  readonly settleMs: number;
   /** Of CPU and memory at rest. */
   readonly restMs: number;
   readonly restSlices: number;
@@ -21,6 +24,8 @@ export interface Effort {
   readonly steps: number;
   /** Of each RPC. */
   readonly calls: number;
+  /** Repetitions of what takes seconds. */
+  readonly few: number;
 }
 
 export interface Case {
