@@ -1,6 +1,6 @@
 /**
- * Every command that shows what others have written, with texts that a terminal would obey in all of it: names, messages, versions, addresses. The API is a real
- * one; what it answers has them put in on the way.
+ * Every command that shows what others have written, with texts that a terminal would obey in all of it: names, messages, versions, addresses. The API is real;
+ * they are put into what it answers on the way.
  */
 import type * as fs from "node:fs";
 import { type IncomingMessage, type Server, type ServerResponse, createServer, request } from "node:http";

@@ -29,7 +29,7 @@ type AdoptOne = (life: Life, make: (options: MemberHandleOptions) => Promise<Mem
 /** Of one that does not run what is wanted: any chain is newer. */
 const BEFORE_ALL = -1;
 
-/** Makes its handle, waits until it works, and asks it whom it knows and what of the `chain` it runs; only the first when `isThere` is false. Rejects with NfError. */
+/** Makes its handle, waits until it works, and asks it whom it knows and what it runs; only the first when `isThere` is false. Rejects with NfError. */
 export async function meet(
   present: Present,
   options: MemberHandleOptions,
