@@ -357,6 +357,28 @@ describe.skipIf(!isRoot)("in processes", () => {
     expect(balance((await host.stop()).packets)).toBe(0);
   }, 120_000);
 
+  test("the supervisor is killed in the middle of a swap: the next one asks the runtimes what they run, and brings them to what is wanted", async () => {
+    const first = await start("unfinished", 2);
+    // As a swap is left whose runtimes are ahead of what is on disk.
+    const state = join(runFolder(first), "state.json");
+    const known = readFileSync(state);
+    await first.swap("firewall", newVersion(lab, "firewall", "1.0.9"));
+    const [, one] = await statusOf(first);
+    process.kill(first.pid, "SIGKILL");
+    await first.exitCode;
+    writeFileSync(state, known);
+    const second = await start("unfinished", 2);
+    for (const runtime of [1, 2]) expect(second.messages).toMatch(new RegExp(`runtime ${runtime} did not run firewall \\S+ yet, and does now`));
+    expect((await statusOf(second))[1]!.pid).toBe(one!.pid);
+    process.kill(second.pid, "SIGKILL");
+    await second.exitCode;
+    // There is nothing left to be done.
+    const third = await start("unfinished", 2);
+    expect(third.messages).toContain("is taken over");
+    expect(third.messages).not.toContain("did not run");
+    expect(balance((await third.stop()).packets)).toBe(0);
+  }, 60_000);
+
   test("what cannot start says why, and leaves nothing", async () => {
     const wrong = join(lab.folder, "rules.yaml");
     writeFileSync(wrong, "rules: [{ action: drop, protocol: tcp, ports: 25-23 }]\n");

@@ -33,11 +33,11 @@ export function apiErrorOf(body: unknown): NfError | undefined {
   if (!parsed.success) return undefined;
   const { code, message, where, given, allowed, fix } = parsed.data.error;
   const isKnown = Object.hasOwn(ERROR_CODES, code);
-  return new NfError(isKnown ? (code as ErrorCode) : "cli.answer", `${isKnown ? "" : `[${safeText(code, 64)}] `}${lines(message)}`, {
+  return new NfError(isKnown ? (code as ErrorCode) : "cli.answer", `${isKnown ? "" : `[${safeText(code, 64)}] `}${indented(message)}`, {
     ...(where === undefined ? {} : { where: { ...where, file: safeText(where.file) } as NonNullable<NfError["where"]> }),
     given: given === undefined ? undefined : lines(given),
-    allowed: allowed === undefined ? undefined : lines(allowed),
-    fix: fix === undefined ? undefined : lines(fix),
+    allowed: allowed === undefined ? undefined : indented(allowed),
+    fix: fix === undefined ? undefined : indented(fix),
   });
 }
 
@@ -48,6 +48,9 @@ const lines = (text: string): string =>
     .split("\n")
     .map((line) => safeText(line, 2000))
     .join("\n");
+
+/** No line of it begins where one of ours would. */
+const indented = (text: string): string => lines(text).replaceAll("\n", "\n  ");
 
 function jsonOf(text: string): unknown {
   try {

@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { NFACTOR } from "@nfactor/host/cli";
-import type { z } from "zod";
+import { z } from "zod";
 import { artifactOf } from "../artifacts/testing/artifacts.ts";
 import { FakeHost } from "../cluster/testing/fake_host.ts";
 import * as views from "../rest/views.ts";
@@ -181,7 +181,17 @@ test("migrate, drain, undrain, recover, runtimes, scale", async () => {
   expect(await user.run("recover", "web", "2")).toMatchObject({ code: 2, stderr: expect.stringContaining("Add --yes") as string });
   expect(JSON.parse(await good("recover", "web", "2", "--yes", "--json"))).toMatchObject({ runtime: 2, recovered: 10, lost: 0 });
   expect(await user.run("drain", "web", "9")).toMatchObject({ code: 2, stderr: expect.stringContaining("error[runtime.unknown]") as string });
+  expect(await user.run("migrate", "web", "--from", "1", "--to", "9", "--all")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("error[runtime.unknown]") as string,
+  });
   expect(await good("scale", "web", "2..4")).toContain("2 to 4 runtimes");
+  // Who does not wait is told where to look.
+  const begun = await json(z.object({ begun: z.literal(true), status: z.string(), events: z.string() }), "scale", "web", "2..4", "--no-wait");
+  expect(begun).toMatchObject({
+    status: "/v1/tenants/default/deployments/web",
+    events: expect.stringMatching(/^\/v1\/events\?about=default%2Fweb&after=\d+$/) as string,
+  });
   expect(await good("runtimes", "web")).toMatch(/^runtime +state +flows/);
 });
 
@@ -222,7 +232,11 @@ test("hosts: list, token, cordon, drain; one with deployments is not removed", a
 
 test("trace and capture of a deployment", async () => {
   const lines = (await good("trace", "web", "-n", "2", "--seconds", "5", "--json")).trimEnd().split("\n");
-  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([{ packet: 1 }, { packet: 2 }, { totals: { packets: 2, lost: 0 } }]);
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+    { packet: 1 },
+    { packet: 2 },
+    { totals: { packets: 2, matched: 2, missed: 0, lost_hops: 0, lost: 0 } },
+  ]);
   expect(JSON.parse(await good("capture", "web", "--point", "client", "-n", "3", "-o", user.path("out.pcapng"), "--json"))).toMatchObject({ bytes: 3 });
 });
 

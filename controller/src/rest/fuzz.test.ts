@@ -102,7 +102,7 @@ async function requestOf(random: Random, lab: RestLab): Promise<Made> {
   const token = random.pick([lab.token.admin, lab.token.admin, lab.token.read, lab.blue.admin, "nfa_wrong"]);
   const more =
     random.below(5) === 0
-      ? `${random.pick(["If-Match", "If-None-Match", "Last-Event-ID", "Accept", "Expect", "X"])}: ${random.pick(["*", '"1"', "1", "text/html", "100-continue", "\x01"])}\r\n`
+      ? `${random.pick(["If-Match", "If-None-Match", "Last-Event-ID", "Accept", "Expect", "Prefer", "X"])}: ${random.pick(["*", '"1"', "1", "text/html", "100-continue", "respond-async", "\x01"])}\r\n`
       : "";
   const hasBody = route.method !== "GET" || random.below(8) === 0;
   const head = `${random.below(20) === 0 ? "PATCH" : route.method} ${(path + query).replace(/[ \r\n]/g, "")} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\n${more}`;

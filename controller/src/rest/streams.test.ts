@@ -123,7 +123,10 @@ test("a trace ends with what matched, was shown, and was lost", async () => {
     yield { totals: { packets: 8, matched: 20, missed: 12, lost_hops: 1 } };
   })();
   const trace = await lab.send("POST", "/v1/tenants/blue/deployments/web/trace", { token: lab.token.operate });
-  const lines = trace.text.trim().split("\n").map((line) => JSON.parse(line) as { event: string; data: unknown });
+  const lines = trace.text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { event: string; data: unknown });
   expect(lines).toEqual([
     { event: "packet", data: packet },
     { event: "lost", data: { lost: 3 } },

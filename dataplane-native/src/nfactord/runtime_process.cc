@@ -223,7 +223,12 @@ MemberProcess::Json RuntimeProcess::Says() {
   for (uint16_t member = 1; member < kMembersMax; ++member) {
     if ((homes_ >> member & 1) != 0) members.push_back(member);
   }
-  return Json::object({{"homes", members}});
+  Json chain = Json::array();
+  for (uint32_t i = 0; i < runtime_->chain().size(); ++i) {
+    const NfSpec& spec = runtime_->chain().nf(i).spec();
+    chain.push_back({{"entry", spec.entry}, {"version", spec.version}, {"digest", spec.digest}});
+  }
+  return Json::object({{"homes", members}, {"chain", chain}});
 }
 
 MemberProcess::Outcome RuntimeProcess::Operate(Command::Kind kind, const Json& request) {

@@ -1,7 +1,7 @@
 /** Runtimes as a table with rates, and how a migration or a drain ended in words. */
 import type { MoveRefusal } from "../dataplane/native_types.ts";
 import type { RuntimeJson } from "./runtimes_result.ts";
-import { count, duration, plural, si, table } from "./text.ts";
+import { count, duration, plural, safeText, si, table } from "./text.ts";
 
 export interface RuntimesSample {
   runtimes: readonly RuntimeJson[];
@@ -62,7 +62,7 @@ const COLUMNS: readonly (readonly [name: string, cell: (row: RuntimeJson & Runti
 
 export function runtimesTable(rows: readonly (RuntimeJson & RuntimeRates)[]): string {
   const columns = COLUMNS.filter(([, cell]) => rows.some((row) => cell(row) !== ""));
-  const lines = rows.map((row) => columns.map(([, cell]) => cell(row)));
+  const lines = rows.map((row) => columns.map(([, cell]) => safeText(cell(row), 100)));
   const right = columns.map((_, i) => i).filter((i) => i > 1);
   return [table([columns.map(([name]) => name), ...lines], right), ...warnings(rows)].join("\n");
 }
@@ -72,7 +72,7 @@ export const missedText = (packets: number): string =>
 
 /** Frames that a member's links did not take, which somebody else may have sent. */
 function refusedText(runtime: number, frames: Readonly<Record<string, number>>): string {
-  const what = Object.entries(frames).map(([name, n]) => `${count(n)} ${name.replaceAll("_", " ")}`);
+  const what = Object.entries(frames).map(([name, n]) => `${count(n)} ${safeText(name, 40).replaceAll("_", " ")}`);
   return `${runtime === 0 ? "the vswitch" : `runtime ${runtime}`} refused frames on its link: ${what.join(", ")}`;
 }
 

@@ -72,15 +72,17 @@ export function summaryText({ packets, flows, faults, runtimes }: RunSummary): s
 export function flowLines(flow: FlowJson & { runtime?: number | undefined }): string {
   const [a, b] = flow.packets;
   const where = flow.runtime === undefined ? "" : `  runtime ${flow.runtime},`;
-  const head = `${flowText(flow.key)}${where}  ${count(a)} + ${count(b)} packets, ${count(flow.bytes[0])} + ${count(flow.bytes[1])} bytes`;
-  return [head, ...Object.entries(flow.nfs).map(([nf, state]) => `  ${nf}: ${fieldsText(state)}`)].join("\n");
+  const head = `${safeText(flowText(flow.key))}${where}  ${count(a)} + ${count(b)} packets, ${count(flow.bytes[0])} + ${count(flow.bytes[1])} bytes`;
+  return [head, ...Object.entries(flow.nfs).map(([nf, state]) => `  ${safeText(nf, 80)}: ${fieldsText(state)}`)].join("\n");
 }
 
 /** Fields that are zero or empty say nothing and are left out. */
 function fieldsText(state: Record<string, unknown>): string {
   const shown = Object.entries(state).filter(([, value]) => !isEmpty(value));
   if (shown.length === 0) return "all fields zero";
-  return shown.map(([name, value]) => `${name}=${typeof value === "string" ? safeText(value, 120) : safeText(JSON.stringify(value), 120)}`).join(" ");
+  return shown
+    .map(([name, value]) => `${safeText(name, 80)}=${typeof value === "string" ? safeText(value, 120) : safeText(JSON.stringify(value), 120)}`)
+    .join(" ");
 }
 
 function isEmpty(value: unknown): boolean {

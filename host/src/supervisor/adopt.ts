@@ -1,4 +1,5 @@
 /** What a supervisor that takes a tenant over does about the processes that the last one has left, on this machine and at agents. */
+import type { NfSpec } from "../dataplane/native_types.ts";
 import type { Agents } from "./agents.ts";
 import { parseCounterFile } from "./counter_file.ts";
 import { START_MS, TELL_MS } from "./deadlines.ts";
@@ -25,12 +26,16 @@ export interface Left {
 /** Makes it known to the supervisor, and asks it whom it knows; not when `isThere` is false. */
 type AdoptOne = (life: Life, make: (options: MemberHandleOptions) => Promise<MemberHandle>, isThere: boolean) => Promise<Found>;
 
-/** Makes its handle, waits until it works, and asks it whom it knows; only the first when `isThere` is false. Rejects with NfError. */
+/** Of one that does not run what is wanted: any chain is newer. */
+const BEFORE_ALL = -1;
+
+/** Makes its handle, waits until it works, and asks it whom it knows and what it runs; only the first when `isThere` is false. Rejects with NfError. */
 export async function meet(
   present: Present,
   options: MemberHandleOptions,
   make: (options: MemberHandleOptions) => Promise<MemberHandle>,
   isThere: boolean,
+  chain: readonly NfSpec[],
 ): Promise<Found> {
   let ready = (): void => undefined;
   const isReady = new Promise<void>((done) => (ready = done));
@@ -39,6 +44,9 @@ export async function meet(
   if (isThere) await within(START_MS, isReady, `${process.who} does not work`);
   present.isReady = true;
   const status = isThere ? await process.client!.ask("status", {}, TELL_MS) : undefined;
+  const runs = status?.chain;
+  present.stale = runs ? chain.flatMap(({ version, digest }, i) => (runs[i]?.version === version && runs[i].digest === digest ? [] : [i])) : [];
+  if (present.stale.length > 0) present.generation = BEFORE_ALL;
   return { life: present.life, knows: status?.members, homes: status?.homes };
 }
 

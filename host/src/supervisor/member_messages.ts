@@ -101,6 +101,8 @@ export const ANSWERS = {
     members: z.array(z.object({ member, incarnation, isUp: z.boolean(), link: z.enum(["none", "waiting", "up"]) })),
     /** Of a runtime: where its replicas are to be. */
     homes: z.array(member).optional(),
+    /** Of a runtime: what it runs. Those that were started by an older version do not say it. */
+    chain: z.array(z.object({ entry: z.string(), version: z.string(), digest: z.string() })).optional(),
   }),
   link: z.object({}),
   member_up: z.object({}),

@@ -26,6 +26,8 @@ export interface Whereabouts {
   isReachable: boolean;
   /** Where its replicas are to be; empty: anywhere. */
   homes: readonly number[];
+  /** Places in the chain where it runs something else than is wanted, since it was taken over. */
+  stale: readonly number[];
 }
 
 const ANSWER_MS = 2_000;
@@ -43,6 +45,8 @@ export class Present {
   #end: () => void = () => undefined;
   /** Of the chain that it was started with, or swapped to. */
   generation: number;
+  /** Of one that was taken over: places in the chain where it runs something else than is wanted. Whoever began to swap it did not come to the end. */
+  stale: readonly number[] = [];
   startBy: NodeJS.Timeout | undefined;
   said: CountersSnapshot | undefined;
   /** What its links carried and refused, by the names of LinkCount. */

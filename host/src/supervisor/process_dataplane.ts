@@ -99,7 +99,26 @@ export class ProcessDataplane implements Dataplane {
       if (events.length < EVENTS_MAX) events.push(event);
       else lost.events += 1n;
     };
-    return new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, say, onMade }), spec, events, lost, say);
+    const dataplane = new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, say, onMade }), spec, events, lost, say);
+    await dataplane.#endSwaps();
+    return dataplane;
+  }
+
+  /** What a supervisor that died in the middle of a swap has left undone: runtimes that do not run the chain as it is wanted now. */
+  async #endSwaps(): Promise<void> {
+    const supervisor = this.#supervisor;
+    for (const member of supervisor.outdated()) {
+      const stale = (supervisor.of(member)?.stale ?? []).map((i) => supervisor.chain[i]!);
+      const what = stale.map(({ entry, version }) => `${entry} ${version}`).join(", ");
+      try {
+        for (const nf of stale) await supervisor.ask(member, "swap", { entry: nf.entry, nf: await supervisor.nfFiles(member, nf) }, SWAP_MS);
+        supervisor.isUpToDate(member);
+        this.#say(`runtime ${member} did not run ${what} yet, and does now: a swap had not come to its end`);
+      } catch (error) {
+        // It goes on as it is; the next swap takes it along.
+        this.#say(`runtime ${member} does not run ${what}, and it cannot be swapped: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
   }
 
   /** Packets have been flowing since the vswitch had its first runtime. */

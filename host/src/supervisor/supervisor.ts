@@ -127,7 +127,7 @@ export class Supervisor {
     const onEvent = (event: MemberEvent): void => this.#onEvent(life, event);
     const options = { folder: this.folder, life, onEvent, onExit: (how: string) => this.#onExit(life, how) };
     try {
-      return await meet(present, options, make, isThere);
+      return await meet(present, options, make, isThere, this.chain);
     } catch (error) {
       present.process?.abandon();
       this.#present.delete(lifeName(life));
@@ -159,8 +159,8 @@ export class Supervisor {
   /** Of a member that is wanted; `incarnation` undefined while it has no process. */
   of(member: number): (Whereabouts & NonNullable<ReturnType<Membership["of"]>>) | undefined {
     const one = this.#membership.of(member);
-    const pid = this.#presentOf(member)?.process?.id.pid;
-    return one && { ...one, ...this.agents.whereIs(member), pid, homes: this.#membership.homesOf(member) };
+    const { process, stale = [] } = this.#presentOf(member) ?? {};
+    return one && { ...one, ...this.agents.whereIs(member), pid: process?.id.pid, stale, homes: this.#membership.homesOf(member) };
   }
 
   /** The member's present process; after the end, its last one. */

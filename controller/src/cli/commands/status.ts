@@ -49,7 +49,7 @@ async function whatIsWrong(name: string | undefined, options: StatusOptions): Pr
   return withApi(options, async ({ api, chosen }) => {
     if (name !== undefined) {
       const { state, why } = await api.deployment(deploymentName(name, chosen.tenant));
-      return state === "running" ? undefined : `${name} is ${state.replace("_", " ")}${why === undefined ? "" : `: ${why}`}`;
+      return state === "running" ? undefined : `${name} is ${state.replace("_", " ")}${why === undefined ? "" : `: ${safeText(why)}`}`;
     }
     const [{ ok }, hosts, deployments] = await Promise.all([api.health(), api.hostsIfAllowed(), api.deployments(options.tenant)]);
     if (!ok) return "the controller is not well";
@@ -90,7 +90,7 @@ export function deploymentText(view: DeploymentJson): string {
   const also = peers.length === 0 ? "" : `, also on ${peers.map((peer) => safeText(peer.host)).join(", ")}`;
   const sample = runtimes && { runtimes: runtimes.runtimes, atUs: runtimes.at_us };
   return [
-    `${view.name}  ${view.state.replace("_", " ")}${view.why === undefined ? "" : `: ${safeText(view.why)}`}`,
+    `${safeText(view.name, 80)}  ${view.state.replace("_", " ")}${view.why === undefined ? "" : `: ${safeText(view.why)}`}`,
     `  chain      ${safeText(chainText(spec), 1000)}`,
     `  ports      ${safeText(spec.ports.client.iface)} (client), ${safeText(spec.ports.server.iface)} (server), on ${safeText(host)}`,
     `  runtimes   ${scaling.min} to ${scaling.max}, ${scaling.replicas === 0 ? "without replicas" : "each flow with a replica"}${also}`,

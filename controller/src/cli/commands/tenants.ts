@@ -126,7 +126,7 @@ function makeCommand(): Command {
         const days = options.days === undefined ? undefined : integer("--days", options.days, 1, 3650);
         return withApi(options, async ({ api, output }) => {
           const made = await api.makeToken({ label, scope: options.scope, tenant: options.of, valid_seconds: days === undefined ? undefined : days * DAY_S });
-          if (options.out === undefined) return output.result(made, made.token);
+          if (options.out === undefined) return output.result(made, safeText(made.token));
           writeToken(options.out, made.token);
           output.result({ ...without(made, "token"), file: options.out }, `wrote ${options.out}`);
         });

@@ -18,6 +18,7 @@ import { NfError } from "@nfactor/sdk/errors";
 import { withApi } from "../api_command.ts";
 import { twoTargetsOf } from "../two_targets.ts";
 import { untilInterrupted } from "../wait.ts";
+import { without } from "../without.ts";
 
 interface TraceOptions {
   readonly match?: string;
@@ -74,8 +75,8 @@ export const traceCommand = twoTargetsOf<TraceOptions>("trace", {
   },
 });
 
-function totalsOf({ lost: _, ...totals }: Record<string, unknown>): TraceTotals {
-  const parsed = traceTotalsSchema.safeParse(totals);
+function totalsOf(item: Record<string, unknown>): TraceTotals {
+  const parsed = traceTotalsSchema.safeParse(without(item, "lost"));
   if (parsed.success) return parsed.data;
   throw new NfError("cli.answer", `a trace's totals are not understood: ${safeText(parsed.error.issues[0]?.message ?? "", 200)}`);
 }

@@ -57,7 +57,7 @@ export function hostState({ connected, leased, cordoned }: HostJson): string {
 
 export function eventLine({ at, severity, about, text, kind }: EventJson): string {
   const mark = { info: "", warning: "warning: ", error: "error: " }[severity];
-  return `${timeText(at)}  ${kind.padEnd(10)}  ${safeText(about, 60)}  ${mark}${safeText(text, 2000)}`;
+  return `${timeText(at)}  ${safeText(kind, 20).padEnd(10)}  ${safeText(about, 60)}  ${mark}${safeText(text, 2000)}`;
 }
 
 /** What is wrong, in sentences; nothing when all is well. */
@@ -87,7 +87,8 @@ const DONE: Record<OutcomeJson["action"], readonly [done: string, would: string]
   scale: ["its bounds were changed", "its bounds would be changed"],
 };
 
-export function outcomeText({ deployment, revision, action, dry_run, flows_ended, done, duration_ms }: OutcomeJson): string {
+export function outcomeText({ deployment: name, revision, action, dry_run, flows_ended, done, duration_ms }: OutcomeJson): string {
+  const deployment = safeText(name, 80);
   const [did, would] = DONE[action];
   const flows = flows_ended === 0 ? "" : dry_run ? `; ${plural(flows_ended, "flow")} would end` : `; ${plural(flows_ended, "flow")} ended`;
   if (dry_run) return `${deployment}: ${would}${flows}. Nothing was changed.`;
@@ -100,7 +101,7 @@ export function swapOutcomeText(outcome: SwapJson): string {
   if (!swap) return outcomeText(outcome);
   return [
     outcomeText(outcome),
-    `  ${swap.entry}: ${safeText(swap.from.name)} ${safeText(swap.from.version)} → ${safeText(swap.to.version)} (sha256:${safeText(swap.to.digest.slice(0, 12))})`,
+    `  ${safeText(swap.entry, 80)}: ${safeText(swap.from.name)} ${safeText(swap.from.version)} → ${safeText(swap.to.version)} (sha256:${safeText(swap.to.digest.slice(0, 12))})`,
     `  pause            ${duration(swap.pause_ns)} (an ordinary burst takes ${duration(swap.burst_ns)})`,
     `  flows kept       ${count(swap.flows)}`,
     `  packets dropped  ${count(swap.packets_dropped)}`,

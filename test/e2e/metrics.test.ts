@@ -1,0 +1,78 @@
+/** What Prometheus gets of a system that runs, with real traffic through it. Needs root, as CI has. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Family, parsePrometheus } from "../../controller/src/rest/testing/prometheus_text.ts";
+import { NetworkLab } from "../../scripts/lib/network_lab.ts";
+import { NumberedFlows } from "./numbered_flows.ts";
+import { ClusterLab } from "./testing/cluster_lab.ts";
+
+const FLOWS = 20;
+
+const isRoot = process.getuid?.() === 0;
+if (!isRoot) console.log("skipped: a scrape of what runs needs root for network namespaces");
+
+describe.skipIf(!isRoot)("a scrape", () => {
+  let lab: NetworkLab;
+  let cluster: ClusterLab;
+  beforeEach(() => {
+    lab = new NetworkLab();
+    cluster = new ClusterLab(lab);
+  });
+  afterEach(async () => {
+    await cluster.close();
+    lab.close();
+  });
+
+  const scrape = async (): Promise<Map<string, Family>> => {
+    const token = readFileSync(join(cluster.state, "admin.token"), "utf8").trim();
+    const { code, stdout, stderr } = await lab.run("wire", "curl", ["-sS", "--fail", "-H", `Authorization: Bearer ${token}`, "http://127.0.0.1:7780/metrics"]);
+    expect(code, stderr).toBe(0);
+    return parsePrometheus(stdout);
+  };
+  const sum = (families: Map<string, Family>, name: string, labels: Readonly<Record<string, string>> = {}): number =>
+    (families.get(name.replace(/_(count|sum)$/, "")) ?? families.get(name))?.samples
+      .filter((sample) => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
+      .reduce((all, { value }) => all + value, 0) ?? 0;
+
+  test("has packets, bytes, drops by reason, requests to the host, moves of flows, and what scaling has done", async () => {
+    await cluster.up();
+    await cluster.json("push", "flow_monitor");
+    await cluster.json("push", "firewall");
+    const file = join(lab.folder, "web.yaml");
+    const ports = `{ client: { iface: ${lab.clientIface} }, server: { iface: ${lab.serverIface} } }`;
+    const config = "config: { rules: [{ action: drop, protocol: icmp }], default: allow }";
+    writeFileSync(
+      file,
+      `apiVersion: nfactor/v1\nports: ${ports}\nreplication: {}\nscaling: { min: 2, max: 3 }\nchain:\n  - nf: flow_monitor\n  - nf: firewall\n    ${config}\n`,
+    );
+    await cluster.json("deploy", "web", "-f", file);
+    const traffic = await NumberedFlows.start(lab, { flows: FLOWS, everyMs: 20 });
+    await lab.run("client", "ping", ["-c", "3", "-i", "0.05", "-W", "1", lab.serverAddress]);
+    await cluster.json("migrate", "web", "--from", "1", "--to", "2", "--count", "2");
+    await cluster.json("scale", "web", "3");
+    const of = { tenant: "default", deployment: "web" };
+    const families = await scrape();
+    await traffic.end();
+
+    for (const [name, { type, help }] of families) {
+      expect(name).toMatch(/^(nfactor|process)_[a-z0-9_]+$/);
+      expect(name.endsWith("_total")).toBe(type === "counter");
+      expect(help).not.toBe("");
+    }
+    const received = sum(families, "nfactor_runtime_packets_received_total", { ...of, runtime: "0" });
+    expect(received).toBeGreaterThan(FLOWS);
+    expect(sum(families, "nfactor_runtime_received_bytes_total", { ...of, runtime: "0" })).toBeGreaterThan(60 * received);
+    expect(sum(families, "nfactor_runtime_sent_bytes_total", { ...of, runtime: "0" })).toBeGreaterThan(0);
+    // What the firewall has refused, and nothing that has no reason.
+    expect(sum(families, "nfactor_runtime_packets_dropped_total", { ...of, reason: "nf" })).toBeGreaterThanOrEqual(3);
+    expect(sum(families, "nfactor_runtime_packets_dropped_total", { ...of, reason: "other" })).toBe(0);
+    expect(sum(families, "nfactor_runtime_replicas", of)).toBeGreaterThan(0);
+    for (const name of ["nfactor_runtime_flows_unprotected", "nfactor_runtime_replication_lag_updates", "nfactor_runtime_queue_full_packets_total"])
+      expect(families.get(name)!.samples.length).toBeGreaterThan(1);
+    for (const method of ["info", "deploy", "migrate_flows", "add_runtime"])
+      expect(sum(families, "nfactor_rpc_duration_seconds_count", { method, outcome: "ok" }), method).toBeGreaterThan(0);
+    expect(sum(families, "nfactor_migration_flows_total", { by: "request", outcome: "moved" })).toBe(2);
+    expect(sum(families, "nfactor_scaling_order_duration_seconds_count", { kind: "start", outcome: "ok" })).toBeGreaterThan(0);
+  }, 90_000);
+});
