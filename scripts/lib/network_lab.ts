@@ -24,6 +24,7 @@ export interface Finished {
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const KILLING_MS = 5_000;
 let labs = 0;
 
 export class NetworkLab {
@@ -145,9 +146,9 @@ export class NetworkLab {
   }
 
   /** Runs a command in a namespace to its end; a failure is a result, not an exception. Ends it after `timeoutMs`. */
-  async run(place: Place, command: string, args: readonly string[], timeoutMs = 60_000): Promise<Finished> {
+  async run(place: Place, command: string, args: readonly string[], timeoutMs = 60_000, where: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Finished> {
     try {
-      const options = { timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 64 << 20, encoding: "utf8" } as const;
+      const options = { timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 64 << 20, encoding: "utf8", ...where } as const;
       return { code: 0, ...(await execFileAsync("ip", ["netns", "exec", this.#names[place], command, ...args], options)) };
     } catch (error) {
       const failed = error as { code?: number | string; stdout?: string; stderr?: string; message: string };
@@ -190,14 +191,22 @@ http { access_log off; ${temp} sendfile on;
     for (const child of this.#children) child.kill("SIGTERM");
     for (const name of Object.values(this.#names)) {
       try {
-        const pids = ip("netns", "pids", name).split("\n").filter(Boolean);
-        for (const pid of pids) kill(Number(pid));
+        killAllIn(name);
         ip("netns", "del", name);
       } catch {
         // It was never made, or is gone already.
       }
     }
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Who is killed may have started others meanwhile, and takes a moment to be gone. */
+function killAllIn(namespace: string): void {
+  for (const end = performance.now() + KILLING_MS; performance.now() < end;) {
+    const pids = ip("netns", "pids", namespace).split("\n").filter(Boolean);
+    if (pids.length === 0) return;
+    for (const pid of pids) kill(Number(pid));
   }
 }
 

@@ -258,6 +258,16 @@ describe("ending", () => {
     expect(await host.deploy(1, host.spec(["one"]))).toMatchObject({ action: "start" });
   });
 
+  test("what became of its packets is told when it ends", async () => {
+    await host.deploy(1, host.spec(["one"]));
+    const packets = { received: 1200, sent: 1190, held: 0, dropped: { "a.limit": 7 }, lost_in_failure: 3 };
+    const result = { packets, flows: [], faults: [] };
+    writeFileSync(join(host.folder, "deployments/blue.web/child.out"), `${JSON.stringify(result)}\n`);
+    await host.call("undeploy", { ...of, dry_run: false });
+    const text = "it has ended, and 7 flows with it; packets: 1,200 received, 1,190 sent, 7 dropped, 0 held, 3 lost in processes that died";
+    expect(host.events.at(-1)).toMatchObject({ deployment: "blue/web", text, packets });
+  });
+
   test("processes whose supervisor is dead are ended too", async () => {
     await host.deploy(1, host.spec(["one"]));
     host.children.refuse.set(RUN, refusal("internal"));

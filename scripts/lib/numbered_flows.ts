@@ -4,8 +4,8 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import type { NetworkLab } from "../../scripts/lib/network_lab.ts";
-import { overflowedIn } from "./testing/kernel_counts.ts";
+import type { NetworkLab } from "./network_lab.ts";
+import { overflowedIn } from "./kernel_counts.ts";
 
 /** Each of these has a receive buffer of its own in the kernel: one would overflow when all flows come at once after the machine was busy. */
 const PORTS = 15;
