@@ -248,6 +248,16 @@ describe("after a death", () => {
   });
 });
 
+test("a swap is carried out once, by whoever was asked for it", async () => {
+  await host.deploy(1, host.spec(["one"]));
+  host.children.onSwap = () => new Promise((done) => setTimeout(done, 20));
+  const next = host.spec(["two"]).chain[0]!;
+  await host.call("swap", { deployment: "blue/web", entry: "a", revision: 2, next, dry_run: false });
+  await new Promise((done) => setTimeout(done, 60));
+  expect(host.children.swaps).toEqual(["a=two null"]);
+  expect(host.events.map(({ text }) => text).filter((text) => text.includes("cut off"))).toEqual([]);
+});
+
 describe("ending", () => {
   test("an ended deployment leaves nothing; ended again, there is nothing to do", async () => {
     await host.deploy(1, host.spec(["one"]));

@@ -130,6 +130,8 @@ export class Keeper {
 
   /** Resolves when it runs as it is ordered. Rejects with why it does not, or the signal's reason. */
   async whole(signal: AbortSignal): Promise<void> {
+    // Whoever is at rest stays so: a change that follows is its own, and nobody else is to finish it.
+    if (this.#isWhole && this.#loop) return;
     const lost = this.#lost;
     this.wake();
     await this.#changes.until(() => this.#isWhole || !this.#loop || (this.#state === "failed" && this.#lost > lost), signal);
