@@ -24,6 +24,7 @@ export interface Finished {
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const KILLING_MS = 5_000;
 let labs = 0;
 
 export class NetworkLab {
@@ -147,9 +148,15 @@ export class NetworkLab {
   }
 
   /** Runs a command in a namespace to its end; a failure is a result, not an exception. Ends it after `timeoutMs`. */
-  async run(place: Place, command: string, args: readonly string[], timeoutMs = 60_000): Promise<Finished> {
+  async run(
+    place: Place,
+    command: string,
+    args: readonly string[],
+    timeoutMs = 60_000,
+    where: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  ): Promise<Finished> {
     try {
-      const options = { timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 64 << 20, encoding: "utf8" } as const;
+      const options = { timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 64 << 20, encoding: "utf8", ...where } as const;
       return { code: 0, ...(await execFileAsync("ip", ["netns", "exec", this.#names[place], command, ...args], options)) };
     } catch (error) {
       const failed = error as { code?: number | string; stdout?: string; stderr?: string; message: string };
@@ -190,7 +197,12 @@ http { access_log off; ${temp} sendfile on;
 
   /** As when a machine loses its power. */
   killAll(place: Place): void {
-    for (const pid of this.pids(place)) kill(pid);
+    // Who is killed may have started others meanwhile, and takes a moment to be gone.
+    for (const end = performance.now() + KILLING_MS; performance.now() < end;) {
+      const pids = this.pids(place);
+      if (pids.length === 0) return;
+      pids.forEach(kill);
+    }
   }
 
   /** Ends what runs in the namespaces, removes them and the folder. May be called again. */

@@ -8,8 +8,8 @@ import { Random } from "@nfactor/sdk/random";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { newVersion } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
-import { NumberedFlows } from "./numbered_flows.ts";
-import { ClusterLab } from "./testing/cluster_lab.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
+import { ClusterLab } from "../../scripts/lib/cluster_lab.ts";
 import { pause } from "./testing/members.ts";
 
 const KILLS = Number(process.env.NF_CONTROLLER_KILLS ?? 2);

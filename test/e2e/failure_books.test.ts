@@ -3,7 +3,7 @@
  * miss is what was dropped by reason and lost in failure, to the packet. Needs root, as CI has.
  */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { NumberedFlows } from "./numbered_flows.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { goneBy, pause } from "./testing/members.ts";
 import { SurvivalLab, booksOf } from "./testing/survival_lab.ts";
 

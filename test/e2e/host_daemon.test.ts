@@ -18,7 +18,7 @@ import type { Result } from "../../host/src/session/cluster_types.ts";
 import { startOf } from "../../host/src/supervisor/process_id.ts";
 import { NFACTOR, newVersion } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
-import { NumberedFlows } from "./numbered_flows.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { pause } from "./testing/members.ts";
 
 type Status = Result<"deployments">["deployments"][number];

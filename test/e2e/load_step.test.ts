@@ -13,8 +13,8 @@ import type { Explanation } from "../../controller/src/scaling/index.ts";
 import type { TopDeployment } from "../../controller/src/cli/views/top_text.ts";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
-import { NumberedFlows } from "./numbered_flows.ts";
-import { ClusterLab, type Followed } from "./testing/cluster_lab.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
+import { ClusterLab, type Followed } from "../../scripts/lib/cluster_lab.ts";
 
 const IS_STANDARD = process.env.NF_LOAD_STEP === "standard";
 const WITHIN_MS = IS_STANDARD ? 400_000 : 60_000;

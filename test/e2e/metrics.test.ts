@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Family, parsePrometheus } from "../../controller/src/rest/testing/prometheus_text.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
-import { NumberedFlows } from "./numbered_flows.ts";
-import { ClusterLab } from "./testing/cluster_lab.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
+import { ClusterLab } from "../../scripts/lib/cluster_lab.ts";
 
 const FLOWS = 20;
 

@@ -14,7 +14,7 @@ import { HeldDownload } from "../../scripts/lib/held_download.ts";
 import { LiveHost } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { tcpCounters } from "../../scripts/lib/tcp_counters.ts";
-import { NumberedFlows } from "./numbered_flows.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { BalancedLab, balancedChain, before } from "./testing/balanced_lab.ts";
 import { keepsItsPromises, tableOf } from "./testing/promises.ts";
 

@@ -11,7 +11,7 @@ import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import { isAlive, startOf } from "../../host/src/supervisor/process_id.ts";
 import { LiveHost, newVersion, nfactor } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
-import { NumberedFlows } from "./numbered_flows.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { BalancedLab, balancedChain, before as backends } from "./testing/balanced_lab.ts";
 import { Members, balance, goneBy, interrupt, isWhole, pause, pidOf } from "./testing/members.ts";
 import { keepsItsPromises, tableOf } from "./testing/promises.ts";

@@ -4,7 +4,7 @@ import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import type { Result } from "../../host/src/rpc/protocol.ts";
 import { LiveHost } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
-import { NumberedFlows } from "./numbered_flows.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { Members, balance } from "./testing/members.ts";
 
 const FLOWS = 60;

@@ -17,7 +17,7 @@ import { LiveHost, ROOT, nfactor, nfactorJson } from "../../scripts/lib/live_hos
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { classicPcap } from "../conformance/pcap_file.ts";
 import { generateTraffic } from "../conformance/traffic.ts";
-import { NumberedFlows } from "./numbered_flows.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 
 const SEED = Number(process.env["NF_RUNTIMES_SEED"] ?? Date.now() % 1_000_000);
 const CHAIN = "flow_monitor,firewall,http_parser";

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
 import { Random } from "@nfactor/sdk/test";
-import { NumberedFlows } from "./numbered_flows.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { pause, sum } from "./testing/members.ts";
 import { Streams } from "./testing/streams.ts";
 import { SurvivalLab, assertKept, booksOf } from "./testing/survival_lab.ts";

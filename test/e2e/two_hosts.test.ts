@@ -12,7 +12,7 @@ import { startOf } from "../../host/src/supervisor/process_id.ts";
 import { HeldDownload } from "../../scripts/lib/held_download.ts";
 import { LiveHost, NFACTOR, newVersion } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
-import { NumberedFlows } from "./numbered_flows.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { Members, balance, interrupt, isWhole, pause, pidOf, sum } from "./testing/members.ts";
 import { AT_LINK, TwoHosts, controlFrames, forgedHeartbeat, isProtected, tsharkFields } from "./testing/two_hosts.ts";
 

@@ -3,7 +3,7 @@
  * Both go on protected when there is somebody again. Needs root, as CI has.
  */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { NumberedFlows } from "./numbered_flows.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { pause, sum } from "./testing/members.ts";
 import { SurvivalLab, booksOf } from "./testing/survival_lab.ts";
 

@@ -5,7 +5,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { NumberedFlows } from "./numbered_flows.ts";
+import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { isWhole, pause } from "./testing/members.ts";
 import { Streams } from "./testing/streams.ts";
 import { SurvivalLab, assertKept, booksOf } from "./testing/survival_lab.ts";

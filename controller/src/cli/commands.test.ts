@@ -206,6 +206,8 @@ test("events and audit, the newest last", async () => {
   const numbers = all.map((one) => views.eventView.parse(one).number);
   expect(numbers.length).toBeGreaterThanOrEqual(3);
   expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+  // Of the context's tenant, as for every other command.
+  expect(JSON.parse(await good("events", "web", "--limit", "1000", "--json"))).toEqual({ events: all });
   expect(await good("audit", "--limit", "1")).toContain("/v1/tenants/default/deployments/web/scale");
 });
 

@@ -141,9 +141,9 @@ async function startDaemon(controller: Controller, options: UpOptions, { state, 
   const { startHostDaemon } = await import("@nfactor/host/daemon");
   let connected = (): void => undefined;
   const isThere = new Promise<void>((done) => (connected = done));
-  const onEvent = ({ event, deployment, text }: DaemonEvent): void => {
+  const onEvent = ({ event, deployment, text, packets }: DaemonEvent): void => {
     if (event === "connected") connected();
-    else say({ event: "host", host: name, ...(deployment === undefined ? {} : { deployment }), text: `${deployment ?? name}: ${text}` });
+    else say({ event: "host", host: name, deployment, packets, text: `${deployment ?? name}: ${text}` });
   };
   const daemon = await startHostDaemon({ state: join(state, "host"), way: { path: controller.unix!, name }, ...hostOptions(options), onEvent });
   await isThere;

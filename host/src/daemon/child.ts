@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
 import type { Clock } from "../clock/clock.ts";
 import { NFACTOR } from "../package.ts";
+import { type RunResult, runResultSchema } from "../result/run_result.ts";
 import { safeText } from "../result/text.ts";
 import { withClient } from "../rpc/client.ts";
 import { errorFromJson, errorSchema } from "../rpc/protocol.ts";
@@ -143,16 +144,24 @@ class FoundChild implements Child {
   }
 }
 
-/** With --json the last thing on stdout is a result or an error. */
-function lastWords(folder: DeploymentFolder, how: string): NfError {
-  const said = endOf(folder.output, OUTPUT_BYTES_READ).trim().split("\n").at(-1) ?? "";
+/** With --json the last thing on stdout is a result or an error. Undefined: it had no time to say anything. */
+function lastOutput(folder: DeploymentFolder): unknown {
   try {
-    const { error } = JSON.parse(said) as { error?: unknown };
-    const read = errorSchema.safeParse(error);
-    if (read.success) return errorFromJson(read.data);
+    return JSON.parse(endOf(folder.output, OUTPUT_BYTES_READ).trim().split("\n").at(-1) ?? "");
   } catch {
-    // It had no time to say anything.
+    return undefined;
   }
+}
+
+/** What became of its packets, when it has ended in order. */
+export function finalPackets(folder: DeploymentFolder): RunResult["packets"] | undefined {
+  const read = runResultSchema.safeParse(lastOutput(folder));
+  return read.success ? read.data.packets : undefined;
+}
+
+function lastWords(folder: DeploymentFolder, how: string): NfError {
+  const read = errorSchema.safeParse((lastOutput(folder) as { error?: unknown } | undefined)?.error);
+  if (read.success) return errorFromJson(read.data);
   const log = endOf(folder.log, LOG_BYTES_READ).trim().split("\n").at(-1) ?? "";
   return new NfError("host.not_running", `its supervisor has ended ${how}`, {
     ...(log === "" ? {} : { given: `the last that it said: ${safeText(log, 300)}` }),

@@ -248,6 +248,16 @@ describe("after a death", () => {
   });
 });
 
+test("a swap is carried out once, by whoever was asked for it", async () => {
+  await host.deploy(1, host.spec(["one"]));
+  host.children.onSwap = () => new Promise((done) => setTimeout(done, 20));
+  const next = host.spec(["two"]).chain[0]!;
+  await host.call("swap", { deployment: "blue/web", entry: "a", revision: 2, next, dry_run: false });
+  await new Promise((done) => setTimeout(done, 60));
+  expect(host.children.swaps).toEqual(["a=two null"]);
+  expect(host.events.map(({ text }) => text).filter((text) => text.includes("cut off"))).toEqual([]);
+});
+
 describe("ending", () => {
   test("an ended deployment leaves nothing; ended again, there is nothing to do", async () => {
     await host.deploy(1, host.spec(["one"]));
@@ -256,6 +266,16 @@ describe("ending", () => {
     expect([host.children.members.size, readdirSync(join(host.folder, "deployments")), readdirSync(join(host.folder, "artifacts"))]).toEqual([0, [], []]);
     await expect(host.call("poll_load", of)).rejects.toMatchObject({ code: "host.no_deployment" });
     expect(await host.deploy(1, host.spec(["one"]))).toMatchObject({ action: "start" });
+  });
+
+  test("what became of its packets is told when it ends", async () => {
+    await host.deploy(1, host.spec(["one"]));
+    const packets = { received: 1200, sent: 1190, held: 0, dropped: { "a.limit": 7 }, lost_in_failure: 3 };
+    const result = { packets, flows: [], faults: [] };
+    writeFileSync(join(host.folder, "deployments/blue.web/child.out"), `${JSON.stringify(result)}\n`);
+    await host.call("undeploy", { ...of, dry_run: false });
+    const text = "it has ended, and 7 flows with it; packets: 1,200 received, 1,190 sent, 7 dropped, 0 held, 3 lost in processes that died";
+    expect(host.events.at(-1)).toMatchObject({ deployment: "blue/web", text, packets });
   });
 
   test("processes whose supervisor is dead are ended too", async () => {

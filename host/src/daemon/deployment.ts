@@ -4,6 +4,7 @@ import { nearest } from "@nfactor/sdk/manifest";
 import type { Params as HostParams, Result as HostResult, RuntimesReport } from "../session/cluster_types.ts";
 import type { ControlClient } from "../rpc/client.ts";
 import type { Method, Result } from "../rpc/protocol.ts";
+import { booksText } from "../result/books_text.ts";
 import { plural } from "../result/text.ts";
 import type { DeployedEntry, DeploymentSpec, DeploymentStatus } from "./deployment_spec.ts";
 import { Keeper, type KeeperOptions } from "./keeper.ts";
@@ -85,8 +86,7 @@ export class Deployment {
       if (dry_run) return { flows_ended };
       // From now on it is ended whatever happens to us.
       keeper.write({ ...keeper.order, ending: true });
-      await this.#end();
-      this.#options.say(`it has ended${flows_ended > 0 ? `, and ${plural(flows_ended, "flow")} with it` : ""}`);
+      await this.#end(flows_ended);
       return { flows_ended };
     });
   }
@@ -215,11 +215,12 @@ export class Deployment {
     return result!;
   }
 
-  async #end(): Promise<void> {
-    const keeper = this.#keeper!;
-    await keeper.end();
+  async #end(flows = 0): Promise<void> {
+    const packets = await this.#keeper!.end();
     this.#options.folder.remove();
     this.#keeper = undefined;
+    const books = packets ? `; packets: ${booksText(packets)}` : "";
+    this.#options.say(`it has ended${flows > 0 ? `, and ${plural(flows, "flow")} with it` : ""}${books}`, packets);
   }
 
   async #check(spec: DeploymentSpec, signal: AbortSignal): Promise<void> {

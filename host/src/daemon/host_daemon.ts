@@ -13,6 +13,7 @@ import { endpointText } from "../identity/connect.ts";
 import { readIdentity } from "../identity/identity.ts";
 import type { ControllerSession } from "../identity/join.ts";
 import { VERSION } from "../package.ts";
+import type { RunResult } from "../result/run_result.ts";
 import { checkLinkPort } from "../run/ports.ts";
 import { pause } from "../session/again.ts";
 import { fetchArtifact } from "../session/artifact.ts";
@@ -41,6 +42,8 @@ export interface DaemonEvent {
   readonly event: "connected" | "lost" | "deployment" | "agent" | "state";
   readonly deployment?: string;
   readonly text: string;
+  /** Of a deployment that has ended: what became of its packets. */
+  readonly packets?: RunResult["packets"];
 }
 
 export interface HostDaemonOptions {
@@ -164,7 +167,7 @@ export class HostDaemon implements Deployments {
       artifacts: this.#artifacts,
       folder: this.#state.deployment(name),
       clock: this.clock,
-      say: (text) => this.#say({ event: "deployment", deployment: name, text }),
+      say: (text, packets) => this.#say({ event: "deployment", deployment: name, text, ...(packets ? { packets } : {}) }),
       check: this.#options.check ?? ((run: string, spec: DeploymentSpec) => checkSpec(this.#state.path, run, spec, (digest) => this.#artifacts.pathOf(digest))),
       onChanged: () => this.#collect(),
     });

@@ -9,10 +9,11 @@ import { NfError } from "@nfactor/sdk/errors";
 import { EXIT, exitCodeOf } from "../cli/exit_codes.ts";
 import type { Clock } from "../clock/clock.ts";
 import { pause } from "../session/again.ts";
+import type { RunResult } from "../result/run_result.ts";
 import type { ControlClient } from "../rpc/client.ts";
 import type { Method, Result } from "../rpc/protocol.ts";
 import type { ArtifactCache } from "./artifact_cache.ts";
-import type { Child, Children } from "./child.ts";
+import { type Child, type Children, finalPackets } from "./child.ts";
 import { ControlCalls, isUnanswered } from "./control_calls.ts";
 import type { DeployedEntry, DeploymentSpec } from "./deployment_spec.ts";
 import { swapEntries } from "./entry_swaps.ts";
@@ -42,7 +43,8 @@ export interface KeeperOptions {
   readonly artifacts: ArtifactCache;
   readonly folder: DeploymentFolder;
   readonly clock: Clock;
-  readonly say: (text: string) => void;
+  /** `packets`: what became of them, when it has ended. */
+  readonly say: (text: string, packets?: RunResult["packets"]) => void;
 }
 
 export class Keeper {
@@ -128,6 +130,8 @@ export class Keeper {
 
   /** Resolves when it runs as it is ordered. Rejects with why it does not, or the signal's reason. */
   async whole(signal: AbortSignal): Promise<void> {
+    // Whoever is at rest stays so: a change that follows is its own, and nobody else is to finish it.
+    if (this.#isWhole && this.#loop) return;
     const lost = this.#lost;
     this.wake();
     await this.#changes.until(() => this.#isWhole || !this.#loop || (this.#state === "failed" && this.#lost > lost), signal);
@@ -185,12 +189,13 @@ export class Keeper {
     }
   }
 
-  /** Ends what runs, in order if it can be; resolves when nothing of it is left. */
-  async end(): Promise<void> {
+  /** Ends what runs, in order if it can be; resolves when nothing of it is left, with what became of its packets, if that is known. */
+  async end(): Promise<RunResult["packets"] | undefined> {
     await this.halt();
     this.#become("stopping");
     const { children, folder } = this.#options;
     const child = this.#child ?? (await this.#find()) ?? (await this.#takeOver());
+    let packets: RunResult["packets"] | undefined;
     if (child) {
       child.signal("SIGTERM");
       // The second one ends its processes at once.
@@ -198,7 +203,7 @@ export class Keeper {
       if (!isOver) {
         child.signal("SIGKILL");
         await this.#endsWithin(child, END_MS.killed);
-      }
+      } else packets = finalPackets(folder);
       child.abandon();
     }
     this.#child = undefined;
@@ -208,6 +213,7 @@ export class Keeper {
     }
     this.#hasRun = false;
     folder.boundLog();
+    return packets;
   }
 
   async #keep(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 /** The end of a run as people read it, and as the one JSON object, which is written in pieces: its flows may be more than one string can hold. */
 import { DROP_REASON_DOCS } from "@nfactor/sdk/abi";
+import { booksText } from "../result/books_text.ts";
 import { flowText } from "../result/flow_text.ts";
 import type { FaultJson, FlowJson, RunResult } from "../result/run_result.ts";
 import type { RuntimeJson } from "../result/runtimes_result.ts";
@@ -27,18 +28,7 @@ export function* resultJson({ packets, flows, faults, runtimes }: RunSummary): G
 }
 
 export function summaryText({ packets, flows, faults, runtimes }: RunSummary): string {
-  const dropped = Object.values(packets.dropped).reduce((sum, n) => sum + n, 0);
-  const lines = [
-    [
-      `${count(packets.received)} received`,
-      ...(packets.emitted ? [`${count(packets.emitted)} emitted by NFs`] : []),
-      `${count(packets.sent)} sent`,
-      `${count(dropped)} dropped`,
-      `${count(packets.held)} held`,
-      ...(packets.lost_in_failure ? [`${count(packets.lost_in_failure)} lost in processes that died`] : []),
-    ].join(", "),
-    ...(packets.missed ? [missedText(packets.missed)] : []),
-  ];
+  const lines = [booksText(packets), ...(packets.missed ? [missedText(packets.missed)] : [])];
   const reasons = Object.entries(packets.dropped).sort(([, a], [, b]) => b - a);
   if (reasons.length > 0)
     lines.push(

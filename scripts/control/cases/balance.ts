@@ -4,7 +4,7 @@
  * wire and its ends; the step is set by what a packet costs on the machine at hand.
  */
 import { LIMITS } from "@nfactor/sdk/abi";
-import { NumberedFlows } from "../../../test/e2e/numbered_flows.ts";
+import { NumberedFlows } from "../../lib/numbered_flows.ts";
 import type { DeploymentJson } from "../../../controller/src/cli/api.ts";
 import type { ControlLab } from "../control_lab.ts";
 import type { Samples } from "../samples.ts";

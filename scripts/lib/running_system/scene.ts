@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { RpcLine } from "@nfactor/host/session";
 import type { deploymentView } from "../../../controller/src/rest/views.ts";
 import { finished } from "../../../host/src/cli/testing.ts";
-import { NumberedFlows } from "../../../test/e2e/numbered_flows.ts";
+import { NumberedFlows } from "../numbered_flows.ts";
 import type { z } from "zod";
 import { NFACTOR, newVersion } from "../live_host.ts";
 import type { NetworkLab } from "../network_lab.ts";

@@ -93,8 +93,8 @@ async function end({ state, yes, dryRun, json }: HostCommandOptions, output: Out
   }
 }
 
-function say({ at, event, deployment, text }: DaemonEvent, output: Output): void {
-  if (output.json) writeAll(1, `${JSON.stringify({ at, event, ...(deployment === undefined ? {} : { deployment }), text })}\n`);
+function say({ at, event, deployment, text, packets }: DaemonEvent, output: Output): void {
+  if (output.json) writeAll(1, `${JSON.stringify({ at, event, deployment, text, packets })}\n`);
   else output.note(safeText(`${deployment ?? event}: ${text}`, 2000));
 }
 

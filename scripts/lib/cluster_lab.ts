@@ -3,11 +3,13 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { type Ran, finished } from "../../../host/src/cli/testing.ts";
-import { NFACTOR } from "../../../scripts/lib/live_host.ts";
-import type { NetworkLab } from "../../../scripts/lib/network_lab.ts";
+import { ControlClient } from "../../host/src/rpc/client.ts";
+import { NFACTOR } from "./live_host.ts";
+import type { Finished, NetworkLab } from "./network_lab.ts";
 
 const READY_MS = 30_000;
+const COMMAND_MS = 120_000;
+const SAID_MAX = 200_000;
 
 export class ClusterLab {
   readonly #lab: NetworkLab;
@@ -18,12 +20,14 @@ export class ClusterLab {
   constructor(lab: NetworkLab) {
     this.#lab = lab;
     this.#env = { ...process.env, XDG_RUNTIME_DIR: lab.folder, XDG_CONFIG_HOME: join(lab.folder, "config"), NO_COLOR: "1" };
+    for (const name of ["NFACTOR_CONTEXT", "NFACTOR_API", "NFACTOR_TOKEN", "NFACTOR_TENANT"]) delete this.#env[name];
   }
 
   get state(): string {
     return join(this.#lab.folder, "state");
   }
 
+  /** Events of all controllers so far, with their hosts': lines of JSON, the end of them. */
   get said(): string {
     return this.#said;
   }
@@ -31,9 +35,9 @@ export class ClusterLab {
   /** Starts controller and host; resolves when its API answers. */
   async up(...more: string[]): Promise<void> {
     const args = ["up", "--state", this.state, "--name", "h1", "--listen", "127.0.0.1:7780", "--json", ...more];
-    const child = this.#lab.spawn("wire", process.execPath, [NFACTOR, ...args], { env: this.#env });
+    const child = this.#lab.spawn("wire", process.execPath, [NFACTOR, ...args], { env: this.#env, cwd: this.#lab.folder });
     this.#up = child;
-    for (const stream of [child.stdout!, child.stderr!]) stream.on("data", (chunk: Buffer) => (this.#said = (this.#said + chunk.toString()).slice(-20_000)));
+    for (const stream of [child.stdout!, child.stderr!]) stream.on("data", (chunk: Buffer) => (this.#said = (this.#said + chunk.toString()).slice(-SAID_MAX)));
     const ready = await this.nfactor("status", "--wait", "--timeout", String(READY_MS / 1000));
     if (ready.code !== 0) throw new Error(`nfactor up: ${ready.stderr}\n${this.#said}`);
   }
@@ -49,9 +53,9 @@ export class ClusterLab {
     await this.nfactor("host", "--end", "--yes", "--state", join(this.state, "host"));
   }
 
-  /** One command of a user. */
-  nfactor(...args: string[]): Promise<Ran> {
-    return finished(this.#lab.spawn("wire", process.execPath, [NFACTOR, ...args], { env: this.#env }));
+  /** One command of a user, in the lab's folder. */
+  nfactor(...args: string[]): Promise<Finished> {
+    return this.#lab.run("wire", process.execPath, [NFACTOR, ...args], COMMAND_MS, { env: this.#env, cwd: this.#lab.folder });
   }
 
   /** One command, which must succeed; what it prints with --json. */
@@ -64,6 +68,11 @@ export class ClusterLab {
   /** One command that goes on, with --json: what it prints is there line by line. */
   follow<T>(...args: string[]): Followed<T> {
     return new Followed(this.#lab.spawn("wire", process.execPath, [NFACTOR, ...args, "--json"], { env: this.#env }));
+  }
+
+  /** Straight to the supervisor of a deployment, for looks that a process each would be too slow for. */
+  supervisorOf(deployment: string): Promise<ControlClient> {
+    return ControlClient.connect(join(this.#lab.folder, `nfactor-${process.getuid!()}`, `${deployment.replace("/", ".")}.sock`));
   }
 
   async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {

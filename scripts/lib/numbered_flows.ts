@@ -4,8 +4,8 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import type { NetworkLab } from "../../scripts/lib/network_lab.ts";
-import { overflowedIn } from "./testing/kernel_counts.ts";
+import type { NetworkLab } from "./network_lab.ts";
+import { overflowedIn } from "./kernel_counts.ts";
 
 /** Each of these has a receive buffer of its own in the kernel: one would overflow when all flows come at once after the machine was busy. */
 const PORTS = 15;
@@ -126,7 +126,7 @@ export class NumberedFlows {
   }
 
   /** From now on each flow sends so often: the first, the third and so on, and the others. */
-  setPaces(oddMs: number, evenMs: number): void {
+  setPaces(oddMs: number, evenMs = oddMs): void {
     this.#client.stdin!.write(`${oddMs} ${evenMs}\n`);
   }
 
@@ -140,7 +140,7 @@ export class NumberedFlows {
     // Others may come, on the same ports.
     if (this.#server.exitCode === null && this.#server.signalCode === null) {
       const gone = once(this.#server, "exit");
-      this.#server.kill();
+      this.#server.kill("SIGKILL");
       await gone;
     }
     return { ...numbers, lost: numbers.lost - overflowed, overflowed };

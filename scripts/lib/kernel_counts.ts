@@ -1,5 +1,5 @@
 /** What the kernels at the ends of a lab's wire have counted: other witnesses of what a host has taken and sent. */
-import type { NetworkLab } from "../../../scripts/lib/network_lab.ts";
+import type { NetworkLab } from "./network_lab.ts";
 
 /** Frames that the ends of the wire have sent and got, and those that the kernel lost between the host and them. */
 export interface Frames {
