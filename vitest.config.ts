@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ["sdk/**/*.test.ts", "host/**/*.test.ts", "controller/**/*.test.ts", "nf-wasm/**/*.test.ts", "test/**/*.test.ts", "scripts/**/*.test.ts"],
     exclude: ["**/node_modules/**", "build/**"],
+    globalSetup: ["scripts/lib/compile.mjs"],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 120_000,

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-// Brings a fresh clone to where it can run: system packages, npm packages, the engine, the native build, the shipped NFs.
+// Brings a fresh clone to where it can run: system packages, npm packages, compiled TypeScript, the engine, the native build, the shipped NFs.
 // `node scripts/bootstrap.mjs [--for build|demo|test]`. Idempotent: each step looks first whether it has anything to do.
 import { existsSync, mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
+import { compile, isCompiled } from "./lib/compile.mjs";
 import { CARGO_PACKAGES, DEBIAN_PACKAGES, NODE_WANTED, atLeast, findCargo, findCommand, isInstalled, isRoot } from "./lib/requirements.mjs";
 import { buildSqlite, sqliteIsBuilt } from "./lib/sqlite.mjs";
 import { BUILD, ROOT, StepError, hashOf, main, must, run, runSteps, setStamp, stampIs } from "./lib/steps.mjs";
@@ -71,6 +72,7 @@ export function bootstrapSteps(purpose) {
       done: () => existsSync(join(ROOT, "node_modules/.package-lock.json")) && stampIs("npm", hashOf(["package-lock.json"])),
       run: npmPackages,
     },
+    { title: "TypeScript", done: () => isCompiled(), run: () => compile() },
     {
       // Together: what remains of the one at its end keeps one core busy only.
       title: "engine and SQLite (Wasmtime; about 5 minutes when they are not cached)",

@@ -4,6 +4,7 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { availableParallelism, freemem, release, totalmem } from "node:os";
 import { join } from "node:path";
+import { isCompiled } from "./lib/compile.mjs";
 import {
   CARGO_PACKAGES,
   CARGO_WANTED,
@@ -46,6 +47,8 @@ function toolchain() {
 function built() {
   const npm = stampIs("npm", hashOf(["package-lock.json"]));
   add("npm packages", npm ? "ok" : "missing", npm ? "as locked" : "not as locked", "as in package-lock.json", "npm run build");
+  const compiled = isCompiled();
+  add("compiled TypeScript", compiled ? "ok" : "advice", compiled ? "of these sources" : "none of these sources", "there (starts sooner)", "npm run build");
   const headers = nodeHeaders();
   add(
     "Node's headers",

@@ -1,3 +1,4 @@
-// Entry of the checking process (see child.ts): TypeScript is run as it is, by the tsx of this package.
-await import("../register.mjs");
-await import("./child_main.ts");
+// Entry of the checking process, see child.ts: compiled or as TypeScript, see load.mjs.
+import { load } from "../load.mjs";
+
+await load("sdk/admission/child_main.ts");
