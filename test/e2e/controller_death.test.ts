@@ -55,16 +55,18 @@ describe.skipIf(!isRoot)("a controller", () => {
       await cluster.json("deploy", "web", "-f", file);
       const traffic = await NumberedFlows.start(lab, { flows: FLOWS, everyMs: 20 });
 
+      // Before, as compiling takes longer than it takes until the kill: it is the upload that is to be cut off.
+      const built = async (folder: string): Promise<string> => (await cluster.json<{ nfs: { path: string }[] }>("build", folder)).nfs[0]!.path;
       let version = 1;
-      const operations: readonly (() => readonly string[])[] = [
-        () => ["push", newVersion(lab, "firewall", `9.0.${version++}`)],
+      const operations: readonly (() => readonly string[] | Promise<readonly string[]>)[] = [
+        async () => ["push", await built(newVersion(lab, "firewall", `9.0.${version++}`))],
         () => ["swap", "web", "firewall", "firewall"],
         () => ["rollback", "web"],
         () => ["scale", "web", random.pick(["2", "3", "2..3"])],
         () => ["deploy", "web", "-f", file, "--yes"],
       ];
       for (let kill = 1; kill <= KILLS; kill++) {
-        const words = random.pick(operations)();
+        const words = await random.pick(operations)();
         const asked = cluster.nfactor(...words);
         await pause(random.below(WITHIN_MS));
         await cluster.kill();

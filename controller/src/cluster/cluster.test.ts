@@ -249,6 +249,19 @@ describe("what is kept", () => {
     expect((await world.cluster.tenants()).map(({ name }) => name)).toEqual(["default"]);
   });
 
+  test("a controller that was started anew sees soon that what it has found starting runs", async () => {
+    await open();
+    await world.cluster.deploy("blue/web", inputOf(), BY);
+    const web = world.host().deployments.get("blue/web")!;
+    await world.closeController();
+    web.state = "starting";
+    await world.openController();
+    await world.until(async () => (await world.cluster.deployment("blue/web")).seen?.state === "starting");
+    web.state = "running";
+    await world.advance(1000);
+    expect(await world.cluster.deployment("blue/web")).toMatchObject({ state: "running" });
+  });
+
   test("a controller that was put back from an older copy ends nothing, and takes over what it is told to", async () => {
     await open();
     await world.cluster.deploy("blue/web", inputOf(), BY);

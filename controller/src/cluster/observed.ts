@@ -38,6 +38,7 @@ interface Seen {
   asking: Promise<void> | undefined;
   /** Asked for while another answer was waited for. */
   next: Promise<void> | undefined;
+  cancelSoon: () => void;
   stop: () => void;
 }
 
@@ -52,6 +53,8 @@ export interface ObservedOptions {
 }
 
 const LOOK_MS = 5_000;
+/** While something there is neither at work nor at rest. The next controller finds it so, as the host looks for its processes first. */
+const SOON_MS = 250;
 const INFO_EVERY_LOOKS = 12;
 const LOAD_MS = 1_000;
 const STREAM_AGAIN_MS = 2_000;
@@ -125,6 +128,7 @@ export class Observed {
     const over = new AbortController();
     seen.stop = (): void => {
       stopLooking();
+      seen.cancelSoon();
       over.abort();
       seen.stop = () => undefined;
     };
@@ -162,7 +166,7 @@ export class Observed {
     if (known) return known;
     const seen: Seen = {
       ...{ name, session: undefined, info: undefined, deployments: undefined, loads: new Map(), kept: undefined },
-      ...{ asking: undefined, next: undefined, stop: () => undefined },
+      ...{ asking: undefined, next: undefined, cancelSoon: () => undefined, stop: () => undefined },
     };
     this.#hosts.set(name, seen);
     return seen;
@@ -188,6 +192,9 @@ export class Observed {
       const before = seen.deployments;
       seen.deployments = new Map(deployments.map((status) => [status.deployment, status]));
       for (const name of seen.loads.keys()) if (!seen.deployments.has(name)) seen.loads.delete(name);
+      seen.cancelSoon();
+      if (deployments.some(({ state }) => state === "starting" || state === "stopping"))
+        seen.cancelSoon = this.#options.clock.after(SOON_MS, () => void this.refresh(seen.name));
       await this.#keep(seen);
       if (!before || !isSame([...before.values()], deployments)) this.#options.onChange(seen.name, "deployments");
     } catch (error) {
