@@ -9,8 +9,9 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, s
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { COMPILED, LIST, currentList } from "../../sdk/load.mjs";
-import { ROOT, main } from "./steps.mjs";
+import { BUILD, ROOT, StepError, main } from "./steps.mjs";
 
+const FOLDER = join(BUILD, "js");
 const ENTRIES = ["host/src/cli/main.ts", "controller/src/cli/program.ts", "sdk/admission/child_main.ts"];
 const WORKSPACES = ["sdk", "host", "controller"];
 /** Small, needed by nearly every command, and many files each. The others are loaded from their packages. */
@@ -33,8 +34,8 @@ const placeOf = (path) => {
 
 export const isCompiled = (folder = COMPILED) => currentList(folder) !== undefined;
 
-/** `folder` is in build/. */
 export async function compile(folder = COMPILED) {
+  if (dirname(folder) !== BUILD) throw new StepError(`NFACTOR_COMPILED is ${folder}: what is compiled has to be in a folder of ${BUILD}.`);
   const { build } = await import("esbuild");
   const inputs = new Map();
   const note = (path) => {
@@ -85,7 +86,7 @@ export async function compile(folder = COMPILED) {
 
 /** For vitest, whose tests start hundreds of programs. Sources that do not compile are a matter of the tests that need them. */
 export async function setup() {
-  if (!isCompiled()) await compile().catch((error) => console.error(`not compiled, and run as TypeScript: ${error.message}`));
+  if (COMPILED === FOLDER && !isCompiled()) await compile().catch((error) => console.error(`not compiled, and run as TypeScript: ${error.message}`));
 }
 
 /** Removes what no list has named for long; the time of a file is when one did. */
