@@ -1,5 +1,5 @@
 // Loads a program of NFActor: as scripts/lib/compile.mjs has compiled it, or, where that is missing or older than its sources, its TypeScript as it is. Both
-// are the same program; the first starts in a third of the time. Nothing has to be done after a source was changed.
+// are the same program; the first starts in less than half the time. Nothing has to be done after a source was changed.
 //
 // A source is the same when it has the size and the time of change that it had when it was read. So a copied tree is TypeScript until it is compiled again.
 import { readFileSync, statSync } from "node:fs";
