@@ -41,8 +41,7 @@ export async function measureDeployments(lab: ControlLab, samples: Samples, effo
   await at(lab, samples, effort, ONE, effort.runs);
   await lab.user.ask("undeploy", "web");
 
-  await lab.addInterfaces("c", most);
-  await lab.addInterfaces("s", most);
+  for (const side of ["c", "s"]) if (most > 0) await lab.addInterfaces(side, most);
   for (const { deployments, each, isRestarted } of effort.many) {
     const stage = { words: `${deployments} deployments of ${each} runtimes`, deployments, runtimes: each };
     const ordered = Object.fromEntries(Array.from({ length: deployments }, (_, i) => [`many${i}`, smallOne(lab, nf, i, each)]));
