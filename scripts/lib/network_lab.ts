@@ -146,7 +146,13 @@ export class NetworkLab {
   }
 
   /** Runs a command in a namespace to its end; a failure is a result, not an exception. Ends it after `timeoutMs`. */
-  async run(place: Place, command: string, args: readonly string[], timeoutMs = 60_000, where: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Finished> {
+  async run(
+    place: Place,
+    command: string,
+    args: readonly string[],
+    timeoutMs = 60_000,
+    where: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  ): Promise<Finished> {
     try {
       const options = { timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 64 << 20, encoding: "utf8", ...where } as const;
       return { code: 0, ...(await execFileAsync("ip", ["netns", "exec", this.#names[place], command, ...args], options)) };

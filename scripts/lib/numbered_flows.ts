@@ -20,8 +20,8 @@ for (let i = 0; i < ${PORTS}; i++) {
 }`;
 
 /**
- * Sends until it is told to end on stdin, then waits for what is still on its way. One packet goes ahead: while the server's link-layer address is asked for,
- * the kernel keeps 256 packets for it and loses the others.
+ * Sends until it is told to end on stdin, where it is also told another pace, then waits for what is still on its way. One packet goes ahead: while the
+ * server's link-layer address is asked for, the kernel keeps 256 packets for it and loses the others.
  */
 const CLIENT = `
 const [address, flows, everyMs] = process.argv.slice(1);
@@ -55,8 +55,10 @@ const send = (flow, i) => { flow.socket.send(message(flow.next++), ${FIRST_PORT}
 const step = () => sockets.forEach(send);
 const begin = () => { step(); timer = setInterval(step, Number(everyMs)); };
 send(sockets[0], 0);
-process.stdin.once("data", () => {
+process.stdin.on("data", (line) => {
   clearInterval(timer);
+  const every = Number(line);
+  if (every > 0) return void (timer = setInterval(step, every));
   answeredAt = performance.now();
   // What waits in somebody's queue comes late on a busy machine, but not after a pause.
   const look = setInterval(() => {
@@ -84,11 +86,13 @@ export interface Numbers {
 export class NumberedFlows {
   readonly #lab: NetworkLab;
   readonly #client: ChildProcess;
+  readonly #server: ChildProcess;
   readonly #overflowedBefore: number;
   #output = "";
 
-  private constructor(lab: NetworkLab, client: ChildProcess, overflowedBefore: number) {
+  private constructor(lab: NetworkLab, client: ChildProcess, server: ChildProcess, overflowedBefore: number) {
     this.#lab = lab;
+    this.#server = server;
     this.#overflowedBefore = overflowedBefore;
     this.#client = client;
     client.stdout!.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
@@ -101,10 +105,15 @@ export class NumberedFlows {
     const args = ["-e", CLIENT, lab.serverAddress, String(flows), String(everyMs)];
     const overflowed = await overflowedIn(lab);
     const client = lab.spawn("client", process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
-    const started = new NumberedFlows(lab, client, overflowed);
+    const started = new NumberedFlows(lab, client, server, overflowed);
     await once(client.stdout!, "data");
     await new Promise((done) => setTimeout(done, 500));
     return started;
+  }
+
+  /** From now on each flow sends so often. */
+  setPace(everyMs: number): void {
+    this.#client.stdin!.write(`${everyMs}\n`);
   }
 
   /** Stops sending and counts. */
@@ -112,6 +121,7 @@ export class NumberedFlows {
     const ended = once(this.#client, "close");
     this.#client.stdin!.write("end\n");
     await ended;
+    this.#server.kill("SIGKILL");
     const numbers = JSON.parse(this.#output.trim().split("\n").at(-1)!) as Omit<Numbers, "overflowed">;
     const overflowed = (await overflowedIn(this.#lab)) - this.#overflowedBefore;
     return { ...numbers, lost: numbers.lost - overflowed, overflowed };

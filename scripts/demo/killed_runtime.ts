@@ -1,7 +1,7 @@
 /** Kills the process of the runtime that carries a flow, and sees what becomes of the flow. */
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import type { ControlClient } from "../../host/src/rpc/client.ts";
-import type { HeldDownload } from "./held_download.ts";
+import type { HeldDownload } from "../lib/held_download.ts";
 
 const WAIT_MS = 20_000;
 const LOOK_MS = 20;
@@ -11,6 +11,7 @@ const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(do
 
 export interface Killed {
   runtime: number;
+  pid: number;
   /** Where the flow is now. */
   heir: number;
   /** The longest time after the death in which no packet reached the downloading host, ms. */
@@ -49,10 +50,11 @@ export async function killRuntimeOf(client: ControlClient, match: string[], down
     await pause(200);
     silenceMs = 0;
     const killed = performance.now();
-    process.kill(pidOf(before, runtime), "SIGKILL");
-    await until(client, "the runtime comes back", (all) => isWhole(all) && pidOf(all, runtime) !== pidOf(before, runtime));
+    const pid = pidOf(before, runtime);
+    process.kill(pid, "SIGKILL");
+    await until(client, "the runtime comes back", (all) => isWhole(all) && pidOf(all, runtime) !== pid);
     const wholeAgainMs = performance.now() - killed;
-    return { runtime, heir: await at(), silenceMs, wholeAgainMs };
+    return { runtime, pid, heir: await at(), silenceMs, wholeAgainMs };
   } finally {
     clearInterval(watch);
   }
