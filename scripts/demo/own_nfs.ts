@@ -37,7 +37,7 @@ test("port ${REFUSED_PORT} is refused, and no other", async () => {
 });
 `;
 
-/** Some microseconds for each datagram: a call with a full burst has to stay well below the half millisecond that a host allows it, also on a slower machine. */
+/** Some microseconds for each datagram: a call with a full burst has to stay well below the half millisecond that a host allows it, on any machine. */
 const INSPECTOR = `import { NetworkFunction, NoConfig, Packet, Verdict } from "@nfactor/sdk";
 
 @flowState
