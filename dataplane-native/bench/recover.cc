@@ -289,6 +289,5 @@ int main(int argc, char** argv) {
   }
   nf::MeasureRouters(&report, "routers, 1 s adverts, as they come", {.advert_s = 1, .has_external_cache = true},
                      report.quick() ? 1000 : 10'000);
-  for (const uint32_t flows : sizes)
-    nf::MeasureTenant(&report, *engine, flows, fast[flows] ? &*fast[flows] : nullptr);
+  for (const uint32_t flows : sizes) nf::MeasureTenant(&report, *engine, flows, fast[flows] ? &*fast[flows] : nullptr);
 }
