@@ -64,6 +64,12 @@ describe.skipIf(!isRoot)("a scrape", () => {
     expect(received).toBeGreaterThan(FLOWS);
     expect(sum(families, "nfactor_runtime_received_bytes_total", { ...of, runtime: "0" })).toBeGreaterThan(60 * received);
     expect(sum(families, "nfactor_runtime_sent_bytes_total", { ...of, runtime: "0" })).toBeGreaterThan(0);
+    const samples = sum(families, "nfactor_packet_delay_seconds_count", of);
+    expect(samples).toBeGreaterThan(0);
+    expect(samples).toBeLessThanOrEqual(received);
+    const mean = sum(families, "nfactor_packet_delay_seconds_sum", of) / samples;
+    expect(mean).toBeGreaterThan(1e-6);
+    expect(mean).toBeLessThan(1);
     // What the firewall has refused, and nothing that has no reason.
     expect(sum(families, "nfactor_runtime_packets_dropped_total", { ...of, reason: "nf" })).toBeGreaterThanOrEqual(3);
     expect(sum(families, "nfactor_runtime_packets_dropped_total", { ...of, reason: "other" })).toBe(0);

@@ -100,6 +100,25 @@ test("reasons of drops are those of the list, whatever a host says, and none is 
   expect(valueOf(families, "nfactor_runtime_queue_full_packets_total", { runtime: "0" })).toBeUndefined();
 });
 
+test("delays are a histogram of what the switch has counted, whatever number of counts it tells", async () => {
+  lab = await openRestLab();
+  const delayOf = async (counts: number[], sum_us: number) => {
+    lab.cluster.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes: [runtimeOf(0, { delay: { counts, sum_us } }), runtimeOf(1)] } }];
+    const families = await scrape();
+    const of = (name: string) => samplesOf(families, `nfactor_packet_delay_seconds_${name}`, { tenant: "blue", deployment: "web" });
+    const buckets = new Map(of("bucket").map(({ labels, value }) => [labels.le, value]));
+    return { buckets, sum: of("sum").map(({ value }) => value), count: of("count").map(({ value }) => value) };
+  };
+  const { buckets, sum, count } = await delayOf([3, 0, 2, ...Array<number>(17).fill(0), 1], 2_500_000);
+  expect([buckets.get("0.000002"), buckets.get("0.000004"), buckets.get("0.000008"), buckets.get("1.048576"), buckets.get("+Inf")]).toEqual([3, 3, 5, 5, 6]);
+  expect({ sum, count, buckets: buckets.size }).toEqual({ sum: [2.5], count: [6], buckets: 21 });
+  expect((await delayOf([1], 1)).buckets.get("+Inf")).toBe(1);
+  const { buckets: more } = await delayOf(Array<number>(30).fill(1), 1);
+  expect([more.get("1.048576"), more.get("+Inf")]).toEqual([20, 30]);
+  lab.cluster.reports = [];
+  expect(samplesOf(await scrape(), "nfactor_packet_delay_seconds_bucket")).toEqual([]);
+});
+
 test("series of runtimes are bounded, and those left out are counted", async () => {
   lab = await openRestLab({ limits: { series: 400 } });
   const runtimes = Array.from({ length: 15 }, (_, n) => runtimeOf(n));

@@ -5,6 +5,7 @@
  * Counters of runtimes are those that their processes report: they begin anew with a process, as Prometheus expects of counters.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { ToldHistogram } from "./told_histogram.ts";
 
 const SHORT = [1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 1e-3, 1e-2];
 const FLOWS = [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5, 1, 5, 30, 120];
@@ -87,6 +88,11 @@ export class ControllerMetrics {
 
   counter<L extends string>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
     return this.#counter(name, help, labelNames);
+  }
+
+  /** Of what hosts have counted; see ToldHistogram. */
+  told<L extends string>(name: string, help: string, bounds: readonly number[]): ToldHistogram<L> {
+    return new ToldHistogram<L>({ name, help, bounds, registry: this.registry });
   }
 
   #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {

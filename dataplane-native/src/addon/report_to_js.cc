@@ -99,6 +99,14 @@ Napi::Value ToJs(Napi::Env env, const RuntimeStatus& status) {
   made.Set("recovered", Big(env, status.recovered));
   made.Set("stateLost", Big(env, status.state_lost));
   made.Set("refusedMessages", Big(env, status.refused_messages));
+  if (status.delay) {
+    Napi::Array counts = Napi::Array::New(env, status.delay->counts.size());
+    for (uint32_t i = 0; i < counts.Length(); ++i) counts.Set(i, Big(env, status.delay->counts[i]));
+    Napi::Object delay = Napi::Object::New(env);
+    delay.Set("counts", counts);
+    delay.Set("sumNs", Big(env, status.delay->sum_ns));
+    made.Set("delay", delay);
+  }
   return made;
 }
 

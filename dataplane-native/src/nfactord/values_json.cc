@@ -135,7 +135,7 @@ Json ToValue(const RunReport& report) {
 }
 
 Json ToValue(const RuntimeStatus& status) {
-  return {{"runtime", status.runtime},
+  Json made = {{"runtime", status.runtime},
           {"lcore", status.lcore},
           {"draining", status.draining},
           {"flowsOpen", status.flows_open},
@@ -161,6 +161,12 @@ Json ToValue(const RuntimeStatus& status) {
           {"refusedMessages", Big(status.refused_messages)},
           {"busyNs", Big(status.busy_ns)},
           {"queued", status.queued}};
+  if (status.delay) {
+    Json counts = Json::array();
+    for (uint64_t count : status.delay->counts) counts.push_back(Big(count));
+    made["delay"] = {{"counts", counts}, {"sumNs", Big(status.delay->sum_ns)}};
+  }
+  return made;
 }
 
 Json ToValue(const OperationReport& report) {

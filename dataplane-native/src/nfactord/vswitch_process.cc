@@ -231,7 +231,8 @@ RuntimeStatus VswitchProcess::Status() const {
                        .relayed = vswitch_->repeated(),
                        .recovered = vswitch_->recovered(),
                        .state_lost = vswitch_->state_lost() + vswitch_->disowned(),
-                       .refused_messages = mail_->refused()};
+                       .refused_messages = mail_->refused(),
+                       .delay = ReportOf(vswitch_->delays())};
   for (const auto& [name, count] : counters.dropped) status.dropped += count;
   return status;
 }

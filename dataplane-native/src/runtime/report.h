@@ -69,6 +69,12 @@ struct FlowsPage {
   std::optional<uint32_t> next;
 };
 
+// Of sampled packets, by the buckets of DelayMeter.
+struct DelayReport {
+  std::vector<uint64_t> counts;
+  uint64_t sum_ns = 0;
+};
+
 // A runtime of a tenant; number 0 is the vswitch.
 struct RuntimeStatus {
   uint16_t runtime = 0;
@@ -95,6 +101,7 @@ struct RuntimeStatus {
   uint64_t recovered = 0;         // Flows made of replicas here; of the vswitch: that it sent to them.
   uint64_t state_lost = 0;        // Flows that began anew since their state died with a runtime.
   uint64_t refused_messages = 0;  // Of other members, that could not be read.
+  std::optional<DelayReport> delay;  // Of the vswitch.
 };
 
 // How a move or a drain ended.

@@ -245,7 +245,8 @@ std::vector<RuntimeStatus> Tenant::Runtimes() const {
                  .relayed = vswitch.repeated(),
                  .recovered = vswitch.recovered(),
                  .state_lost = vswitch.state_lost(),
-                 .refused_messages = parts_->vswitch_mail->refused()});
+                 .refused_messages = parts_->vswitch_mail->refused(),
+                 .delay = ReportOf(vswitch.delays())});
   for (const auto& member : parts_->members) {
     const SwitchedRuntime& runtime = *member->runtime;
     all.push_back({.runtime = runtime.id(),

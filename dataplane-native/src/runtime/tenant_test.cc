@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <random>
 
 #include "proto/stamp.h"
@@ -40,6 +41,24 @@ TEST(TenantTest, NewFlowsAreDealtOverTheRuntimesAndComeOutInOrder) {
   EXPECT_TRUE(counters.dropped.empty());
   EXPECT_EQ(counters.flows_ended, 30u);
   EXPECT_EQ(counters.nfs.at(0).counters.at("closes"), 30u);
+}
+
+TEST(TenantTest, TheVswitchTellsDelaysOfSomePackets) {
+  TenantWires wires(2);
+  wires.AddNf({.name = "a"});
+  wires.Start();
+  NumberedFlows traffic(&wires, 30);
+  for (int round = 0; round < 20; ++round) {
+    traffic.SendRound();
+    ASSERT_TRUE(Eventually([&] { return traffic.AllBack(); })) << traffic.received() << " of " << traffic.sent();
+  }
+  const DelayReport delay = wires.status(0).delay.value();
+  const uint64_t samples = std::accumulate(delay.counts.begin(), delay.counts.end(), uint64_t{0});
+  EXPECT_GT(samples, 0u);
+  EXPECT_LE(samples, traffic.sent());
+  EXPECT_GT(delay.sum_ns, 0u);
+  EXPECT_FALSE(wires.status(1).delay);
+  wires.Stop();
 }
 
 // All flows, round and round, while their packets are on the way.

@@ -127,6 +127,7 @@ uint32_t Vswitch::Turn() {
   if (mono - machine_ns_ >= kMachineEveryNs) {
     machine_ns_ = mono;
     machine_.Turn(mono);
+    if (!inputs_.is_capture) delays_.Arm(mono);
     Publish(mono);
   }
   if (queues_) queues_->Flush();
@@ -233,6 +234,8 @@ void Vswitch::Emit(rte_mbuf* mbuf, const proto::PacketHeader& header) {
     counters_.Drop(mbuf, DropReason::kAliasConflict);
     return;
   }
+  if (delays_.IsMeasured(header.stamp)) [[unlikely]]
+    delays_.End(header.stamp, MonotonicNs());
   PutOut(mbuf);
 }
 

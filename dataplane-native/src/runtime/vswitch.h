@@ -20,6 +20,7 @@
 #include "runtime/cluster_board.h"
 #include "runtime/command.h"
 #include "runtime/command_ring.h"
+#include "runtime/delay_meter.h"
 #include "runtime/inputs.h"
 #include "runtime/lcore_task.h"
 #include "runtime/member_mail.h"
@@ -78,6 +79,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
   // Packets stamped, and taken back from the runtimes; those that wait at the gate.
   uint64_t stamped() const { return stamped_shown_.value(); }
   uint64_t outputs() const { return outputs_shown_.value(); }
+  const DelayMeter& delays() const { return delays_; }
   // Copies that a replica, or its owner, has sent besides the one that counts. They are in no other count.
   uint64_t repeated() const { return repeated_.value(); }
   uint64_t recovered() const { return recovered_shown_.value(); }
@@ -202,6 +204,7 @@ class Vswitch final : public LcoreTask, private proto::VswitchHost, private prot
   std::vector<int> wait_fds_;
   CommandRing commands_;
   TraceTap trace_;
+  DelayMeter delays_;
 
   uint64_t now_ns_ = 0;
   uint64_t machine_ns_ = 0;

@@ -291,6 +291,8 @@ void Vswitch::Route(rte_mbuf* mbuf, PacketMeta* meta, uint32_t entry, uint8_t fl
   transit.is_marker = 0;
   if (TraceTap* tap = TraceTap::Current(); tap != nullptr) [[unlikely]]
     tap->Routed(mbuf, id, TraceStampOf(transit.header));
+  if (delays_.is_armed()) [[unlikely]]
+    delays_.Begin(transit.header.stamp, mono_ns);
   if (runtime.staged_count == runtime.staged.size()) FlushStaged(runtime);
   runtime.staged[runtime.staged_count++] = mbuf;
 }

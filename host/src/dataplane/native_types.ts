@@ -231,6 +231,8 @@ export interface RuntimeStatus {
   stateLost: bigint;
   /** Of other members, that could not be read: a fault of ours. */
   refusedMessages: bigint;
+  /** Of the vswitch: how long sampled packets were in here. counts[i]: of at most 2^(i + 1) µs, and not less than that before; the last: of all above. */
+  delay?: { counts: bigint[]; sumNs: bigint } | undefined;
   /** In process mode; counters are then since the start of this process. */
   process?: {
     pid?: number | undefined;

@@ -41,6 +41,13 @@ export const runtimeSchema = z.strictObject({
   recovered: amount.describe("Flows that it made of replicas after their runtime's death; of the virtual switch: that it sent to them."),
   state_lost: amount.describe("Flows that began anew, since their state died with a runtime."),
   refused_messages: amount.describe("Messages of the others that could not be read: never, unless NFActor itself is at fault."),
+  delay: z
+    .strictObject({ counts: z.array(amount).max(64), sum_us: z.number().min(0) })
+    .optional()
+    .describe(
+      "Of the virtual switch: how long packets were in here, from interface to interface; of a sample, one in 50 µs at most. " +
+        "counts: those of at most 2, 4, 8 … µs, each without those before it, the last one all that took longer.",
+    ),
   busy_us: amount.describe("Time with work in it, µs; load is its growth over the time passed."),
   busy_at_us: amount.optional().describe("In process mode: when it told busy_us, by the clock of at_us; it is asked for three times a second."),
   pid: amount.optional().describe("In process mode, while it has a process; counters are then since the start of that process."),
@@ -112,6 +119,7 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
     recovered: Number(status.recovered),
     state_lost: Number(status.stateLost),
     refused_messages: Number(status.refusedMessages),
+    ...(status.delay === undefined ? {} : { delay: { counts: status.delay.counts.map(Number), sum_us: Number(status.delay.sumNs) / 1000 } }),
     busy_us: Number(status.busyNs / 1000n),
     ...(status.process ? processJson(status.process) : {}),
   };

@@ -77,6 +77,8 @@ const runtimeStatus = z.object({
   recovered: big,
   stateLost: big,
   refusedMessages: big,
+  /** Of a vswitch, since it was started. */
+  delay: z.object({ counts: z.array(big).max(64), sumNs: big }).optional(),
 }) satisfies z.ZodType<RuntimeStatus>;
 
 const operation = z.object({

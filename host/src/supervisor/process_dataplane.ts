@@ -275,6 +275,7 @@ export class ProcessDataplane implements Dataplane {
       recovered: file?.recovered ?? 0n,
       stateLost: file?.stateLost ?? 0n,
       refusedMessages: status?.refusedMessages ?? 0n,
+      delay: status?.delay,
       process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped, busyAtUs, agent, peer, isReachable, homes, refusedFrames: refusedOf(link) },
     };
   }
