@@ -119,6 +119,16 @@ test("delays are a histogram of what the switch has counted, whatever number of 
   expect(samplesOf(await scrape(), "nfactor_packet_delay_seconds_bucket")).toEqual([]);
 });
 
+test("recoveries after deaths are a histogram, too", async () => {
+  lab = await openRestLab();
+  const counts = [1, 0, 2, ...Array<number>(8).fill(0), 1];
+  lab.cluster.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes: [runtimeOf(0, { recoveries: { counts, sum_ms: 20_033 } })] } }];
+  const families = await scrape();
+  const of = (le: string) => valueOf(families, "nfactor_runtime_death_recovery_seconds_bucket", { deployment: "web", le });
+  expect([of("0.005"), of("0.01"), of("0.02"), of("10"), of("+Inf")]).toEqual([1, 1, 3, 3, 4]);
+  expect(valueOf(families, "nfactor_runtime_death_recovery_seconds_sum")).toBeCloseTo(20.033);
+});
+
 test("series of runtimes are bounded, and those left out are counted", async () => {
   lab = await openRestLab({ limits: { series: 400 } });
   const runtimes = Array.from({ length: 15 }, (_, n) => runtimeOf(n));

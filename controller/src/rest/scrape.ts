@@ -1,6 +1,6 @@
 /** One scrape: what the cluster, its hosts and this process are at this moment, and the text of all metrics. */
 import type { Counter, Gauge } from "prom-client";
-import type { RuntimesReport } from "@nfactor/host/cluster";
+import { DELAY_BOUNDS_US, RECOVERY_BOUNDS_MS, type RuntimesReport } from "@nfactor/host/cluster";
 import { DROP_REASON_DOCS } from "@nfactor/sdk/abi";
 import type { Services } from "./route.ts";
 import type { ControllerMetrics } from "./metrics.ts";
@@ -72,15 +72,13 @@ function reasonsOf({ dropped, drops, missed, refused_frames = {} }: Runtime): re
   return [...sums];
 }
 
-/** As hosts count delays: 2, 4, 8 … µs, up to a second. */
-const DELAY_BOUNDS = Array.from({ length: 20 }, (_, i) => 2 ** (i + 1) / 1e6);
-
 export class Scrape {
   readonly #services: ScrapeServices;
   readonly #metrics: ControllerMetrics;
   readonly #fields: readonly { readonly field: Field; readonly metric: Counter<Labels> | Gauge<Labels> }[];
   readonly #drops: Counter<Labels | "reason">;
   readonly #delays: ToldHistogram<"tenant" | "deployment">;
+  readonly #recoveries: ToldHistogram<"tenant" | "deployment">;
   readonly #leftOut: Counter<string>;
   readonly #lastSeconds: Gauge<string>;
   readonly #set: readonly [name: string, gauge: Gauge<string>][];
@@ -102,7 +100,12 @@ export class Scrape {
     this.#delays = metrics.told<"tenant" | "deployment">(
       "nfactor_packet_delay_seconds",
       "How long packets were in a deployment, from interface to interface; of a sample, one in 50 µs at most, those that were dropped left out.",
-      DELAY_BOUNDS,
+      DELAY_BOUNDS_US.map((us) => us / 1e6),
+    );
+    this.#recoveries = metrics.told<"tenant" | "deployment">(
+      "nfactor_runtime_death_recovery_seconds",
+      "With replication: from a runtime's death until the last of its flows went on elsewhere. Nobody asked for these; what 'nfactor recover' took is in nfactor_recovery_duration_seconds.",
+      RECOVERY_BOUNDS_MS.map((ms) => ms / 1e3),
     );
     this.#leftOut = metrics.counter("nfactor_metrics_series_left_out_total", "Series of runtimes that scrapes had no room for.");
     this.#lastSeconds = metrics.gauge("nfactor_scrape_duration_seconds", "How long the scrape before this one took.");
@@ -140,6 +143,7 @@ export class Scrape {
     for (const { metric } of this.#fields) metric.reset();
     this.#drops.reset();
     this.#delays.forget();
+    this.#recoveries.forget();
     let room = this.#services.limits.series;
     for (const { deployment, report } of this.#services.cluster.load()) {
       const [tenant = "", name = ""] = deployment.split("/");
@@ -150,8 +154,8 @@ export class Scrape {
           const value = field.value(runtime);
           return value === undefined ? [] : [{ metric, value }];
         });
-        const { delay } = runtime;
-        const series = values.length + drops.length + (delay ? this.#delays.series : 0);
+        const { delay, recoveries } = runtime;
+        const series = values.length + drops.length + (delay ? this.#delays.series : 0) + (recoveries ? this.#recoveries.series : 0);
         if (room < series) {
           this.#leftOut.inc(series);
           continue;
@@ -159,6 +163,7 @@ export class Scrape {
         room -= series;
         for (const { metric, value } of values) metric.inc(labels, value);
         if (delay) this.#delays.tell({ tenant, deployment: name }, { counts: delay.counts, sum: delay.sum_us / 1e6 });
+        if (recoveries) this.#recoveries.tell({ tenant, deployment: name }, { counts: recoveries.counts, sum: recoveries.sum_ms / 1000 });
         for (const [reason, n] of drops) this.#drops.inc({ ...labels, reason }, n);
       }
     }

@@ -233,6 +233,8 @@ export interface RuntimeStatus {
   refusedMessages: bigint;
   /** Of the vswitch: how long sampled packets were in here. counts[i]: of at most 2^(i + 1) µs, and not less than that before; the last: of all above. */
   delay?: { counts: bigint[]; sumNs: bigint } | undefined;
+  /** Of the vswitch, in process mode with replication: deaths of runtimes, by how long their flows waited (supervisor/recovery_watch.ts). */
+  recoveries?: { readonly counts: readonly number[]; readonly sumMs: number } | undefined;
   /** In process mode; counters are then since the start of this process. */
   process?: {
     pid?: number | undefined;

@@ -6,6 +6,11 @@ import type { MoveRefusal, OperationReport, RuntimeStatus } from "../dataplane/n
 
 const amount = z.int().min(0);
 
+/** Upper bounds of delays, µs, as DelayMeter in the dataplane counts them; the last count is of all above. */
+export const DELAY_BOUNDS_US: readonly number[] = Array.from({ length: 20 }, (_, i) => 2 ** (i + 1));
+/** The same of recoveries, ms. */
+export const RECOVERY_BOUNDS_MS: readonly number[] = [5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+
 export const runtimeSchema = z.strictObject({
   runtime: amount.describe("From 1; 0 is the virtual switch."),
   lcore: amount.describe("The thread that it runs on."),
@@ -47,6 +52,13 @@ export const runtimeSchema = z.strictObject({
     .describe(
       "Of the virtual switch: how long packets were in here, from interface to interface; of a sample, one in 50 µs at most. " +
         "counts: those of at most 2, 4, 8 … µs, each without those before it, the last one all that took longer.",
+    ),
+  recoveries: z
+    .strictObject({ counts: z.array(amount).max(64), sum_ms: z.number().min(0) })
+    .optional()
+    .describe(
+      "Of the virtual switch, with replication: deaths of runtimes since the supervisor started, by the time until the last of their flows went on elsewhere. " +
+        `counts: those of at most ${RECOVERY_BOUNDS_MS.join(", ")} ms, each without those before it, the last one all that took longer.`,
     ),
   busy_us: amount.describe("Time with work in it, µs; load is its growth over the time passed."),
   busy_at_us: amount.optional().describe("In process mode: when it told busy_us, by the clock of at_us; it is asked for three times a second."),
@@ -120,6 +132,7 @@ export function runtimeJson(status: RuntimeStatus): RuntimeJson {
     state_lost: Number(status.stateLost),
     refused_messages: Number(status.refusedMessages),
     ...(status.delay === undefined ? {} : { delay: { counts: status.delay.counts.map(Number), sum_us: Number(status.delay.sumNs) / 1000 } }),
+    ...(status.recoveries === undefined ? {} : { recoveries: { counts: [...status.recoveries.counts], sum_ms: status.recoveries.sumMs } }),
     busy_us: Number(status.busyNs / 1000n),
     ...(status.process ? processJson(status.process) : {}),
   };

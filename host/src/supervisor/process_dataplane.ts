@@ -24,6 +24,7 @@ import { LINE_BYTES_MAX } from "./line_reader.ts";
 import type { TraceBatch, TraceWanted } from "../trace/records.ts";
 import { VSWITCH } from "./membership_events.ts";
 import { ProcessTrace } from "./process_trace.ts";
+import { RecoveryWatch } from "./recovery_watch.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { TenantSpec } from "./tenant_spec.ts";
@@ -58,6 +59,7 @@ export class ProcessDataplane implements Dataplane {
   readonly switched = true;
   readonly #supervisor: Supervisor;
   readonly #trace: ProcessTrace;
+  readonly #recoveries: RecoveryWatch;
   readonly #replicates: boolean;
   readonly #events: NativeEvent[];
   readonly #lost: { events: bigint };
@@ -75,6 +77,7 @@ export class ProcessDataplane implements Dataplane {
     this.#replicates = spec.runtime.switching?.replication?.replicas === 1;
     this.#supervisor = supervisor;
     this.#trace = new ProcessTrace(supervisor);
+    this.#recoveries = new RecoveryWatch({ recovered: (dead) => this.#recovered(dead), isOn: () => !supervisor.hasStopped && !this.#left });
     this.#events = events;
     this.#lost = lost;
     this.#end = new Promise((done, fail) => {
@@ -99,9 +102,26 @@ export class ProcessDataplane implements Dataplane {
       if (events.length < EVENTS_MAX) events.push(event);
       else lost.events += 1n;
     };
-    const dataplane = new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, say, onMade }), spec, events, lost, say);
+    let dataplane: ProcessDataplane | undefined;
+    const onDeath = (member: number): void => dataplane?.#onDeath(member);
+    dataplane = new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, onDeath, say, onMade }), spec, events, lost, say);
     await dataplane.#endSwaps();
     return dataplane;
+  }
+
+  /** Without replicas its flows are gone: there is nothing to wait for. */
+  #onDeath(member: number): void {
+    if (member === VSWITCH || !this.#replicates) return;
+    void this.#recoveries.follow(member, this.#supervisor.account(member).file?.flowsOpen ?? 0);
+  }
+
+  /** Flows that others than `dead` have made of replicas, and those that the vswitch has given up. */
+  #recovered(dead: number): number {
+    const of = (member: number): bigint => {
+      const { file } = this.#supervisor.account(member);
+      return (member === VSWITCH ? file?.stateLost : file?.recovered) ?? 0n;
+    };
+    return [VSWITCH, ...this.#supervisor.runtimes].reduce((sum, member) => (member === dead ? sum : sum + Number(of(member))), 0);
   }
 
   /** What a supervisor that died in the middle of a swap has left undone: runtimes that do not run the chain as it is wanted now. */
@@ -276,6 +296,7 @@ export class ProcessDataplane implements Dataplane {
       stateLost: file?.stateLost ?? 0n,
       refusedMessages: status?.refusedMessages ?? 0n,
       delay: status?.delay,
+      recoveries: member === VSWITCH && this.#replicates ? this.#recoveries.recoveries : undefined,
       process: { pid, restarts, isUp: isUp || this.#supervisor.hasStopped, busyAtUs, agent, peer, isReachable, homes, refusedFrames: refusedOf(link) },
     };
   }

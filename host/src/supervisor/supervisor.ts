@@ -471,6 +471,7 @@ export class Supervisor {
     if (!this.#isStopping && !this.#isFirstStart && this.#membership.runtimes.concat(VSWITCH).includes(life.member)) {
       const why = present.error?.message ?? (how === "" ? "it is gone" : how);
       this.#options.say(`${present.process?.who ?? whoIs(life, 0)} has died: ${safeText(why)}; it is started again`);
+      this.#options.onDeath(life.member);
     }
     this.#dispatch({ type: "exited", ...life });
   }

@@ -9,6 +9,8 @@ export interface SupervisorOptions {
   spec: TenantSpec;
   runtimes: number;
   onEvent(event: NativeEvent, member: number): void;
+  /** A member's process has ended and nobody wanted it to. */
+  onDeath(member: number): void;
   /** Tells the person at the host's terminal. */
   say(text: string): void;
   /** As soon as there is one, and before it has started anything. */
