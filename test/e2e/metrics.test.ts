@@ -6,6 +6,7 @@ import { type Family, parsePrometheus } from "../../controller/src/rest/testing/
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { ClusterLab } from "../../scripts/lib/cluster_lab.ts";
+import { pause } from "./testing/members.ts";
 
 const FLOWS = 20;
 
@@ -35,7 +36,13 @@ describe.skipIf(!isRoot)("a scrape", () => {
       .filter((sample) => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
       .reduce((all, { value }) => all + value, 0) ?? 0;
 
-  test("has packets, bytes, drops by reason, requests to the host, moves of flows, and what scaling has done", async () => {
+  /** Of a runtime that has some. */
+  const ownerOfFlows = async (): Promise<number> => {
+    const { runtimes } = await cluster.json<{ runtimes: { runtime: number; flows: number; pid: number }[] }>("runtimes", "web");
+    return runtimes.find(({ runtime, flows }) => runtime > 0 && flows > 0)!.pid;
+  };
+
+  test("has packets, bytes, drops by reason, requests to the host, moves of flows, what scaling has done, delays and recoveries", async () => {
     await cluster.up();
     await cluster.json("push", "flow_monitor");
     await cluster.json("push", "firewall");
@@ -52,7 +59,11 @@ describe.skipIf(!isRoot)("a scrape", () => {
     await cluster.json("migrate", "web", "--from", "1", "--to", "2", "--count", "2");
     await cluster.json("scale", "web", "3");
     const of = { tenant: "default", deployment: "web" };
-    const families = await scrape();
+    const recoveries = (families: Map<string, Family>): number => sum(families, "nfactor_runtime_death_recovery_seconds_count", of);
+    const pid = await ownerOfFlows();
+    process.kill(pid, "SIGKILL");
+    let families = await scrape();
+    for (const end = performance.now() + 10_000; recoveries(families) === 0 && performance.now() < end; await pause(200)) families = await scrape();
     await traffic.end();
 
     for (const [name, { type, help }] of families) {
@@ -60,6 +71,11 @@ describe.skipIf(!isRoot)("a scrape", () => {
       expect(name.endsWith("_total")).toBe(type === "counter");
       expect(help).not.toBe("");
     }
+    expect(recoveries(families)).toBe(1);
+    const tookS = sum(families, "nfactor_runtime_death_recovery_seconds_sum", of);
+    // Few flows go on before anybody hears of it.
+    expect(tookS).toBeGreaterThanOrEqual(0);
+    expect(tookS).toBeLessThan(10);
     const received = sum(families, "nfactor_runtime_packets_received_total", { ...of, runtime: "0" });
     expect(received).toBeGreaterThan(FLOWS);
     expect(sum(families, "nfactor_runtime_received_bytes_total", { ...of, runtime: "0" })).toBeGreaterThan(60 * received);

@@ -104,7 +104,7 @@ export class Scrape {
     );
     this.#recoveries = metrics.told<"tenant" | "deployment">(
       "nfactor_runtime_death_recovery_seconds",
-      "With replication: from a runtime's death until the last of its flows went on elsewhere. Nobody asked for these; what 'nfactor recover' took is in nfactor_recovery_duration_seconds.",
+      "With replication: from when its supervisor saw a runtime's death until the last of its flows went on elsewhere; 0 if all did by then. What 'nfactor recover' took is in nfactor_recovery_duration_seconds.",
       RECOVERY_BOUNDS_MS.map((ms) => ms / 1e3),
     );
     this.#leftOut = metrics.counter("nfactor_metrics_series_left_out_total", "Series of runtimes that scrapes had no room for.");

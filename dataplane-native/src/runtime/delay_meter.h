@@ -35,17 +35,22 @@ class DelayMeter {
     is_armed_ = false;
     Sample& sample = samples_[stamp.entry % samples_.size()];
     if (sample.is_open && now_ns - sample.began_ns < kPatienceNs) return;
-    sample = {.entry = stamp.entry, .epoch = stamp.epoch, .sequence = stamp.sequence, .is_open = true, .began_ns = now_ns};
+    sample = {
+        .entry = stamp.entry, .epoch = stamp.epoch, .sequence = stamp.sequence, .is_open = true, .began_ns = now_ns};
   }
-  bool IsMeasured(const proto::Stamp& stamp) const {
-    const Sample& sample = samples_[stamp.entry % samples_.size()];
-    return sample.entry == stamp.entry && sample.sequence == stamp.sequence && sample.epoch == stamp.epoch &&
-           sample.is_open;
+  // Whether a packet of this flow is measured.
+  bool IsMeasured(uint32_t entry) const {
+    const Sample& sample = samples_[entry % samples_.size()];
+    return sample.is_open && sample.entry == entry;
   }
-  // A packet that has become several is out with the first.
-  void End(const proto::Stamp& stamp, uint64_t now_ns) {
+  // What goes out has the sequence of the last packet of its flow in the runtime's burst. If that is the one that is
+  // measured, it is out. If it is a later one, nobody knows when, or whether, the one that is measured went.
+  void Out(const proto::Stamp& stamp, uint64_t now_ns) {
     Sample& sample = samples_[stamp.entry % samples_.size()];
+    const bool is_same_epoch = stamp.epoch == sample.epoch;
+    if (is_same_epoch && static_cast<int32_t>(stamp.sequence - sample.sequence) < 0) return;
     sample.is_open = false;
+    if (!is_same_epoch || stamp.sequence != sample.sequence) return;
     const uint64_t delay_ns = now_ns - sample.began_ns;
     counts_[BucketOf(delay_ns)].Add();
     sum_ns_.Add(delay_ns);

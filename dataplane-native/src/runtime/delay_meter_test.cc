@@ -33,21 +33,32 @@ TEST(DelayMeterTest, MeasuresThePacketThatItBeganWithAndNoOther) {
   EXPECT_FALSE(meter.is_armed());
   meter.Arm(kSecond);
   ASSERT_TRUE(meter.is_armed());
-  meter.Begin(Packet(7, 1), kSecond);
+  meter.Begin(Packet(7, 5), kSecond);
   EXPECT_FALSE(meter.is_armed());
-  for (const proto::Stamp& other : {Packet(7, 2), Packet(8, 1), Packet(7 + 64, 1), Packet(7, 1, 2)})
-    EXPECT_FALSE(meter.IsMeasured(other));
-  ASSERT_TRUE(meter.IsMeasured(Packet(7, 1)));
-  meter.End(Packet(7, 1), kSecond + 100 * kUs);
-  EXPECT_FALSE(meter.IsMeasured(Packet(7, 1)));
+  EXPECT_FALSE(meter.IsMeasured(8));
+  EXPECT_FALSE(meter.IsMeasured(7 + 64));
+  meter.Out(Packet(7, 4), kSecond + 50 * kUs);  // One before it.
+  ASSERT_TRUE(meter.IsMeasured(7));
+  meter.Out(Packet(7, 5), kSecond + 100 * kUs);
+  EXPECT_FALSE(meter.IsMeasured(7));
   EXPECT_EQ(meter.count(DelayMeter::BucketOf(100 * kUs)), 1u);
   EXPECT_EQ(Samples(meter), 1u);
   EXPECT_EQ(meter.sum_ns(), 100 * kUs);
 }
 
+TEST(DelayMeterTest, WhatALaterPacketTellsIsNoDelay) {
+  for (const proto::Stamp& later : {Packet(7, 6), Packet(7, 5, 2), Packet(7, 1, 2)}) {
+    DelayMeter meter;
+    meter.Begin(Packet(7, 5), kSecond);
+    meter.Out(later, 2 * kSecond);
+    EXPECT_FALSE(meter.IsMeasured(7));
+    EXPECT_EQ(Samples(meter), 0u);
+  }
+}
+
 TEST(DelayMeterTest, NothingIsMeasuredBeforeItBegins) {
   const DelayMeter meter;
-  EXPECT_FALSE(meter.IsMeasured(Packet(0, 0, 0)));
+  EXPECT_FALSE(meter.IsMeasured(0));
 }
 
 TEST(DelayMeterTest, IsArmedNowAndThen) {
@@ -64,10 +75,10 @@ TEST(DelayMeterTest, APacketThatNeverComesOutIsForgotten) {
   DelayMeter meter;
   meter.Begin(Packet(1, 1), kSecond);
   meter.Begin(Packet(1 + 64, 5), kSecond + DelayMeter::kPatienceNs - 1);
-  EXPECT_TRUE(meter.IsMeasured(Packet(1, 1)));
+  EXPECT_TRUE(meter.IsMeasured(1));
   meter.Begin(Packet(1 + 64, 6), kSecond + DelayMeter::kPatienceNs);
-  EXPECT_FALSE(meter.IsMeasured(Packet(1, 1)));
-  EXPECT_TRUE(meter.IsMeasured(Packet(1 + 64, 6)));
+  EXPECT_FALSE(meter.IsMeasured(1));
+  EXPECT_TRUE(meter.IsMeasured(1 + 64));
   EXPECT_EQ(Samples(meter), 0u);
 }
 

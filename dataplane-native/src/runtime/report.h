@@ -85,22 +85,22 @@ struct RuntimeStatus {
   uint64_t received_bytes = 0, sent_bytes = 0;
   std::map<std::string, uint64_t> drops;  // The dropped by the host's reasons, and those of all NFs as `nf`.
   uint64_t moved_in = 0, moved_out = 0;
-  uint32_t migrations = 0;        // Under way from here.
-  uint64_t nf_asked = 0;          // How often NFs were asked where a flow should go.
-  uint64_t nf_moves = 0;          // Moves that this began; some of them are under way, some of them failed.
-  uint64_t nf_moves_failed = 0;   // Those, and answers that named no runtime that takes flows.
-  uint64_t arrivals_refused = 0;  // Flows that came and that an NF here didn't take.
-  uint64_t busy_ns = 0;           // Time of turns that had work.
-  uint32_t queued = 0;            // Packets that wait in its input ring.
-  uint64_t missed = 0;            // Of the vswitch: as in CountersSnapshot.
-  uint64_t runtime_full = 0;      // Packets that the vswitch dropped since this one's queue was full; of it: in all.
-  uint32_t replicas = 0;          // Of others' flows, kept here.
-  uint32_t unprotected = 0;       // Flows here without a replica, or without all of it.
-  uint32_t replication_lag = 0;   // Updates under way to replicas.
-  uint64_t relayed = 0;           // Packets sent for others' flows; of the vswitch: copies that came second.
-  uint64_t recovered = 0;         // Flows made of replicas here; of the vswitch: that it sent to them.
-  uint64_t state_lost = 0;        // Flows that began anew since their state died with a runtime.
-  uint64_t refused_messages = 0;  // Of other members, that could not be read.
+  uint32_t migrations = 0;           // Under way from here.
+  uint64_t nf_asked = 0;             // How often NFs were asked where a flow should go.
+  uint64_t nf_moves = 0;             // Moves that this began; some of them are under way, some of them failed.
+  uint64_t nf_moves_failed = 0;      // Those, and answers that named no runtime that takes flows.
+  uint64_t arrivals_refused = 0;     // Flows that came and that an NF here didn't take.
+  uint64_t busy_ns = 0;              // Time of turns that had work.
+  uint32_t queued = 0;               // Packets that wait in its input ring.
+  uint64_t missed = 0;               // Of the vswitch: as in CountersSnapshot.
+  uint64_t runtime_full = 0;         // Packets that the vswitch dropped since this one's queue was full; of it: in all.
+  uint32_t replicas = 0;             // Of others' flows, kept here.
+  uint32_t unprotected = 0;          // Flows here without a replica, or without all of it.
+  uint32_t replication_lag = 0;      // Updates under way to replicas.
+  uint64_t relayed = 0;              // Packets sent for others' flows; of the vswitch: copies that came second.
+  uint64_t recovered = 0;            // Flows made of replicas here; of the vswitch: that it sent to them.
+  uint64_t state_lost = 0;           // Flows that began anew since their state died with a runtime.
+  uint64_t refused_messages = 0;     // Of other members, that could not be read.
   std::optional<DelayReport> delay;  // Of the vswitch.
 };
 

@@ -234,8 +234,8 @@ void Vswitch::Emit(rte_mbuf* mbuf, const proto::PacketHeader& header) {
     counters_.Drop(mbuf, DropReason::kAliasConflict);
     return;
   }
-  if (delays_.IsMeasured(header.stamp)) [[unlikely]]
-    delays_.End(header.stamp, MonotonicNs());
+  if (delays_.IsMeasured(header.stamp.entry)) [[unlikely]]
+    delays_.Out(header.stamp, MonotonicNs());
   PutOut(mbuf);
 }
 

@@ -57,7 +57,7 @@ export const runtimeSchema = z.strictObject({
     .strictObject({ counts: z.array(amount).max(64), sum_ms: z.number().min(0) })
     .optional()
     .describe(
-      "Of the virtual switch, with replication: deaths of runtimes since the supervisor started, by the time until the last of their flows went on elsewhere. " +
+      "Of the virtual switch, with replication: deaths of runtimes since the supervisor started, by the time until the last of their flows went on elsewhere; 0 if all did before it knew. " +
         `counts: those of at most ${RECOVERY_BOUNDS_MS.join(", ")} ms, each without those before it, the last one all that took longer.`,
     ),
   busy_us: amount.describe("Time with work in it, µs; load is its growth over the time passed."),

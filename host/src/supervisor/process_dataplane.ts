@@ -77,7 +77,7 @@ export class ProcessDataplane implements Dataplane {
     this.#replicates = spec.runtime.switching?.replication?.replicas === 1;
     this.#supervisor = supervisor;
     this.#trace = new ProcessTrace(supervisor);
-    this.#recoveries = new RecoveryWatch({ recovered: (dead) => this.#recovered(dead), isOn: () => !supervisor.hasStopped && !this.#left });
+    this.#recoveries = new RecoveryWatch({ recovered: () => this.#recovered(), isOn: () => !supervisor.hasStopped && !this.#left });
     this.#events = events;
     this.#lost = lost;
     this.#end = new Promise((done, fail) => {
@@ -102,9 +102,11 @@ export class ProcessDataplane implements Dataplane {
       if (events.length < EVENTS_MAX) events.push(event);
       else lost.events += 1n;
     };
-    let dataplane: ProcessDataplane | undefined;
-    const onDeath = (member: number): void => dataplane?.#onDeath(member);
-    dataplane = new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, onDeath, say, onMade }), spec, events, lost, say);
+    const heard: { death?: (member: number) => void } = {};
+    const onDeath = (member: number): void => heard.death?.(member);
+    const dataplane = new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, onDeath, say, onMade }), spec, events, lost, say);
+    dataplane.#recoveries.begin();
+    heard.death = (member) => dataplane.#onDeath(member);
     await dataplane.#endSwaps();
     return dataplane;
   }
@@ -115,13 +117,13 @@ export class ProcessDataplane implements Dataplane {
     void this.#recoveries.follow(member, this.#supervisor.account(member).file?.flowsOpen ?? 0);
   }
 
-  /** Flows that others than `dead` have made of replicas, and those that the vswitch has given up. */
-  #recovered(dead: number): number {
-    const of = (member: number): bigint => {
+  /** By member: flows made of replicas; of the vswitch: those that it has given up. */
+  #recovered(): Map<number, number> {
+    const of = (member: number): bigint | undefined => {
       const { file } = this.#supervisor.account(member);
-      return (member === VSWITCH ? file?.stateLost : file?.recovered) ?? 0n;
+      return member === VSWITCH ? file?.stateLost : file?.recovered;
     };
-    return [VSWITCH, ...this.#supervisor.runtimes].reduce((sum, member) => (member === dead ? sum : sum + Number(of(member))), 0);
+    return new Map([VSWITCH, ...this.#supervisor.runtimes].map((member) => [member, Number(of(member) ?? 0n)]));
   }
 
   /** What a supervisor that died in the middle of a swap has left undone: runtimes that do not run the chain as it is wanted now. */

@@ -14,8 +14,8 @@ export interface Recoveries {
 }
 
 export interface RecoveryWatchOptions {
-  /** Flows that runtimes other than `dead` have made of replicas, and those that have begun anew, so far. */
-  recovered(dead: number): number;
+  /** By member: flows that it has made of replicas; of the vswitch: that it has given up. Since its process was started. */
+  recovered(): ReadonlyMap<number, number>;
   /** False ends it. */
   isOn(): boolean;
 }
@@ -24,9 +24,16 @@ export class RecoveryWatch {
   readonly #options: RecoveryWatchOptions;
   readonly #counts = new Array<number>(RECOVERY_BOUNDS_MS.length + 1).fill(0);
   #sumMs = 0;
+  /** When all was quiet: the dataplane may be done before this hears of the death. */
+  #atRest: ReadonlyMap<number, number> = new Map();
 
   constructor(options: RecoveryWatchOptions) {
     this.#options = options;
+  }
+
+  /** What has happened so far is no matter of this. */
+  begin(): void {
+    this.#atRest = this.#options.recovered();
   }
 
   get recoveries(): Recoveries {
@@ -36,15 +43,21 @@ export class RecoveryWatch {
   /** `dead`: a runtime that has just died with so many flows. Resolves when they go on, or nothing happens any more. */
   async follow(dead: number, flows: number): Promise<void> {
     const begunMs = performance.now();
-    const before = this.#options.recovered(dead);
-    let [last, changedMs] = [before, begunMs];
-    while (last < before + flows && performance.now() - changedMs < QUIET_MS && this.#options.isOn()) {
+    const atRest = this.#atRest;
+    const since = (): number => {
+      const now = this.#options.recovered();
+      // Those of a process that has been started since are all new.
+      return [...now].reduce((sum, [member, n]) => (member === dead ? sum : sum + n - Math.min(atRest.get(member) ?? 0, n)), 0);
+    };
+    let [last, changedMs] = [since(), begunMs];
+    while (last < flows && performance.now() - changedMs < QUIET_MS && this.#options.isOn()) {
       await sleep(LOOK_MS);
-      const now = this.#options.recovered(dead);
+      const now = since();
       if (now !== last) changedMs = performance.now();
       last = now;
     }
-    if (last === before) return;
+    this.begin();
+    if (last === 0 || flows === 0) return;
     const tookMs = changedMs - begunMs;
     const place = RECOVERY_BOUNDS_MS.findIndex((bound) => tookMs <= bound);
     this.#counts[place < 0 ? RECOVERY_BOUNDS_MS.length : place]! += 1;
