@@ -264,7 +264,7 @@ TEST(TenantTest, PacketsThatThePortsLostAreCountedAtTheVswitch) {
   for (const RuntimeStatus& status : wires.tenant().Runtimes()) EXPECT_EQ(status.refused_messages, 0u);
 }
 
-TEST(TenantTest, WhatAFullQueueLosesIsCountedOfItsRuntime) {
+TEST(TenantTest, WhatAFullQueueLosesIsCountedOfItsRuntimeOnThreeLcores) {
   TenantWires wires(2, 3);
   wires.AddNf({.name = "a"});
   wires.Start();
