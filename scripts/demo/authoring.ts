@@ -18,7 +18,7 @@ export interface Thresholds {
 }
 
 /** Low, since the machine of the demo is client, server and switch, too. */
-export const THRESHOLDS: Thresholds = { load_high: 0.15, load_target: 0.12, load_low: 0.07 };
+export const THRESHOLDS: Thresholds = { load_high: 0.15, load_target: 0.1, load_low: 0.07 };
 
 const webYaml = ({ lab }: Stage): string => `apiVersion: nfactor/v1
 ports: { client: { iface: ${lab.clientIface} }, server: { iface: ${lab.serverIface} } }

@@ -68,10 +68,12 @@ const setPaces = (paces) => {
     }, 1);
   });
 };
+const setPace = (ms) => { timers.forEach(clearInterval); timers = [setInterval(step, ms)]; };
 send(sockets[0], 0);
 process.stdin.on("data", (line) => {
   const paces = line.toString().trim().split("\\n").at(-1).split(" ").map(Number);
   if (paces.length === 2) return setPaces(paces);
+  if (paces[0] > 0) return setPace(paces[0]);
   timers.forEach(clearInterval);
   answeredAt = performance.now();
   // What waits in somebody's queue comes late on a busy machine, but not after a pause.
@@ -125,8 +127,13 @@ export class NumberedFlows {
     return started;
   }
 
-  /** From now on each flow sends so often: the first, the third and so on, and the others. */
-  setPaces(oddMs: number, evenMs = oddMs): void {
+  /** From now on all flows send so often, at once. */
+  setPace(everyMs: number): void {
+    this.#client.stdin!.write(`${everyMs}\n`);
+  }
+
+  /** From now on each flow sends so often: the first, the third and so on, and the others; evenly over the time. */
+  setPaces(oddMs: number, evenMs: number): void {
     this.#client.stdin!.write(`${oddMs} ${evenMs}\n`);
   }
 
