@@ -113,7 +113,8 @@ export async function loadStep(stage: Stage, traffic: NumberedFlows): Promise<vo
       return isCalm;
     });
     const seconds = ((calmFrom ?? performance.now()) - begin) / 1000;
-    show.say(`loads before it acted: ${percent(worst)}; this one grows above ${percent([THRESHOLDS.load_high])}`);
+    // It may act before a whole window has passed.
+    if (worst.length > 0) show.say(`loads before it acted: ${percent(worst)}; this one grows above ${percent([THRESHOLDS.load_high])}`);
     show.must(isBalanced, `${before} → ${watch.last.length} runtimes, and none has too much after ${seconds.toFixed(1)} s: ${percent(watch.loads ?? [])}`);
     await showDecisions(stage, beganAt);
     show.figure("load step: until no runtime has too much", `${seconds.toFixed(1)} s`, `${before} → ${watch.last.length} runtimes`);
