@@ -1,5 +1,6 @@
 /** What `nfactor trace` and `capture` show of real packets through a chain that translates and drops. Needs root, as CI has. */
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,15 +9,19 @@ import { LiveHost, nfactor } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 
 const NAT = "192.0.2.1";
+const PORT = 4321;
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log("skipped: tests of traces need root for network namespaces");
 
 describe.skipIf(!isRoot)("trace", () => {
   let lab: NetworkLab;
-  beforeEach(() => {
+  beforeEach(async () => {
     lab = new NetworkLab();
     lab.silence();
     lab.routeToClient(NAT);
+    // With nobody at the port, the server's ICMP errors would be packets of the same flow.
+    const listens = `require("node:dgram").createSocket("udp4").bind(${PORT}, () => console.log("listening"))`;
+    await once(lab.spawn("server", process.execPath, ["-e", listens]).stdout!, "data");
   });
   afterEach(() => lab.close());
 
@@ -56,7 +61,7 @@ describe.skipIf(!isRoot)("trace", () => {
     async (_, runtimes) => {
       const isSwitched = "runtimes" in runtimes;
       const host = await start(runtimes);
-      const passed = await whileSending(4321, host.run("trace", "--match", "udp port 4321", "-n", "2", "--json"));
+      const passed = await whileSending(PORT, host.run("trace", "--match", `udp port ${PORT}`, "-n", "2", "--json"));
       expect(passed.stderr).toContain("2 packets");
       expect(passed.code).toBe(0);
       const [packet, , end] = lines(passed.stdout);
@@ -87,7 +92,7 @@ describe.skipIf(!isRoot)("trace", () => {
   test("a capture behind the NAT, and one of what the firewall drops, as tshark reads them", async () => {
     const host = await start({ runtimes: { count: 2, processes: true } });
     const file = join(lab.folder, "out.pcapng");
-    const captured = await whileSending(4321, host.run("capture", "--point", "nat44:out", "--match", "udp", "-n", "3", "-o", file));
+    const captured = await whileSending(PORT, host.run("capture", "--point", "nat44:out", "--match", "udp", "-n", "3", "-o", file));
     expect(captured.stderr + captured.stdout).toContain("3 packets");
     const tshark = (path: string): string[][] =>
       execFileSync("tshark", ["-r", path, "-T", "fields", "-e", "ip.src", "-e", "udp.dstport", "-e", "frame.comment", "-e", "udp.checksum.status"], {
@@ -100,7 +105,7 @@ describe.skipIf(!isRoot)("trace", () => {
     const packets = tshark(file);
     expect(packets).toHaveLength(3);
     for (const [source, port, comment] of packets) {
-      expect([source, port]).toEqual([NAT, "4321"]);
+      expect([source, port]).toEqual([NAT, `${PORT}`]);
       expect(comment).toMatch(/firewall: FORWARD; nat44: FORWARD, changed it; out by server$/);
     }
     // Over a pipe, and of packets that go no further.
