@@ -10,6 +10,7 @@ import type { HOST_METHODS, SessionOptions } from "@nfactor/host/session";
 import { NfError } from "@nfactor/sdk/errors";
 import { ArtifactRegistry, type RegistryOptions } from "./artifacts/index.ts";
 import { Cluster, referenceSources } from "./cluster/index.ts";
+import { TENANT } from "./cluster/kinds.ts";
 import { repeat } from "./cluster/repeat.ts";
 import { ControllerMetrics } from "./rest/metrics.ts";
 import { Authority, Enrolment, Listener } from "./rpc/index.ts";
@@ -74,6 +75,7 @@ export async function openController(options: ControllerOptions): Promise<Contro
   try {
     const registry = await ArtifactRegistry.open({
       ...options.registry,
+      tenantKey: (tenant) => TENANT.prefix + tenant,
       store,
       folder: join(folder, "blobs"),
       sources: referenceSources(store),

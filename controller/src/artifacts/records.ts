@@ -40,8 +40,10 @@ export class Records {
   readonly usage: Collection<ArtifactUsage>;
   readonly #store: Store;
   readonly #limits: ArtifactLimits;
+  readonly #tenantKey: ((tenant: string) => string) | undefined;
 
-  constructor(store: Store, limits: ArtifactLimits) {
+  constructor(store: Store, limits: ArtifactLimits, tenantKey?: (tenant: string) => string) {
+    this.#tenantKey = tenantKey;
     this.#store = store;
     this.#limits = limits;
     this.nfs = new Collection(store, NF);
@@ -53,10 +55,11 @@ export class Records {
 
   /**
    * Writes a version whose blobs are on disk, or finds that it is there. Then it counts as used just now, so that no collection takes it that had it in sight
-   * before. Throws NfError (artifact.version_taken, artifact.quota, artifact.busy, and what Store.txn() throws).
+   * before. Throws NfError (artifact.version_taken, artifact.quota, artifact.busy, store.not_found of the tenant, and what Store.txn() throws).
    */
   async add(tenant: string, version: NfVersion, quota: ArtifactQuota): Promise<{ readonly version: Stored<NfVersion>; readonly created: boolean }> {
     const name = versionName(tenant, version);
+    const tenantKey = this.#tenantKey?.(tenant);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const known = await this.versions.find(name);
       if (known) {
@@ -66,7 +69,11 @@ export class Records {
       }
       const { nfName, nf, usage, versions, used } = await this.#accountWith(tenant, version, quota);
       const { succeeded, results } = await this.#store.txn({
-        if: [this.versions.ifAbsent(name), ifAsRead(this.nfs, nfName, nf), ifAsRead(this.usage, tenant, usage)],
+        if: [
+          ...[this.versions.ifAbsent(name), ifAsRead(this.nfs, nfName, nf), ifAsRead(this.usage, tenant, usage)],
+          ...(tenantKey === undefined ? [] : [{ key: tenantKey, field: "create", is: ">", to: 0 } as const]),
+        ],
+        else: tenantKey === undefined ? [] : [{ op: "get", key: tenantKey }],
         then: [
           this.versions.put(name, version),
           this.uses.put(name, {}),
@@ -76,6 +83,8 @@ export class Records {
         ],
       });
       if (succeeded) return { version: this.versions.read(results[0]!), created: true };
+      if (tenantKey !== undefined && !results[0])
+        throw new NfError("store.not_found", `tenant ${tenant} was removed meanwhile`, { given: tenant, fix: "Push it to another tenant. Nothing was kept." });
     }
     return refuseBusy(shownVersion(version));
   }

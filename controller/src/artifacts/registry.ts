@@ -32,6 +32,8 @@ export interface RegistryOptions {
   readonly quotaOf?: (tenant: string) => ArtifactQuota;
   /** The most that a tenant's NFs may ask for; all by default. What one gets is said by its entry in a chain. */
   readonly grantOf?: (tenant: string) => Grant | "all";
+  /** Key of the tenant in the store: no version comes in without it, also when it goes during the upload. Without this, any name is a tenant. */
+  readonly tenantKey?: (tenant: string) => string;
   readonly limits?: Partial<ArtifactLimits>;
   readonly clock?: Clock;
   /** Milliseconds of the date. */
@@ -79,7 +81,7 @@ export class ArtifactRegistry {
       grantOf = () => "all",
       clock = systemClock,
     } = options;
-    const records = new Records(store, limits);
+    const records = new Records(store, limits, options.tenantKey);
     this.#records = records;
     this.#blobs = blobs;
     this.#uploads = new Uploads({ records, blobs, limits, clock, dateMs, admit, quotaOf, grantOf });
@@ -240,6 +242,11 @@ export class ArtifactRegistry {
   async usage(tenant: string): Promise<ArtifactUsage> {
     requireArtifactName("tenant", tenant);
     return (await this.#records.usage.find(tenant))?.object ?? { bytes: 0, versions: 0 };
+  }
+
+  /** That the tenant has none, for who writes something that hangs on it. */
+  ifNone(tenant: string): Compare {
+    return this.#records.usage.ifAbsent(tenant);
   }
 
   /** Bytes of all blobs on disk, those that come in included. */

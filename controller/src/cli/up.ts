@@ -20,14 +20,24 @@ import type { UpOptions } from "./commands/up.ts";
 import { readContexts, requireContextName, writeContexts } from "./context_file.ts";
 import { eventLine } from "./views/cluster_text.ts";
 
+/** The store does nothing any more until it is opened anew: that is for the next start, and for whoever sees to it that there is one. */
+const STORE_BROKEN: ReadonlySet<string> = new Set(["store.io", "store.damaged"]);
+
 export async function up(options: UpOptions): Promise<void> {
   const say = teller(new Output(options.json === true));
   const wish = wishOf(options);
   const undo: (() => Promise<unknown>)[] = [];
   const end = new AbortController();
   const stopped = onSignals(say);
+  let brokeWith: (why: NfError) => void = () => undefined;
+  const broken = new Promise<never>((_, fail) => (brokeWith = fail));
+  // It may break while the rest is being started, or ended.
+  broken.catch(() => undefined);
   try {
-    const onTrouble = (why: NfError): void => say({ event: "trouble", code: why.code, text: why.message });
+    const onTrouble = (why: NfError): void => {
+      say({ event: "trouble", code: why.code, text: why.message });
+      if (STORE_BROKEN.has(why.code)) brokeWith(why);
+    };
     const log = options.rpcLog === undefined ? undefined : openRpcLog(options.rpcLog, onTrouble);
     if (log) undo.push(async () => log.close());
     const controller = await openController({
@@ -53,11 +63,12 @@ export async function up(options: UpOptions): Promise<void> {
     if (daemon) undo.push(() => leave(daemon, wish, say));
     if (options.context !== false) remember(options.context, address, token, say);
     say({ event: "ready", state: wish.state, text: whatNext(options, wish, daemon) });
-    await stopped;
+    await Promise.race([stopped, broken]);
     say({ event: "ending", text: "ending; Ctrl-C again ends it at once" });
   } finally {
     end.abort();
-    for (const step of undo.reverse()) await step();
+    // One that fails leaves the others to be done.
+    for (const step of undo.reverse()) await step().catch((error: unknown) => say({ event: "trouble", text: (error as Error).message }));
   }
   say({ event: "ended", text: "the controller has ended; 'nfactor up' with the same folder goes on where it was" });
   process.exit(0);

@@ -9,7 +9,7 @@ import type { CONTROLLER_METHODS, HOST_METHODS, Handlers, Sessions } from "@nfac
 import { NfError } from "@nfactor/sdk/errors";
 import type { ArtifactRegistry } from "../artifacts/index.ts";
 import type { Enrolment } from "../rpc/index.ts";
-import { Collection, type Store, type Stored } from "../store/index.ts";
+import { Collection, type Store, type Stored, requireUnchanged } from "../store/index.ts";
 import { ArtifactSource } from "./artifact_source.ts";
 import type { ClusterMetrics } from "./cluster_metrics.ts";
 import type { ClusterApi, DeploymentView, HostView, NumberedEvent, WriteOptions } from "./cluster_api.ts";
@@ -26,6 +26,7 @@ import { Operations } from "./operations.ts";
 import type { Peer } from "./reconcile.ts";
 import { Reconciler, errorOfStatus, newestOf } from "./reconciler.ts";
 import { ScalingLoop } from "./scaling_loop.ts";
+import { Serial } from "./serial.ts";
 import { Tenants } from "./tenants.ts";
 
 /** Where the sessions of hosts are: the listener. */
@@ -63,9 +64,11 @@ interface Parts {
   readonly operations: Operations;
   readonly source: ArtifactSource;
   readonly hostDrain: HostDrain;
+  readonly writes: Serial;
 }
 
 const EVENTS_MAX = 1000;
+const FOLLOW_AGAIN_MS = 2_000;
 const TOKEN_MS = 3_600_000;
 
 export class Cluster implements ClusterApi {
@@ -84,8 +87,8 @@ export class Cluster implements ClusterApi {
   static async open(options: ClusterOptions): Promise<Cluster> {
     const { store, artifacts, clock, dateMs, sessions, metrics, onTrouble } = options;
     const begunMs = clock.nowMs();
-    const dateAtBegin = dateMs();
-    /** Of the date, but it only goes forward. */
+    const dateAtBegin = Math.max(dateMs(), await ScalingLoop.latestMs(store));
+    /** Of the date, but it only goes forward, from one controller to the next too. */
     const nowMs = (): number => dateAtBegin + clock.nowMs() - begunMs;
     const events = await EventLog.open({ store, dateMs, onTrouble });
     const collection = new Collection(store, DEPLOYMENT);
@@ -105,17 +108,18 @@ export class Cluster implements ClusterApi {
     const observed = await Observed.open({ store, clock, nowMs, onChange: onHost, onTrouble: onHostTrouble });
     const peersOf = (deployment: Deployment): readonly Peer[] => peersFrom(deployment, observed);
     const sessionOf = (host: string): HostSession | undefined => sessions.sessionOf(host);
-    const forget = (stored: Stored<Deployment>): Promise<void> => deployments.forget(stored);
+    const forget = (stored: Stored<Deployment>): Promise<boolean> => deployments.forget(stored);
     const reconciler = new Reconciler({ clock, observed, deployments: all, peersOf, sessionOf, forget, events });
     kick = () => reconciler.kick();
     const scaling = await ScalingLoop.open({
       ...{ store, clock, nowMs, hosts, observed, deployments: all, peersOf, events, metrics, onTrouble },
       tenants: () => tenantMirror.all,
     });
+    const writes = new Serial();
     const tenants = new Tenants({ store, artifacts, events, dateMs, deployments: all });
     const source = new ArtifactSource({ artifacts, deployments: all });
     const deployments = new Deployments({
-      ...{ store, clock, dateMs, collection, mirror, artifacts, tenants, hosts, observed, reconciler, sessionOf, events },
+      ...{ store, clock, dateMs, collection, mirror, artifacts, tenants, hosts, observed, reconciler, sessionOf, events, writes },
       whileAsking: (...asked) => source.whileAsking(...asked),
       waitForSize: (name, sizes) => scaling.waitForSize(name, sizes),
     });
@@ -138,6 +142,7 @@ export class Cluster implements ClusterApi {
       operations,
       source,
       hostDrain,
+      writes,
     });
   }
 
@@ -153,13 +158,19 @@ export class Cluster implements ClusterApi {
     };
   }
 
-  /** A host has connected. */
-  onSession(session: HostSession): void {
+  /** A host has connected. A store that has no room just now keeps it from being followed until it has, not for as long as its connection lasts. */
+  onSession(session: HostSession, told?: string): void {
     const { hosts, observed } = this.#parts;
-    const { name } = session.peer;
-    hosts.keepAlive(name).then(
+    const { clock, onTrouble } = this.#options;
+    hosts.keepAlive(session.peer.name).then(
       () => observed.follow(session),
-      (error: unknown) => this.#options.onTrouble(error as NfError),
+      (error: unknown) => {
+        const why = error instanceof NfError ? error : new NfError("internal", String(error), { cause: error });
+        if (why.code !== told) onTrouble(why);
+        clock.after(FOLLOW_AGAIN_MS, () => {
+          if (!this.#isClosed && session.isOpen) this.onSession(session, why.code);
+        });
+      },
     );
   }
 
@@ -237,6 +248,7 @@ export class Cluster implements ClusterApi {
     const { hosts, events } = this.#parts;
     requireHostName(host);
     const known = hosts.require(host);
+    requireUnchanged("host", known, version);
     if (dryRun || (known.object.cordoned === cordoned && version === undefined)) return known;
     const stored = await hosts.change(host, (object) => ({ ...object, cordoned }), version);
     events.add("host", host, "info", cordoned ? `cordoned by ${by}: nothing new comes to it, and what can leaves` : `uncordoned by ${by}`);
@@ -257,10 +269,15 @@ export class Cluster implements ClusterApi {
     return result;
   }
 
-  async removeHost(host: string, { by, dryRun = false, version }: WriteOptions): Promise<void> {
-    const { hosts, mirror, observed, events } = this.#parts;
+  removeHost(host: string, options: WriteOptions): Promise<void> {
     requireHostName(host);
-    hosts.require(host);
+    return this.#parts.writes.run(() => this.#removeHost(host, options));
+  }
+
+  async #removeHost(host: string, { by, dryRun = false, version }: WriteOptions): Promise<void> {
+    const { hosts, mirror, observed, events } = this.#parts;
+    // Before anything else: who has read an older version changes nothing of what follows.
+    requireUnchanged("host", hosts.require(host), version);
     const users = [...mirror.all].filter(({ object }) => object.host === host).map(({ name }) => name);
     if (users.length > 0)
       throw new NfError("cluster.in_use", `host ${host} has deployments: ${users.slice(0, 10).join(", ")}`, {
@@ -279,7 +296,7 @@ export class Cluster implements ClusterApi {
       // One that came over the machine's own socket has none.
       if (!(error instanceof NfError) || error.code !== "store.not_found") throw error;
     });
-    await hosts.remove(host, version);
+    await hosts.remove(host);
     this.#options.sessions.sessionOf(host)?.close(new NfError("rpc.certificate", "the host was removed", { fix: "Join again, with a new token." }));
     observed.forget(host);
     events.add("host", host, "info", `removed by ${by}`);

@@ -1,6 +1,7 @@
 /** What somebody writes to have a chain run: `web.yaml` for `nfactor deploy`, the body of a PUT. NFs are references; the controller makes digests of them. */
 import { entrySchema, hostConfigSchema } from "@nfactor/host/config";
 import { deploymentSpecSchema } from "@nfactor/host/deployment";
+import { NfError } from "@nfactor/sdk/errors";
 import { z } from "zod";
 import { groupPolicySchema } from "../scaling/policy.ts";
 
@@ -33,3 +34,23 @@ export const deploymentInputSchema = z.strictObject({
     .describe("As in nfactor.yaml; `nf` is the name of one that was pushed, as firewall, firewall@1.2.0 or firewall@sha256:3f9a…"),
 });
 export type DeploymentInput = z.output<typeof deploymentInputSchema>;
+
+/** Throws NfError (config.field). */
+export function parseInput(given: unknown): DeploymentInput {
+  const { success, data, error } = deploymentInputSchema.safeParse(given);
+  if (success) return data;
+  throw wrongField(error.issues[0]!);
+}
+
+/** Throws NfError (config.field). */
+export function parseEntry(given: unknown): DeploymentInput["chain"][number] {
+  const { success, data, error } = entrySchema.safeParse(given);
+  if (success) return data;
+  throw wrongField(error.issues[0]!);
+}
+
+function wrongField({ path, message }: { readonly path: readonly PropertyKey[]; readonly message: string }): NfError {
+  return new NfError("config.field", `${path.length === 0 ? "the deployment" : path.map(String).join(".")}: ${message}`, {
+    fix: "Mend that field. Nothing was changed.",
+  });
+}

@@ -5,7 +5,6 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "@nfactor/host/clock";
 import type { DeploymentSpec } from "@nfactor/host/cluster";
-import { entrySchema } from "@nfactor/host/config";
 import type { HostSession } from "@nfactor/host/identity";
 import { NfError } from "@nfactor/sdk/errors";
 import type { ArtifactRegistry, NfVersion } from "../artifacts/index.ts";
@@ -15,7 +14,7 @@ import type { ArtifactSource } from "./artifact_source.ts";
 import { resolveChain, resolveEntry } from "./chain.ts";
 import type { ClusterApi, DeployOutcome, SwapOutcome, WriteOptions } from "./cluster_api.ts";
 import type { DeploymentInput } from "./deployment_input.ts";
-import { deploymentInputSchema } from "./deployment_input.ts";
+import { parseEntry, parseInput } from "./deployment_input.ts";
 import { requireSizes, scalingOf, specOf, withRevision } from "./deployment_object.ts";
 import type { EventLog } from "./event_log.ts";
 import type { Hosts } from "./hosts.ts";
@@ -26,7 +25,7 @@ import type { Observed } from "./observed.ts";
 import { changeOf, isAhead, onlyChange } from "./reconcile.ts";
 import { type Carried, type Reconciler, newestOf } from "./reconciler.ts";
 import { isSame } from "./same.ts";
-import { Serial } from "./serial.ts";
+import type { Serial } from "./serial.ts";
 import type { Tenants } from "./tenants.ts";
 
 export interface DeploymentsOptions {
@@ -42,6 +41,8 @@ export interface DeploymentsOptions {
   readonly reconciler: Reconciler;
   readonly sessionOf: (host: string) => HostSession | undefined;
   readonly events: EventLog;
+  /** What is checked over several objects stays so until it is written: of all who write deployments, or take away what they are made of. */
+  readonly writes: Serial;
   /** Lets the host have the artifacts of a chain while it is asked about it. */
   readonly whileAsking: ArtifactSource["whileAsking"];
   /** Resolves when it has so many runtimes, with whether it has. */
@@ -64,8 +65,6 @@ type Written = Pick<DeployOutcome, "revision"> & { readonly stored: Stored<Deplo
 
 export class Deployments {
   readonly #options: DeploymentsOptions;
-  /** What is checked over several objects stays so until it is written. */
-  readonly #writes = new Serial();
 
   constructor(options: DeploymentsOptions) {
     this.#options = options;
@@ -140,7 +139,7 @@ export class Deployments {
         {
           given: to === undefined ? undefined : `${to}`,
           allowed: base.object.revisions.map(({ revision }) => revision).join(", "),
-          fix: "Name one of its revisions, or deploy what it should be.",
+          fix: to === undefined ? "There is nothing to go back to: deploy what it should be." : "Name one of its revisions, or deploy what it should be.",
         },
       );
     const spec = { ...target.spec, runtimes: now.spec.runtimes };
@@ -185,7 +184,7 @@ export class Deployments {
     });
     if (dryRun) return outcome(asked?.flows_ended ?? 0, asked !== undefined, base.version);
     if (force && asked === undefined) {
-      await this.forget(base);
+      if (!(await this.forget(base))) throw stale(name, base, await collection.find(name));
       events.add(
         "deployment",
         name,
@@ -199,7 +198,8 @@ export class Deployments {
     const next = { ...newestOf(base.object), revision: (seen?.revision ?? 0) + 1 };
     const revisions = seen && isAhead(seen, newestOf(base.object)) ? withRevision(base.object.revisions, next) : base.object.revisions;
     const object = { ...base.object, revisions, ending: true };
-    const written = base.object.ending ? base : await collection.update(name, object, base.version);
+    const isNew = !base.object.ending || revisions !== base.object.revisions;
+    const written = isNew ? await collection.update(name, object, base.version) : base;
     if (!base.object.ending) events.add("deployment", name, "info", `to be ended, by ${by}`);
     await mirror.reached(written.version);
     options.onAccepted?.();
@@ -207,16 +207,17 @@ export class Deployments {
     return outcome(carried.undeploy?.flows_ended ?? 0, carried.done, carried.done ? 0 : written.version);
   }
 
-  /** Its object goes, with what scaling knows of it, unless it was changed meanwhile. */
-  async forget(stored: Stored<Deployment>): Promise<void> {
+  /** Its object goes, with what scaling knows of it, unless it was changed meanwhile: false. */
+  async forget(stored: Stored<Deployment>): Promise<boolean> {
     const { store, collection, mirror, events } = this.#options;
     const { succeeded, revision } = await store.txn({
       if: [collection.ifUnchanged(stored.name, stored.version)],
       then: [collection.keyOf(stored.name), SCALING.prefix + stored.name].map((key): Op => ({ op: "delete", key })),
     });
-    if (!succeeded) return;
+    if (!succeeded) return false;
     await mirror.reached(revision);
     events.add("deployment", stored.name, "info", "it has ended");
+    return true;
   }
 
   async #undeployStray(name: string, { by, dryRun = false, version }: WriteOptions, begin: number): Promise<DeployOutcome> {
@@ -265,7 +266,7 @@ export class Deployments {
       !isSame([wish.scaling, wish.peers, wish.spec.runtimes], [base!.object.scaling, base!.object.peers, before.spec.runtimes]);
     const action = isScaled ? "scale" : planned;
     const isNew = action !== "none" || isNewer;
-    await this.#writes.run(() => this.#requireRoom(name, wish));
+    await this.#options.writes.run(() => this.#requireRoom(name, wish));
     const revision = this.#nextRevision(name, wish.host, base);
     const asked = action === "none" || action === "scale" ? {} : await this.#dryRun(name, before?.spec, wish, revision);
     const outcome = (carried: Carried, isDryRun: boolean, at: number, version: number): DeployOutcome => ({
@@ -277,7 +278,7 @@ export class Deployments {
       return { outcome: outcome(carried, true, isNew ? revision : before!.revision, base?.version ?? 0), carried };
     }
     const written = isNew
-      ? await this.#writes.run(() => this.#write(name, base, wish, { revision, isNewer, by }))
+      ? await this.#options.writes.run(() => this.#write(name, base, wish, { revision, isNewer, by }))
       : { stored: base!, revision: before!.revision };
     if (isNew) events.add("deployment", name, "info", `revision ${written.revision} (${wish.why}) by ${by}: ${wish.words}`);
     onAccepted?.();
@@ -332,6 +333,8 @@ export class Deployments {
     const { store, collection, mirror, artifacts, dateMs } = this.#options;
     this.#requireRoomNow(name, wish, await this.#options.tenants.require(tenantOf(name)));
     const { host, scaling, peers, spec, replace, why, versions } = wish;
+    // One of them may have been removed since it was looked at.
+    if (why === "deploy") for (const one of [host, ...peers.map((peer) => peer.host)]) this.#options.hosts.require(one);
     const at = Math.round(dateMs());
     const next = { revision, at, by: by.slice(0, 128), why, replace, spec };
     const before = base && newestOf(base.object);
@@ -480,21 +483,3 @@ function quota(tenant: string, what: string, allowed: number): NfError {
 
 const shownChain = ({ chain }: DeploymentSpec): string =>
   chain.map(({ name, nf }) => (name === nf.name ? `${name}@${nf.version}` : `${name}=${nf.name}@${nf.version}`)).join(", ");
-
-function parseInput(given: unknown): DeploymentInput {
-  const { success, data, error } = deploymentInputSchema.safeParse(given);
-  if (success) return data;
-  throw wrongField(error.issues[0]!);
-}
-
-function parseEntry(given: unknown): DeploymentInput["chain"][number] {
-  const { success, data, error } = entrySchema.safeParse(given);
-  if (success) return data;
-  throw wrongField(error.issues[0]!);
-}
-
-function wrongField({ path, message }: { readonly path: readonly PropertyKey[]; readonly message: string }): NfError {
-  return new NfError("config.field", `${path.length === 0 ? "the deployment" : path.map(String).join(".")}: ${message}`, {
-    fix: "Mend that field. Nothing was changed.",
-  });
-}

@@ -46,3 +46,16 @@ test("who watches gets what is there after a number, and then what comes; contro
   await reading;
   expect(seen).toEqual(["b", "c\\u{1b}[2J", "d"]);
 });
+
+test("who watches from a number that is still to come, as of a newer copy of the store, misses nothing of this one", async () => {
+  const log = await open(openMemoryStore());
+  log.add("host", "h1", "info", "a");
+  await log.flush();
+  const over = new AbortController();
+  const reading = log.watch({ after: 5000 }, over.signal).next();
+  // It is at its watch before something is said.
+  await new Promise(setImmediate);
+  log.add("host", "h1", "info", "b");
+  expect(await reading).toMatchObject({ value: { number: 2, text: "b" } });
+  over.abort();
+});

@@ -111,14 +111,16 @@ export class EventLog {
     { about, after }: { readonly about?: string | undefined; readonly after?: number | undefined },
     signal: AbortSignal,
   ): AsyncGenerator<NumberedEvent, void> {
-    let last = after ?? this.last;
+    // Numbers that are still to come are those of another log, as of a store that was put back since: here they would hide all that comes.
+    let last = Math.min(after ?? this.last, this.last);
     while (!signal.aborted) {
-      const revision = yield* this.#catchUp(last, (number) => (last = number), about, signal);
-      const watch = await this.#events.watch(revision + 1);
-      const stop = (): void => watch.close();
-      signal.addEventListener("abort", stop, { once: true });
-      if (signal.aborted) stop();
+      let stop = (): void => undefined;
       try {
+        const revision = yield* this.#catchUp(last, (number) => (last = number), about, signal);
+        const watch = await this.#events.watch(revision + 1);
+        stop = () => watch.close();
+        signal.addEventListener("abort", stop, { once: true });
+        if (signal.aborted) stop();
         for await (const { changes } of watch) {
           for (const change of changes) {
             if (change.type !== "put" || Number(change.stored.name) <= last) continue;

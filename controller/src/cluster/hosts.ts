@@ -107,16 +107,11 @@ export class Hosts {
     return stored;
   }
 
-  /** Nothing is known of it any more. Throws NfError (store.stale, store.not_found). */
-  async remove(name: string, version: Revision | undefined): Promise<void> {
-    const { store } = this.#options;
-    const known = await this.#hosts.get(name);
-    const { succeeded, revision } = await store.txn({
-      if: [this.#hosts.ifUnchanged(name, version ?? known.version)],
+  /** Nothing is known of it any more. */
+  async remove(name: string): Promise<void> {
+    const { revision } = await this.#options.store.txn({
       then: [HOST.prefix, HOST_ALIVE.prefix, HOST_SEEN.prefix].map((prefix) => ({ op: "delete", key: prefix + name })),
     });
-    // It says who was faster, and which version there is.
-    if (!succeeded) await this.#hosts.delete(name, version ?? known.version);
     this.#leases.delete(name);
     await this.#known.reached(revision);
   }

@@ -94,7 +94,13 @@ export class Mirror<T> {
           this.#onTrouble(error instanceof NfError ? error : new NfError("internal", String(error), { cause: error }));
           return;
         }
-        await this.#read();
+        try {
+          await this.#read();
+        } catch (why) {
+          // Nobody waits for this: what the store cannot read now it cannot for anybody.
+          if (!this.#isClosed) this.#onTrouble(why instanceof NfError ? why : new NfError("internal", String(why), { cause: why }));
+          return;
+        }
       }
     }
   }

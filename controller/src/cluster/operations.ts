@@ -61,9 +61,11 @@ export class Operations implements Pick<ClusterApi, "runtimes" | "flows" | "migr
     const host = await this.#hostOf(name);
     const ask = (dry_run: boolean): Promise<Result<"drain">> => this.#call(host, "drain", { ...params, dry_run, deployment: name }, LONG_MS, randomUUID());
     if (params.dry_run) return ask(true);
-    const run = this.#accepted(name, `draining runtime ${params.runtime}`, ask, onAccepted);
+    // What is refused leaves no trace, neither in the events nor with scaling, which would take it for drained by hand from then on.
+    await ask(true);
+    onAccepted?.();
     this.#tell(name, `runtime ${params.runtime} is drained by ${by}: it stays so until it is undrained`);
-    return this.#options.scaling.byHand(name, [params.runtime, ...params.to], "drain", run);
+    return this.#options.scaling.byHand(name, [params.runtime, ...params.to], "drain", this.#told(name, `draining runtime ${params.runtime}`, ask));
   }
 
   async undrain(name: string, params: Own<"undrain">, { by }: OperationOptions): Promise<Result<"undrain">> {
@@ -125,6 +127,12 @@ export class Operations implements Pick<ClusterApi, "runtimes" | "flows" | "migr
     return async () => {
       await ask(true);
       onAccepted();
+      return this.#told(name, what, ask)();
+    };
+  }
+
+  #told<R>(name: string, what: string, ask: (dryRun: boolean) => Promise<R>): () => Promise<R> {
+    return async () => {
       try {
         return await ask(false);
       } catch (error) {

@@ -23,7 +23,7 @@ export interface ReconcilerOptions {
   readonly peersOf: (deployment: Deployment) => readonly Peer[];
   readonly sessionOf: (host: string) => HostSession | undefined;
   /** It was to end, and has: its object goes, unless it was changed meanwhile. */
-  readonly forget: (deployment: Stored<Deployment>) => Promise<void>;
+  readonly forget: (deployment: Stored<Deployment>) => Promise<unknown>;
   readonly events: EventLog;
 }
 

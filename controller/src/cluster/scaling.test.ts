@@ -1,5 +1,6 @@
 /** The scaling loop with hosts that report load, in virtual time. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { NfError } from "@nfactor/sdk/errors";
 import { errorOf } from "../rpc/testing.ts";
 import { ClusterWorld, inputOf } from "./testing/cluster_world.ts";
 
@@ -122,6 +123,26 @@ describe("a controller that is started anew", () => {
           .map(({ key }) => key),
       ).size,
     ).toBe(1);
+  });
+
+  test("goes on with what was begun, also when the date was put back by an hour", async () => {
+    await deploy({ min: 2, max: 6 });
+    let isHeld = true;
+    world.host().before = async (method) => {
+      if (method !== "add_runtime" || !isHeld) return;
+      while (isHeld) await new Promise((done) => setImmediate(done));
+      throw new NfError("rpc.closed", "it was never begun");
+    };
+    const scaled = world.cluster.scale(NAME, { min: 3, max: 3 }, BY).catch(() => undefined);
+    await world.until(() => asked("add_runtime").length > 0);
+    await world.closeController();
+    await scaled;
+    world.dateShiftMs = -3_600_000;
+    await world.openController();
+    isHeld = false;
+    await world.until(() => world.host().isConnected);
+    await world.advance(60_000);
+    expect(numbers()).toEqual([1, 2, 3]);
   });
 
   test("knows what it has drained itself", async () => {

@@ -20,7 +20,7 @@ import {
   participants,
 } from "../scaling/index.ts";
 import type { GroupView, OperationView } from "../scaling/view.ts";
-import type { GroupState } from "../scaling/state.ts";
+import { type GroupState, latestOf } from "../scaling/state.ts";
 import { Collection, type Store, type Stored } from "../store/index.ts";
 import type { ClusterMetrics } from "./cluster_metrics.ts";
 import type { EventLog } from "./event_log.ts";
@@ -104,17 +104,22 @@ export class ScalingLoop {
   static async open(options: ScalingLoopOptions): Promise<ScalingLoop> {
     const loop = new ScalingLoop(options);
     const incarnations = new Map([...options.deployments()].map(({ name, createRevision }) => [name, createRevision]));
-    let after: string | undefined;
-    do {
-      const page = await loop.#collection.list({ after });
-      for (const { name, object } of page.objects) {
-        const incarnation = incarnations.get(name);
-        if (incarnation !== undefined) loop.#groups.set(name, newGroup(memoryOf(object), incarnation));
-      }
-      after = page.next;
-    } while (after !== undefined);
+    for await (const { name, object } of stored(loop.#collection)) {
+      const incarnation = incarnations.get(name);
+      if (incarnation !== undefined) loop.#groups.set(name, newGroup(memoryOf(object), incarnation));
+    }
     loop.#stopRepeating = repeat(options.clock, EVERY_MS, () => loop.tick().catch((error: unknown) => loop.#trouble(error)));
     return loop;
+  }
+
+  /** The time of the last decisions that were kept: the date may have been put back since, and what was then must not be still to come. */
+  static async latestMs(store: Store): Promise<number> {
+    let latest = 0;
+    for await (const { object } of stored(new Collection(store, SCALING))) {
+      const { state } = memoryOf(object);
+      if (state) latest = Math.max(latest, latestOf(state));
+    }
+    return latest;
   }
 
   close(): void {
@@ -200,10 +205,20 @@ export class ScalingLoop {
     }
     for (const decision of decisions) if (decision.kind === "drain") this.#noteDrain(decision);
     for (const explanation of explanations) this.#say(explanation);
-    for (const one of active) await this.#keep(one);
+    const kept = new Map<string, Active>();
+    let refusal: unknown;
+    // What cannot be written of one keeps nobody else from being looked after; its own decisions are made again.
+    for (const one of active)
+      await this.#keep(one).then(
+        () => kept.set(one.stored.name, one),
+        (error: unknown) => (refusal ??= error),
+      );
     if (this.#isClosed) return;
-    const byName = new Map(active.map((one) => [one.stored.name, one]));
-    for (const decision of decisions) void this.#begin(decision, byName.get(decision.group)!);
+    for (const decision of decisions) {
+      const one = kept.get(decision.group);
+      if (one) void this.#begin(decision, one);
+    }
+    if (refusal !== undefined) throw refusal;
   }
 
   #active(): Active[] {
@@ -393,6 +408,15 @@ export class ScalingLoop {
   #trouble(error: unknown): void {
     if (!this.#isClosed) this.#options.onTrouble(error instanceof NfError ? error : new NfError("internal", String(error), { cause: error }));
   }
+}
+
+async function* stored(collection: Collection<Scaling>): AsyncGenerator<Stored<Scaling>> {
+  let after: string | undefined;
+  do {
+    const page = await collection.list({ after });
+    yield* page.objects;
+    after = page.next;
+  } while (after !== undefined);
 }
 
 function newGroup(memory: GroupMemory, incarnation: number): Group {

@@ -1,7 +1,7 @@
 /** Tenants, and what they may have. */
 import { NfError } from "@nfactor/sdk/errors";
 import type { ArtifactRegistry } from "../artifacts/index.ts";
-import { Collection, type Store, type Stored } from "../store/index.ts";
+import { Collection, type Store, type Stored, requireUnchanged } from "../store/index.ts";
 import type { WriteOptions } from "./cluster_api.ts";
 import type { EventLog } from "./event_log.ts";
 import { type Deployment, TENANT, type Tenant } from "./kinds.ts";
@@ -67,6 +67,7 @@ export class Tenants {
     const known = version === undefined || version === 0 ? await this.collection.find(name) : await this.collection.get(name);
     const object: Tenant = { ...TENANT_QUOTA, created: Math.round(dateMs()), ...known?.object, ...wish };
     this.collection.put(name, object);
+    requireUnchanged("tenant", { name, version: 0, ...known }, version);
     if (dryRun) return { name, object, version: known?.version ?? 0, createRevision: known?.createRevision ?? 0 };
     const stored = known ? await this.collection.update(name, object, version ?? known.version) : await this.collection.create(name, object);
     events.add(
@@ -78,16 +79,22 @@ export class Tenants {
     return stored;
   }
 
-  /** Throws NfError (cluster.in_use, store.not_found, store.stale). */
+  /** Deployments name versions of its own, so one that has none gets no deployments. Throws NfError (cluster.in_use, store.not_found, store.stale). */
   async delete(name: string, { by, dryRun = false, version }: WriteOptions): Promise<void> {
-    const { artifacts, deployments, events } = this.#options;
+    const { store, artifacts, deployments, events } = this.#options;
     const known = await this.require(name);
+    requireUnchanged("tenant", known, version);
     const own = [...deployments()].filter((one) => tenantOf(one.name) === name).map((one) => one.name);
     if (own.length > 0) refuse(name, `${own.length} deployments: ${own.slice(0, 5).join(", ")}`, "Undeploy them first.");
     const { versions } = await artifacts.usage(name);
     if (versions > 0) refuse(name, `${versions} versions of NFs`, "Delete them first.");
     if (dryRun) return;
-    await this.collection.delete(name, version ?? known.version);
+    const { succeeded } = await store.txn({
+      if: [this.collection.ifUnchanged(name, known.version), artifacts.ifNone(name)],
+      then: [{ op: "delete", key: this.collection.keyOf(name) }],
+    });
+    // It was changed, or an NF has come in: what that means is found out anew.
+    if (!succeeded) return this.delete(name, { by, version });
     events.add("tenant", name, "info", `deleted by ${by}`);
   }
 }

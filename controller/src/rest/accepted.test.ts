@@ -36,7 +36,7 @@ test.each(lasting.map((route) => [routeName(route), route] as const))("%s: is ac
   expect((await lab.send("GET", status, { token: lab.token.read })).status).toBe(200);
   await lab.cluster.tell({ about });
   const events = await lab.send("GET", reply.body.events as string, { token: lab.token.read });
-  expect((events.body.events as { number: number }[]).at(-1)).toMatchObject({ number: last + 1 });
+  expect((events.body.events as { number: number }[]).map(({ number }) => number)).toEqual([last + 1]);
   gate.open();
   if (route.path.includes("{deployment}") && !/(migrate|drain|recover)$/.test(route.path))
     while ((await lab.fingerprint()) === before) await new Promise(setImmediate);

@@ -1,11 +1,13 @@
 /**
- * The audit log: who asked for which change, from where, and what became of it. Each record is on disk before its request is answered. The oldest give way.
+ * The audit log: who asked for which change, from where, and what became of it. Each record is on disk before its request is answered. The oldest give way,
+ * those of refused requests first when they are more than half: anybody with a token can have as many of them as they like.
  *
  * A record's name is its number: microseconds of the date, or one more than the last, so that numbers rise also when the date does not.
  */
 import { safeText } from "@nfactor/host/text";
+import { NfError } from "@nfactor/sdk/errors";
 import { AUDIT, AUDIT_KEPT, type AuditRecord } from "../cluster/kinds.ts";
-import { Collection, type Store } from "../store/index.ts";
+import { Collection, type Entry, type Store } from "../store/index.ts";
 
 /** Deleted at once, in one transaction. */
 const SWEEP = 100;
@@ -19,12 +21,15 @@ export class AuditLog {
   readonly #dateMs: () => number;
   readonly #kept: number;
   /** Of all that are kept, rising. */
-  readonly #numbers: number[];
+  #numbers: number[];
+  /** Those of them that were refused. */
+  #refused: number[];
 
-  private constructor(store: Store, numbers: number[], dateMs: () => number, kept: number) {
+  private constructor(store: Store, numbers: number[], refused: number[], dateMs: () => number, kept: number) {
     this.#store = store;
     this.#records = new Collection(store, AUDIT);
     this.#numbers = numbers;
+    this.#refused = refused;
     this.#dateMs = dateMs;
     this.#kept = kept;
   }
@@ -33,14 +38,19 @@ export class AuditLog {
     store: Store,
     { dateMs = Date.now, kept = AUDIT_KEPT }: { readonly dateMs?: () => number; readonly kept?: number } = {},
   ): Promise<AuditLog> {
-    const numbers: number[] = [];
+    const [numbers, refused]: [number[], number[]] = [[], []];
+    const records = new Collection(store, AUDIT);
     let after: string | undefined;
     do {
       const page = await store.range({ prefix: AUDIT.prefix, after });
-      for (const { key } of page.entries) numbers.push(Number(key.slice(AUDIT.prefix.length)));
+      for (const entry of page.entries) {
+        const number = Number(entry.key.slice(AUDIT.prefix.length));
+        numbers.push(number);
+        if (isOfRefused(records, entry)) refused.push(number);
+      }
       after = page.next;
     } while (after !== undefined);
-    return new AuditLog(store, numbers, dateMs, kept);
+    return new AuditLog(store, numbers, refused, dateMs, kept);
   }
 
   /** On disk when it returns. Throws what Store.txn() throws. */
@@ -49,10 +59,24 @@ export class AuditLog {
     const number = Math.max((this.#numbers.at(-1) ?? 0) + 1, at * 1000);
     const record = { at, who: safe(who, 128), from: safe(from, 64), method: safe(method, 16), path: safe(path, 1024), outcome: safe(outcome, 64), status };
     this.#numbers.push(number);
-    const surplus = this.#numbers.length - this.#kept >= SWEEP ? this.#numbers.slice(0, SWEEP) : [];
+    if (isRefused(record)) this.#refused.push(number);
+    const oldest = this.#refused.length > this.#kept / 2 ? this.#refused : this.#numbers;
+    const surplus = this.#numbers.length - this.#kept >= SWEEP ? oldest.slice(0, SWEEP).filter((each) => each !== number) : [];
     const deletions = surplus.map((each) => ({ op: "delete" as const, key: this.#records.keyOf(nameOf(each)) }));
-    this.#numbers.splice(0, surplus.length);
-    await this.#store.txn({ then: [this.#records.put(nameOf(number), record), ...deletions] });
+    try {
+      await this.#store.txn({ then: [this.#records.put(nameOf(number), record), ...deletions] });
+    } catch (error) {
+      // It has no record, and those that were to go are there still: the next one that is written takes them along.
+      this.#forget([number]);
+      throw error;
+    }
+    if (surplus.length > 0) this.#forget(surplus);
+  }
+
+  #forget(numbers: readonly number[]): void {
+    const gone = new Set(numbers);
+    this.#numbers = this.#numbers.filter((each) => !gone.has(each));
+    this.#refused = this.#refused.filter((each) => !gone.has(each));
   }
 
   /** The newest first, from before a number on. */
@@ -64,6 +88,16 @@ export class AuditLog {
   }
 }
 
+const isRefused = ({ status }: Pick<AuditRecord, "status">): boolean => status >= 400;
+/** One that cannot be read stays as long as any other. */
+function isOfRefused(records: Collection<AuditRecord>, entry: Entry): boolean {
+  try {
+    return isRefused(records.read(entry).object);
+  } catch (error) {
+    if (error instanceof NfError) return false;
+    throw error;
+  }
+}
 const nameOf = (number: number): string => String(number).padStart(DIGITS, "0");
 
 /** Escaping makes it longer. */

@@ -84,7 +84,7 @@ export class HttpServers {
       throw new NfError("rest.listen", `on ${host} tokens would go over the network in the clear`, {
         given: host,
         allowed: "127.0.0.1, ::1, localhost, or a Unix socket; any address with a certificate",
-        fix: "Give --tls-cert and --tls-key, or leave the address out.",
+        fix: "Give a certificate and its key (--api-cert and --api-key), or an address of this machine alone.",
       });
     const server = this.#create(this.#tls !== undefined);
     try {

@@ -93,7 +93,7 @@ export class ApiTokens {
   }
 
   async revokeOf(tenant: string): Promise<void> {
-    for (const { name, object } of await this.#all()) if (object.tenant === tenant) await this.#tokens.delete(name);
+    for (const { name, object } of await this.#all()) if (object.tenant === tenant) await this.#remove(name);
   }
 
   /** Whether anybody can still make tokens. */
@@ -104,9 +104,16 @@ export class ApiTokens {
   async #requireRoom(): Promise<void> {
     const all = await this.#all();
     const over = all.filter(({ object }) => this.#isOver(object));
-    for (const { name, version } of over) await this.#tokens.delete(name, version);
+    for (const { name } of over) await this.#remove(name);
     const given = all.length - over.length;
     if (given >= this.#max) throw new NfError("store.limit", `there are ${given} tokens`, { allowed: `${this.#max}`, fix: "Revoke some that nobody needs." });
+  }
+
+  /** Somebody else may have been faster. */
+  async #remove(name: string): Promise<void> {
+    await this.#tokens.delete(name).catch((error: unknown) => {
+      if (!(error instanceof NfError) || error.code !== "store.not_found") throw error;
+    });
   }
 
   #isOver({ until }: ApiToken): boolean {

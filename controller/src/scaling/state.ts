@@ -82,3 +82,10 @@ export function copyState({ groups }: ScalingState): ScalingState {
   });
   return { groups: Object.fromEntries(Object.entries(groups).map(([name, group]) => [name, copyGroup(group)])) };
 }
+
+/** The latest of its times that was no future when it was written. */
+export function latestOf({ runtimes, vswitch, pending, spread, hotSinceMs, lowSinceMs, grewMs, shrankMs }: GroupState): number {
+  const ofRuntimes = Object.values(runtimes).flatMap(({ report, firstMs, settleMs, deadSinceMs }) => [report?.arrivedMs, firstMs, settleMs, deadSinceMs]);
+  const times = [...ofRuntimes, vswitch?.arrivedMs, ...pending.map(({ atMs }) => atMs), spread?.atMs, hotSinceMs, lowSinceMs, grewMs, shrankMs];
+  return times.reduce<number>((latest, time) => Math.max(latest, time ?? 0), 0);
+}

@@ -48,6 +48,16 @@ export interface CollectionWatch<T> extends AsyncIterable<CollectionChanges<T>> 
   close(): void;
 }
 
+/** What `update()` would refuse: for checks before it. Throws NfError (store.stale). */
+export function requireUnchanged(noun: string, { name, version: now }: Pick<Stored<unknown>, "name" | "version">, given: Revision | undefined): void {
+  if (given === undefined || given === now) return;
+  throw new NfError("store.stale", `${noun} ${shown(name)} was changed meanwhile: version ${given} was given, it is at ${now}`, {
+    given: String(given),
+    allowed: String(now),
+    fix: "Read it again, and make the change to what it is now.",
+  });
+}
+
 /** A writer that finds others there before it this many times in a row gives up. */
 const ATTEMPTS = 16;
 
@@ -234,10 +244,7 @@ export class Collection<T> {
 
   #refuseStale(name: string, version: Revision, now: Entry | undefined): never {
     if (!now) this.#refuseMissing(name);
-    throw new NfError("store.stale", `${this.#kind.noun} ${shown(name)} was changed meanwhile: version ${version} was given, it is at ${now.modRevision}`, {
-      given: String(version),
-      allowed: String(now.modRevision),
-      fix: "Read it again, and make the change to what it is now.",
-    });
+    requireUnchanged(this.#kind.noun, { name, version: now.modRevision }, version);
+    throw new Error("a comparison of versions failed, and they are the same");
   }
 }

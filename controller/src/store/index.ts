@@ -6,7 +6,7 @@ import { SqliteBackend } from "./sqlite/sqlite_backend.ts";
 import type { Store } from "./store.ts";
 
 export { type Clock, systemClock } from "@nfactor/host/clock";
-export { Collection, type CollectionChange, type CollectionChanges, type CollectionWatch, type Kind, type Stored } from "./collection.ts";
+export { Collection, type CollectionChange, type CollectionChanges, type CollectionWatch, type Kind, type Stored, requireUnchanged } from "./collection.ts";
 export { DEFAULT_LIMITS, type StoreLimits } from "./limits.ts";
 export type { LocalStoreOptions as StoreOptions } from "./local/local_store.ts";
 export * from "./store.ts";

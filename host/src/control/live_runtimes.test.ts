@@ -1,5 +1,6 @@
 import { NfError } from "@nfactor/sdk/errors";
 import { beforeEach, expect, test } from "vitest";
+import { machineUs } from "../clock/clock.ts";
 import { LiveRuntimes } from "./live_runtimes.ts";
 import { TenantInMemory, directDataplane } from "./testing.ts";
 
@@ -37,7 +38,9 @@ const migrate = (from: number, to: number, flows: Parameters<LiveRuntimes["migra
 test("the vswitch and the runtimes, with what they are doing", async () => {
   tenant.states.get(2)!.draining = true;
   tenant.states.get(3)!.draining = true;
-  const { runtimes } = await live.runtimes();
+  const began = machineUs();
+  const { at_us, runtimes } = await live.runtimes();
+  expect([at_us >= began, at_us <= machineUs()]).toEqual([true, true]);
   expect(runtimes.map(({ runtime, state, flows }) => [runtime, state, flows])).toEqual([
     [0, "vswitch", 4],
     [1, "running", 3],

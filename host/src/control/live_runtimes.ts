@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { NfError } from "@nfactor/sdk/errors";
+import { machineUs } from "../clock/clock.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import { Runtimes } from "../dataplane/runtimes.ts";
 import { flowJson } from "../result/flow_json.ts";
@@ -42,7 +43,7 @@ export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap" | 
   }
 
   readonly runtimes = async (): Promise<Result<"runtimes">> => ({
-    at_us: Math.round(performance.now() * 1000),
+    at_us: machineUs(),
     runtimes: this.#runtimes.status().map(runtimeJson),
   });
 

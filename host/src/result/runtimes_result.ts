@@ -5,6 +5,8 @@ import { z } from "zod";
 import type { MoveRefusal, OperationReport, RuntimeStatus } from "../dataplane/native_types.ts";
 
 const amount = z.int().min(0);
+/** Of a fast port they pass in days what a number can be without rounding. */
+const bytes = z.number().min(0);
 
 /** Upper bounds of delays, µs, as DelayMeter in the dataplane counts them; the last count is of all above. */
 export const DELAY_BOUNDS_US: readonly number[] = Array.from({ length: 20 }, (_, i) => 2 ** (i + 1));
@@ -22,8 +24,8 @@ export const runtimeSchema = z.strictObject({
   sent: amount,
   dropped: amount,
   held: amount,
-  received_bytes: amount.default(0),
-  sent_bytes: amount.default(0),
+  received_bytes: bytes.default(0),
+  sent_bytes: bytes.default(0),
   drops: z.record(z.string(), amount).default({}).describe("The dropped packets by reason (docs/abi.md), and those of all NFs as nf; only those above 0."),
   moved_in: amount.describe("Flows."),
   moved_out: amount,

@@ -1,6 +1,7 @@
 /** One process of a member from its start to its end in the books: what it has said of itself, and whether it still does anything. */
 import { NfError } from "@nfactor/sdk/errors";
 import { ERROR_CODES, type ErrorCode } from "@nfactor/sdk/error_codes";
+import { machineUs } from "../clock/clock.ts";
 import { nativeError } from "../dataplane/native_error.ts";
 import type { CountersSnapshot, RuntimeStatus } from "../dataplane/native_types.ts";
 import { safeText } from "../result/text.ts";
@@ -85,7 +86,7 @@ export class Present {
       this.link = link;
       this.status = runtimes[0];
       this.full = full;
-      this.statusAtUs = Math.round(performance.now() * 1000);
+      this.statusAtUs = machineUs();
     } catch {
       // Whether it lives is found out elsewhere.
     }

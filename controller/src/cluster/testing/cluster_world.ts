@@ -29,6 +29,8 @@ export class ClusterWorld {
   readonly clock: ManualClock | undefined;
   readonly hosts = new Map<string, FakeHost>();
   readonly troubles: string[] = [];
+  /** Of the date, which somebody may put forward or back. */
+  dateShiftMs = 0;
   readonly #options: WorldOptions;
   #controller: Controller | undefined;
 
@@ -65,7 +67,7 @@ export class ClusterWorld {
       ...this.#options,
       folder: this.folder,
       ...(store ? { store } : {}),
-      ...(clock ? { clock, dateMs: () => DATE_MS + clock.nowMs(), session: { pulse: NEVER } } : {}),
+      ...(clock ? { clock, dateMs: () => DATE_MS + this.dateShiftMs + clock.nowMs(), session: { pulse: NEVER } } : {}),
     });
   }
 

@@ -44,13 +44,13 @@ export const clusterRoutes = [
     summary: "List events, or follow them",
     detail:
       "What happened, and each decision with its reasons. Who accepts `text/event-stream` or `application/x-ndjson` gets events as they come: from behind `Last-Event-ID` (or `after`) on, or from now on. " +
-      "None comes twice, none is left out; where the log does not reach back so far, an event `gap` says from which number to which. A tenant's token sees what is about its tenant.",
+      "None comes twice, none is left out; where the log does not reach back so far, an event `gap` says from which number to which; when the number that was given is still to come (the store is an older copy), its `before` is the number that comes next. A tenant's token sees what is about its tenant.",
     scope: "read",
     reach: "own",
     query: z.strictObject({
       about: z.string().max(200).optional().describe("Only those about it: blue/web, a tenant, a host."),
       before: queryInt(1, NUMBER_MAX).optional().describe("Of a list: only those before this number."),
-      after: queryInt(0, NUMBER_MAX).optional().describe("Of a stream: only those behind this number."),
+      after: queryInt(0, NUMBER_MAX).optional().describe("Only those behind this number."),
       limit: limitField(100, 1000),
     }),
     answers: [
@@ -62,7 +62,10 @@ export const clusterRoutes = [
     example: { query: "limit=10" },
     handle: async ({ services, query, bound, form, lastEvent, signal }): Promise<Answer> => {
       const { about, before, after, limit } = query;
-      if (form === "once") return json({ events: await eventsOf(services.cluster, { about, before, limit }, bound) });
+      if (form === "once") {
+        const events = await eventsOf(services.cluster, { about, before, limit }, bound);
+        return json({ events: events.filter(({ number }) => number > (after ?? 0)) });
+      }
       const from = lastEvent ?? after;
       return { kind: "items", items: eventsAfter(services.cluster, { about, after: from, bound }, signal) };
     },

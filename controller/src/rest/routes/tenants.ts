@@ -58,6 +58,8 @@ export const tenantRoutes = [
         ...(body.runtimes_max !== undefined && { runtimes_max: body.runtimes_max }),
         ...(body.deployments_max !== undefined && { deployments_max: body.deployments_max }),
       };
+      // Tokens of one that had this name, if its end was cut short, or one was made at that moment.
+      if (!write.dryRun && !(await new Collection(services.store, TENANT).find(params.tenant))) await services.tokens.revokeOf(params.tenant);
       const stored = await services.cluster.putTenant(params.tenant, wish, write);
       return json(tenantJson(stored), { version: stored.version });
     },
