@@ -10,6 +10,7 @@ const SRC = fileURLToPath(new URL("../dataplane-native/src/", import.meta.url));
 /** What a folder may include besides itself. */
 const BELOW = {
   base: [],
+  dpdk: [],
   packet: ["base"],
   proto: ["base", "packet"],
   sim: ["base", "packet", "flow", "proto"],

@@ -49,7 +49,7 @@ class Bridge : public LcoreTask {
   uint32_t Turn() final;
   bool has_work() const override { return request_.load(std::memory_order_relaxed) != nullptr; }
   // A heartbeat is due by then, and devices of links wake nobody up.
-  int sleep_ms_max() const override { return 1; }
+  int sleep_ms_max() const override { return kSleepMs; }
   // The last word in the counter file.
   void End() override;
 
@@ -60,6 +60,13 @@ class Bridge : public LcoreTask {
 
  protected:
   static constexpr uint64_t kHeartbeatNs = 1'000'000;
+  // A link inside a machine that has had nothing but heartbeats for so long rests: the runtime's lcore sleeps longer,
+  // and the vswitch wakes it with whatever it sends, which is fewer heartbeats. While there are packets it looks for
+  // them: to be woken by each would cost both more.
+  static constexpr uint64_t kRestsAfterNs = 100'000'000;
+  // A little less than a runtime with flows sleeps by itself, so that one wake-up serves both.
+  static constexpr uint64_t kRestingHeartbeatNs = 9'000'000;
+  static constexpr int kSleepMs = 1, kRestingSleepMs = 20;
 
   Bridge(const Surroundings& surroundings, ControlCodec codec);
 

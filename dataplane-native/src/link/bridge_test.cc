@@ -1,6 +1,9 @@
 // Bridges against each other, and against whoever is in between.
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <stdlib.h>
 
+#include <filesystem>
 #include <random>
 
 #include "link/test_bridges.h"
@@ -198,6 +201,71 @@ TEST(Bridge, HeartbeatsAreNoReasonToStayAwake) {
   }
   EXPECT_EQ(work, 0u);
   EXPECT_TRUE(members.RoundTrip(20)) << "packets are work as ever";
+}
+
+TEST(Bridge, ARuntimeThatRestsIsWokenByTheNextPacket) {
+  std::string folder = (std::filesystem::temp_directory_path() / "nfactor-rest-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  {
+    Members members(1, {}, 0, folder);
+    ASSERT_TRUE(members.RoundTrip(20));
+    RuntimeBridge& bridge = *members.runtime(1).bridge;
+    const auto is_woken = [&bridge] {
+      pollfd fd{.fd = bridge.wait_fds()[0], .events = POLLIN, .revents = 0};
+      return poll(&fd, 1, 0) == 1;
+    };
+    // As its lcore does before each sleep.
+    const auto sleeps = [&bridge] { return !bridge.BeforeSleep() && bridge.sleep_ms_max() > 1; };
+    for (int round = 0; round < 3; ++round) {
+      EXPECT_EQ(bridge.sleep_ms_max(), 1) << "there were packets just now";
+      ASSERT_TRUE(members.Until(sleeps));
+      EXPECT_FALSE(is_woken());
+      // Heartbeats go on, and wake it as well.
+      EXPECT_TRUE(members.Until([&] {
+        members.bridge().Turn();
+        return is_woken();
+      }));
+      ASSERT_TRUE(members.Until(sleeps)) << "and it goes on resting";
+      members.Send(1, 7);
+      const auto turns_of_vswitch = [&] {
+        members.vswitch().Turn();
+        members.bridge().Turn();
+        return is_woken();
+      };
+      EXPECT_TRUE(turns_of_vswitch() || turns_of_vswitch());
+      ASSERT_TRUE(members.RoundTrip(20));
+    }
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Bridge, WhatFindsTheQueueOfItsNextRuntimeFullWasNotSent) {
+  Members members(2);
+  ASSERT_TRUE(members.RoundTrip(20));
+  Vswitch& vswitch = members.vswitch();
+  // They wait for their runtimes: flows of the first, and of the second one more than all that it has room for.
+  const auto waiting = [&members] { return rte_ring_count(members.runtime(2).remote->link->down); };
+  std::optional<uint16_t> of_second;
+  for (uint16_t flow = 0; flow < 20; ++flow) {
+    members.Send(flow, 0);
+    const uint32_t before = waiting();
+    vswitch.Turn();
+    if (waiting() != before) of_second = flow;
+  }
+  ASSERT_TRUE(of_second);
+  for (uint32_t i = 0; vswitch.runtime_full(2) == 0; ++i) {
+    ASSERT_LT(i, 3'500u);
+    members.Send(*of_second, i);
+    vswitch.Turn();
+  }
+  const uint64_t before = vswitch.runtime_full();
+  members.bridge().Close(1);
+  EXPECT_GT(vswitch.runtime_full(), before) << "its packets go to the other";
+  const auto is_published = [&] {
+    return vswitch.counters().received.value() == vswitch.stamped() + vswitch.runtime_full();
+  };
+  EXPECT_TRUE(members.Until(is_published)) << vswitch.stamped() << " stamped, " << vswitch.runtime_full()
+                                           << " dropped of " << vswitch.counters().received.value();
 }
 
 TEST(Bridge, ABrokenLinkFencesAtOnce) {

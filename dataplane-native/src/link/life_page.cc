@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,6 +23,11 @@ struct RobustList {
 };
 thread_local RobustList robust;
 
+std::string PipeOf(const std::string& path) { return path + ".pipe"; }
+
+// Open both ways, so that neither side waits for the other, nor gets a signal for its absence.
+int OpenPipe(const std::string& path) { return open(PipeOf(path).c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC); }
+
 void SetWord(uint32_t* word, uint32_t value) { std::atomic_ref(*word).store(value, std::memory_order_release); }
 
 }  // namespace
@@ -38,6 +44,9 @@ Expected<LifePage> LifePage::Create(const std::string& path) {
   if (symlink(target.c_str(), path.c_str()) != 0)
     return Fail(ErrorCode::kHostSocket, "the file " + path + " could not be made: " + std::strerror(errno));
   page.path_ = path;
+  unlink(PipeOf(path).c_str());
+  if (mkfifo(PipeOf(path).c_str(), 0600) != 0 || (page.pipe_ = OpenPipe(path)) < 0)
+    return Fail(ErrorCode::kHostSocket, "the pipe " + PipeOf(path) + " could not be made: " + std::strerror(errno));
   return page;
 }
 
@@ -50,11 +59,14 @@ std::optional<LifePage> LifePage::Open(const std::string& path) {
   LifePage page;
   page.mapped_ = mapped;
   page.word_ = static_cast<uint32_t*>(mapped);
+  page.pipe_ = OpenPipe(path);
   return page;
 }
 
 LifePage::~LifePage() {
   if (!path_.empty()) unlink(path_.c_str());
+  if (!path_.empty()) unlink(PipeOf(path_).c_str());
+  if (pipe_ >= 0) close(pipe_);
   if (mapped_ != nullptr) munmap(mapped_, kSmallPageBytes);
 }
 
@@ -70,6 +82,18 @@ void LifePage::Take() {
 void LifePage::Release() {
   SetWord(word_, 0);
   robust.head.list.next = &robust.head.list;
+}
+
+// Asked once, so it is one byte at a time, also if the other side asks without end and never reads.
+void LifePage::Ring() const {
+  if (std::atomic_ref(*asks()).exchange(0, std::memory_order_relaxed) == 0) return;
+  const char byte = 0;
+  [[maybe_unused]] const ssize_t written = write(pipe_, &byte, 1);
+}
+
+bool LifePage::HearWake() const {
+  char bytes[16];
+  return read(pipe_, bytes, sizeof bytes) > 0;
 }
 
 }  // namespace nf::link

@@ -6,6 +6,9 @@
 // The kernel marks the word only if it holds the id of the dying thread, so whoever writes nonsense into the page is
 // taken for dead too soon, or as late as without a page: that is its own business. The looking side believes nothing
 // else of the page, and nobody can take the page away from under it.
+//
+// Beside it a doorbell: the living side asks, in a second word, to be woken, and the looking side writes one byte into
+// a pipe for each time that it was asked, when it has sent something.
 #pragma once
 
 #include <linux/futex.h>
@@ -35,6 +38,7 @@ class LifePage {
     std::swap(path_, other.path_);
     std::swap(mapped_, other.mapped_);
     std::swap(word_, other.word_);
+    std::swap(pipe_, other.pipe_);
     return *this;
   }
   ~LifePage();
@@ -43,21 +47,39 @@ class LifePage {
   // Once true, all that the thread has ever written to memory can be seen.
   bool is_over() const { return (std::atomic_ref(*word_).load(std::memory_order_acquire) & FUTEX_OWNER_DIED) != 0; }
 
+  // After something was put into the link: rings if that is asked for.
+  void WakeIfAsked() const {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (std::atomic_ref(*asks()).load(std::memory_order_relaxed) != 0) [[unlikely]]
+      Ring();
+  }
+
   // ---- The thread that is looked at.
   // From now on the page tells of this thread; another page that it took tells nothing any more.
   void Take();
   // It tells nothing any more. Before the page goes away, on the thread that took it.
   void Release();
+  // From now on the next thing that is sent makes the pipe readable, once. What was sent before has to be looked for.
+  void AskForWake() { std::atomic_ref(*asks()).store(1, std::memory_order_seq_cst); }
+  bool is_asking() const { return std::atomic_ref(*asks()).load(std::memory_order_relaxed) != 0; }
+  // False when it was heard, or is about to be.
+  bool StopAsking() { return std::atomic_ref(*asks()).exchange(0, std::memory_order_relaxed) != 0; }
+  // Empties the pipe. Whether anything was in it.
+  bool HearWake() const;
+  int wake_fd() const { return pipe_; }
 
   uint32_t* word() { return word_; }  // For tests.
 
  private:
   LifePage() = default;
+  void Ring() const;
+  uint32_t* asks() const { return word_ + 16; }  // In a cache line of its own.
 
   SharedRegion region_;  // Of the side that looks.
   std::string path_;
   void* mapped_ = nullptr;  // By the side that lives.
   uint32_t* word_ = nullptr;
+  int pipe_ = -1;
 };
 
 }  // namespace nf::link

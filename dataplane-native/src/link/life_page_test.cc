@@ -42,6 +42,26 @@ class LifePageTest : public testing::Test {
   std::optional<LifePage> page_;
 };
 
+TEST_F(LifePageTest, RingsOnceForEachTimeThatItIsAsked) {
+  auto mine = LifePage::Open(path());
+  ASSERT_TRUE(mine.has_value());
+  page_->WakeIfAsked();
+  EXPECT_FALSE(mine->HearWake());
+  for (int i = 0; i < 3; ++i) {
+    mine->AskForWake();
+    EXPECT_FALSE(mine->HearWake());
+    page_->WakeIfAsked();
+    page_->WakeIfAsked();
+    EXPECT_FALSE(mine->is_asking());
+    EXPECT_TRUE(mine->HearWake());
+    EXPECT_FALSE(mine->HearWake());
+  }
+  mine->AskForWake();
+  EXPECT_TRUE(mine->StopAsking());
+  page_->WakeIfAsked();
+  EXPECT_FALSE(mine->HearWake());
+}
+
 TEST_F(LifePageTest, AThreadThatEndsIsOver) {
   EXPECT_FALSE(page_->is_over()) << "nobody has taken it yet";
   auto mine = LifePage::Open(path());

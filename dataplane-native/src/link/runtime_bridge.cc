@@ -1,5 +1,11 @@
 #include "link/runtime_bridge.h"
 
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
 #include "packet/parse.h"
 #include "runtime/transit.h"
 
@@ -22,6 +28,14 @@ Expected<std::unique_ptr<RuntimeBridge>> RuntimeBridge::Create(const Surrounding
   return std::unique_ptr<RuntimeBridge>(new RuntimeBridge(surroundings, std::move(*codec), parts));
 }
 
+int RuntimeBridge::NewEventFd() {
+  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  NF_CHECK(fd >= 0, "eventfd");
+  return fd;
+}
+
+RuntimeBridge::~RuntimeBridge() { close(wake_fd_); }
+
 void RuntimeBridge::SetPeer(uint16_t member, uint32_t incarnation, uint32_t frame_bytes) {
   if (codec_.incarnation_of(member) == incarnation) return;
   codec_.SetPeer(member, incarnation);
@@ -36,9 +50,14 @@ void RuntimeBridge::SetPeer(uint16_t member, uint32_t incarnation, uint32_t fram
 void RuntimeBridge::SetPort(Port* port, LifePage* life) {
   end_.reset();
   SetUp(false);
+  rests_ = is_ringing_ = false;
   if (shows_life_) life_->Release();
   life_ = life;
   shows_life_ = false;
+  const int none = NewEventFd();
+  const bool wakes = life != nullptr && life->wake_fd() >= 0;
+  NF_CHECK(dup3(wakes ? life->wake_fd() : none, wake_fd_, O_CLOEXEC) >= 0, "dup3");
+  close(none);
   if (port != nullptr) end_.emplace(port, &counters_);
 }
 
@@ -54,6 +73,26 @@ void RuntimeBridge::SetUp(bool is_up) {
 void RuntimeBridge::TakeFenced(uint16_t member, uint32_t incarnation) {
   if (member == proto::kVswitch || member >= kMembersMax || member == codec_.identity().member) return;
   if (incarnation != 0 && codec_.incarnation_of(member) == incarnation) SetPeer(member, 0);
+}
+
+bool RuntimeBridge::BeforeSleep() {
+  if (rests_) {
+    if (life_->is_asking()) return false;
+    rests_ = false;
+    is_ringing_ = true;
+  }
+  if (is_ringing_ && !life_->HearWake()) return false;  // That ends this sleep as soon as it is there.
+  is_ringing_ = false;
+  const bool can_rest = end_ && life_ != nullptr && life_->wake_fd() >= 0;
+  if (!can_rest || MonotonicNs() - worked_ns_ < kRestsAfterNs) return false;
+  rests_ = true;
+  life_->AskForWake();
+  return true;
+}
+
+void RuntimeBridge::EndRest() {
+  rests_ = false;
+  if (!life_->StopAsking()) is_ringing_ = true;
 }
 
 bool RuntimeBridge::has_work() const {
@@ -94,7 +133,12 @@ uint32_t RuntimeBridge::Round(uint64_t mono_ns) {
     SetUp(false);
     return received;
   }
-  return WorkIn(received, before) + Send(mono_ns);
+  const uint32_t work = WorkIn(received, before) + Send(mono_ns);
+  if (work != 0 || !is_up()) {
+    worked_ns_ = mono_ns;
+    if (rests_) EndRest();
+  }
+  return work;
 }
 
 uint32_t RuntimeBridge::Send(uint64_t mono_ns) {

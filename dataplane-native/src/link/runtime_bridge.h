@@ -36,10 +36,17 @@ class RuntimeBridge final : public Bridge {
   bool is_up() const { return is_up_.load(std::memory_order_relaxed); }
 
   bool has_work() const override;
+  bool BeforeSleep() override;
+  int sleep_ms_max() const override { return rests_ ? kRestingSleepMs : kSleepMs; }
+  std::span<const int> wait_fds() const override { return {&wake_fd_, 1}; }
+  ~RuntimeBridge() override;
 
  private:
   RuntimeBridge(const Surroundings& surroundings, ControlCodec codec, const Parts& parts)
-      : Bridge(surroundings, std::move(codec)), parts_(parts), header_(PacketHeaderTo(proto::kVswitch)) {}
+      : Bridge(surroundings, std::move(codec)),
+        parts_(parts),
+        header_(PacketHeaderTo(proto::kVswitch)),
+        wake_fd_(NewEventFd()) {}
 
   uint32_t Round(uint64_t mono_ns) override;
   void Publish(CounterFileLayout* layout, bool is_tick) override;
@@ -49,13 +56,19 @@ class RuntimeBridge final : public Bridge {
   rte_mbuf* TakeFrame(rte_mbuf* frame);
   rte_mbuf* TakePacket(rte_mbuf* frame);
   void SetUp(bool is_up);
-
+  static int NewEventFd();
+  void EndRest();
   Parts parts_;
   OuterHeader header_;
   std::optional<LinkEnd> end_;
   LifePage* life_ = nullptr;
   bool shows_life_ = false;
   uint64_t beat_ns_ = 0;
+  uint64_t worked_ns_ = 0;  // When the link had something else than heartbeats.
+  // For the lcore, what the vswitch wakes it with, whichever that is: the number stays.
+  const int wake_fd_;
+  bool rests_ = false;
+  bool is_ringing_ = false;  // What was asked for is in the pipe, or about to be.
   std::atomic<bool> is_up_{false};
 };
 

@@ -91,6 +91,7 @@ class Members {
     std::unique_ptr<SwitchedRuntime> runtime;
     std::unique_ptr<RuntimeBridge> bridge;
     std::unique_ptr<Remote> remote;
+    std::optional<LifePage> life;
   };
   static constexpr uint32_t kVswitchLife = 50;
   static uint32_t LifeOf(uint16_t id) { return 100u + id; }
@@ -100,7 +101,9 @@ class Members {
     return identity;
   }
 
-  explicit Members(uint16_t runtimes, std::vector<NfSpec> chain = {}, uint64_t suspect_ns = 0) {
+  explicit Members(uint16_t runtimes, std::vector<NfSpec> chain = {}, uint64_t suspect_ns = 0,
+                   const std::string& life_folder = {})
+      : life_folder_(life_folder) {
     StartTestEal();
     Transit::Prepare();
     engine_ = Must(Engine::Create({}));
@@ -134,7 +137,10 @@ class Members {
     }
   }
   ~Members() {
-    for (auto& runtime : runtimes_) runtime->runtime->End();
+    for (auto& runtime : runtimes_) {
+      runtime->runtime->End();
+      runtime->bridge->SetPort(nullptr);
+    }
     vswitch_->End();
     Collect();
     runtimes_.clear();
@@ -237,17 +243,25 @@ class Members {
                                                             .leases = made.leases.get(),
                                                             .outbox = made.outbox.get(),
                                                             .runtime = made.runtime.get()}));
-    made.bridge->SetPort(made.port.get());
+    std::optional<LifePage> looked_at;
+    if (!life_folder_.empty()) {
+      const std::string path = life_folder_ + "/" + std::to_string(id);
+      looked_at.emplace(Must(LifePage::Create(path)));
+      made.life = LifePage::Open(path);
+    }
+    made.bridge->SetPort(made.port.get(), made.life ? &*made.life : nullptr);
     made.remote = Must(Remote::Create({.member = id,
                                        .incarnation = LifeOf(id),
                                        .port = std::move(vswitch_port),
                                        .markers = markers_,
                                        .lcore = nullptr,
                                        .suspect_ns = suspect_ns,
-                                       .counters = bridge_->link_counters()}));
+                                       .counters = bridge_->link_counters(),
+                                       .life = std::move(looked_at)}));
     bridge_->Open(made.remote.get());
   }
 
+  std::string life_folder_;
   std::unique_ptr<Engine> engine_;
   rte_mempool* frames_;
   rte_mempool* markers_;

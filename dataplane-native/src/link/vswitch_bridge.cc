@@ -140,6 +140,7 @@ uint32_t VswitchBridge::Serve(Remote& remote, uint64_t mono_ns) {
   }
   uint32_t work = WorkIn(received, before);
   if (carrier != Port::Carrier::kWaiting) work += Send(remote, mono_ns);
+  if (work != 0 || remote.state != Remote::State::kUp) remote.worked_ns = mono_ns;
   if (remote.state == Remote::State::kUp && remote.silence.Suspects(mono_ns))
     Lose(remote, LinkEvent::Kind::kFencedBySilence);
   return work;
@@ -158,11 +159,14 @@ uint32_t VswitchBridge::Send(Remote& remote, uint64_t mono_ns) {
   for (uint32_t i = 0; i < letters; ++i) StageControl(&end, mail[i], ControlKind::kMail, remote.member);
   StageDown(remote, end.room());
   sent += end.Flush();
-  if (mono_ns - remote.beat_ns >= kHeartbeatNs) {
+  uint32_t beats = 0;
+  const bool rests = remote.life && mono_ns - remote.worked_ns >= kRestsAfterNs;
+  if (mono_ns - remote.beat_ns >= (rests ? kRestingHeartbeatNs : kHeartbeatNs)) {
     remote.beat_ns = mono_ns;
     StageHeartbeat(&end, remote.member, 1, kRuntimesMax);
-    end.Flush();
+    beats = end.Flush();
   }
+  if (remote.life && sent + beats != 0) remote.life->WakeIfAsked();
   return sent;
 }
 

@@ -51,6 +51,7 @@ struct Remote {
   SilenceDetector silence;
   const std::optional<LifePage> life;
   uint64_t beat_ns = 0;
+  uint64_t worked_ns = 0;  // When there was something else than heartbeats.
   OuterHeader packet_header;
   std::array<rte_mbuf*, kForwardMax> forwards;
   uint32_t first_forward = 0, forwards_count = 0;

@@ -329,7 +329,10 @@ void RuntimeProcess::Perform(Command& command) {
 }
 
 void RuntimeProcess::Watch() {
-  if (port_ != nullptr) port_->LookAtCarrier();
+  if (port_ != nullptr) {
+    port_->LookAtCarrier();
+    if (port_->carrier() == Port::Carrier::kLost && bridge_->is_up()) lcore_->Wake();
+  }
   while (const auto event = bridge_->events().Take()) {
     Tell({{"event", "link"},
           {"member", event->member},

@@ -69,6 +69,13 @@ Expected<uint32_t> LookAtInterface(const std::string& iface) {
   return mtu;
 }
 
+// Drivers say -1 for whatever went wrong, which would read as "Operation not permitted": the last system call knows
+// more.
+std::string WhyNot(int error) {
+  if (error != -1) return std::strerror(-error);
+  return errno != 0 ? std::strerror(errno) : "its driver does not say why";
+}
+
 }  // namespace
 
 Expected<std::unique_ptr<EthdevPort>> EthdevPort::OpenAfPacket(const std::string& iface, rte_mempool* pool,
@@ -90,8 +97,10 @@ Expected<std::unique_ptr<EthdevPort>> EthdevPort::OpenDevice(const std::string& 
   static std::atomic<uint32_t> number = 0;
   const std::string device = driver + "_nf" + std::to_string(number++);
   const std::vector<int> before = PacketSockets();
+  errno = 0;
   if (const int error = rte_vdev_init(device.c_str(), devargs.c_str()); error != 0) {
-    return Fail(ErrorCode::kPortStart, driver + " could not be opened (" + devargs + "): " + std::strerror(-error));
+    const std::string why = WhyNot(error);
+    return Fail(ErrorCode::kPortStart, driver + " could not be opened (" + devargs + "): " + why);
   }
   std::unique_ptr<EthdevPort> port(new EthdevPort(device, side));
   if (auto started = port->Start(pool); !started) return std::unexpected(started.error());

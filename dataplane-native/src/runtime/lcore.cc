@@ -117,8 +117,9 @@ void Lcore::Sleep() {
   int sleep_ms = 1000;
   for (const LcoreTask* task : tasks_) sleep_ms = std::min(sleep_ms, task->sleep_ms_max());
   idle_.Wait(sleep_ms, [this] {
-    return has_change_.load(std::memory_order_relaxed) ||
-           std::ranges::any_of(tasks_, [](const LcoreTask* task) { return task->has_work(); });
+    bool looks_again = has_change_.load(std::memory_order_relaxed);
+    for (LcoreTask* task : tasks_) looks_again |= task->BeforeSleep() || task->has_work();
+    return looks_again;
   });
 }
 

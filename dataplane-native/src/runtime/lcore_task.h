@@ -19,6 +19,8 @@ class LcoreTask {
   virtual uint32_t Turn() = 0;
   // Another lcore has left something here; looked at before sleeping.
   virtual bool has_work() const { return false; }
+  // The lcore would sleep now. True when it should look once more first, since only from now on somebody else wakes it.
+  virtual bool BeforeSleep() { return false; }
   // No packet will come any more.
   virtual bool at_end() const { return false; }
   // Takes what the ports hold by now.

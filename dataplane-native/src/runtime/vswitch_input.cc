@@ -283,8 +283,10 @@ void Vswitch::Route(rte_mbuf* mbuf, PacketMeta* meta, uint32_t entry, uint8_t fl
     machine_.StampPacket(entry, flags & proto::kDirection, mono_ns, &id, &transit.header);
   }
   Runtime& runtime = runtimes_[id];
-  if (runtime.room == 0) [[unlikely]]  // Its owner has changed just now.
+  if (runtime.room == 0) [[unlikely]] {  // Its owner has changed just now.
+    ++unsent_;
     return DropFull(mbuf, runtime);
+  }
   --runtime.room;
   transit.header.flags |= flags & proto::kByAlias;
   transit.header.port = meta->in_port;
