@@ -2,8 +2,12 @@
 import { count, duration, plural, safeText, table } from "@nfactor/host/text";
 import type { DeploymentJson, EventJson, HostJson, OutcomeJson, SwapJson } from "../api.ts";
 
-/** Of a clock, for lists: 2026-11-27 20:45:03. */
-export const timeText = (ms: number): string => (Number.isFinite(ms) ? new Date(ms).toISOString().slice(0, 19).replace("T", " ") : "");
+/** Of the reader's clock, for lists: 2026-11-27 20:45:03. */
+export function timeText(ms: number): string {
+  if (!Number.isFinite(ms)) return "";
+  const ahead = new Date(ms).getTimezoneOffset() * -60_000;
+  return new Date(ms + ahead).toISOString().slice(0, 19).replace("T", " ");
+}
 
 export const agoText = (ms: number, nowMs = Date.now()): string => (nowMs - ms < 1000 ? "now" : `${duration(Math.max(0, nowMs - ms) * 1e6)} ago`);
 
@@ -42,7 +46,7 @@ export function hostsTable(views: readonly HostJson[], nowMs = Date.now()): stri
   const rows = views.map((view) => [
     view.name,
     hostState(view),
-    view.info ? `${view.info.cpus} CPUs, ${count(view.info.memory_mb)} MiB` : "",
+    view.info ? `${plural(view.info.cpus, "CPU")}, ${count(view.info.memory_mb)} MiB` : "",
     view.info ? `${view.runtimes} of ${view.room ?? view.info.room}` : String(view.runtimes),
     view.info?.version ?? "",
     agoText(view.joined, nowMs),
