@@ -21,7 +21,8 @@ import { Hosts, LEASE_SECONDS } from "./hosts.ts";
 import { DEPLOYMENT, type Deployment, type Host, TENANT, type Tenant } from "./kinds.ts";
 import { Mirror } from "./mirror.ts";
 import { requireDeploymentName, requireHostName, requireTenantName, tenantOf } from "./names.ts";
-import { Observed } from "./observed.ts";
+import { NfFaults } from "./nf_faults.ts";
+import { Observed, type ObservedOptions } from "./observed.ts";
 import { Operations } from "./operations.ts";
 import type { Peer } from "./reconcile.ts";
 import { Reconciler, errorOfStatus, newestOf } from "./reconciler.ts";
@@ -105,7 +106,9 @@ export class Cluster implements ClusterApi {
     };
     const onHostTrouble = (host: string, why: NfError): void =>
       events.add("host", host, "warning", `it does not answer as it should: ${why.message} (${why.code})`);
-    const observed = await Observed.open({ store, clock, nowMs, onChange: onHost, onTrouble: onHostTrouble });
+    const faults = new NfFaults({ events, nowMs });
+    const onReport: ObservedOptions["onReport"] = (deployment, report, before) => faults.take(deployment, report, before);
+    const observed = await Observed.open({ store, clock, nowMs, onChange: onHost, onReport, onTrouble: onHostTrouble });
     const peersOf = (deployment: Deployment): readonly Peer[] => peersFrom(deployment, observed);
     const sessionOf = (host: string): HostSession | undefined => sessions.sessionOf(host);
     const forget = (stored: Stored<Deployment>): Promise<boolean> => deployments.forget(stored);

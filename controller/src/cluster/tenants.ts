@@ -74,7 +74,7 @@ export class Tenants {
       "tenant",
       name,
       "info",
-      `${known ? "changed" : "made"} by ${by}: ${object.runtimes_max} runtimes and ${object.deployments_max} deployments at most`,
+      `${known ? "changed" : "made"} by ${by}: runtimes at most ${object.runtimes_max}, deployments at most ${object.deployments_max}`,
     );
     return stored;
   }

@@ -13,7 +13,11 @@ afterAll(() => rmSync(base, { recursive: true, force: true }));
 test("a supervisor is this daemon's when it was started from this state folder, whatever way leads there", () => {
   for (const name of ["one", "two"]) mkdirSync(join(base, name));
   symlinkSync(join(base, "one"), join(base, "link"));
-  const [one, two, link] = ["one", "two", "link"].map((name) => new DeploymentFolder(join(base, name))) as [DeploymentFolder, DeploymentFolder, DeploymentFolder];
+  const [one, two, link] = ["one", "two", "link"].map((name) => new DeploymentFolder(join(base, name))) as [
+    DeploymentFolder,
+    DeploymentFolder,
+    DeploymentFolder,
+  ];
   const started = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "run", "--config", one.runFile], { stdio: "ignore" });
   try {
     for (const folder of [one, link]) expect(() => requireOwn(started.pid!, "blue.web", folder)).not.toThrow();
