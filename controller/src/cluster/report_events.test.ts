@@ -1,15 +1,15 @@
-/** What becomes known of NFs that fault: once when it begins, and when it stops their packets, however often hosts report. */
+/** What becomes known of NFs that fault, and of processes that die: once when it begins, and when it stops their packets, however often hosts report. */
 import type { RuntimesReport } from "@nfactor/host/cluster";
 import { beforeEach, expect, test } from "vitest";
-import { NfFaults } from "./nf_faults.ts";
+import { ReportEvents } from "./report_events.ts";
 
 let nowMs = 0;
 let told: string[] = [];
-let faults: NfFaults;
+let faults: ReportEvents;
 let before: RuntimesReport | undefined;
 beforeEach(() => {
   [nowMs, told, before] = [1_000_000, [], undefined];
-  faults = new NfFaults({ events: { add: (_kind, about, severity, text) => void told.push(`${about} ${severity}: ${text}`) }, nowMs: () => nowMs });
+  faults = new ReportEvents({ events: { add: (_kind, about, severity, text) => void told.push(`${about} ${severity}: ${text}`) }, nowMs: () => nowMs });
 });
 
 function report(count: number, quarantined = false, version = "1.0.0"): void {
@@ -39,4 +39,19 @@ test("another version that is quarantined as well is told of, and so is one that
   before = undefined;
   report(30, false, "1.2.0");
   expect(told.map((text) => text.split(" ").slice(0, 5).join(" "))).toEqual(["blue/web error: NF quota 1.0.0", "blue/web error: NF quota 1.1.0"]);
+});
+
+test("a process that died is told of, once a minute; one that is new, or was restarted before anybody looked, is not", () => {
+  const restarts = (...counts: number[]): void => {
+    const now = { at_us: 1, runtimes: counts.map((n, runtime) => ({ runtime, restarts: n })) } as unknown as RuntimesReport;
+    faults.take("blue/web", now, before);
+    before = now;
+  };
+  restarts(0, 3);
+  restarts(0, 4);
+  restarts(1, 5, 1);
+  expect(told).toEqual([
+    "blue/web warning: runtime 1 has died, and was started again (4 times by now)",
+    "blue/web warning: the vswitch has died, and was started again (1 time by now)",
+  ]);
 });
