@@ -1,4 +1,4 @@
-// What an NF imports: `import { NetworkFunction, Packet, Verdict } from "@nfactor/sdk";` The README lists it all.
+// What an NF imports: `import { NetworkFunction, Packet, Verdict } from "@nfactor/sdk";`
 export { Address, parseAddress } from "./address";
 export { ArrivalReason, CloseReason, LogLevel, Side, Verdict } from "./abi";
 export { Bytes } from "./bytes";

@@ -225,3 +225,20 @@ export class Probe extends NetworkFunction<NoState, NoConfig> { process(p: Packe
   });
   await expect(buildNf(join(folder, "nf"))).rejects.toMatchObject({ code: "build.compile", where: { file: join(folder, "nf/assembly/index.ts"), line: 1 } });
 });
+
+test("a name that was not imported is told also where the compiler crashes over it", async () => {
+  const source = `import { NetworkFunction, NoConfig, Packet, Verdict } from "@nfactor/sdk";
+@flowState
+class S { @bytes(8) last: Bytes; }
+export class Probe extends NetworkFunction<S, NoConfig> {
+  process(p: Packet, s: S): Verdict {
+    s.last.fill(0);
+    return Verdict.FORWARD;
+  }
+}`;
+  const error = await refusal(source);
+  expect(error).toMatchObject({ code: "build.compile", where: { line: 4 } });
+  expect(error.message).toContain("Cannot find name 'Bytes'. See that it is imported");
+  // And whoever builds goes on: the next NF is built as if nothing had been.
+  await expect(buildText(source.replace("Packet,", "Bytes, Packet,"))).resolves.toMatchObject({ warnings: [] });
+});

@@ -46,14 +46,40 @@ function compilerArguments(entry: string, heapPages: number): string[] {
   ];
 }
 
+/** What the compiler said when it gave up in the middle: it ends the process then, after it has written to the console. */
+class CompilerCrash extends Error {}
+
+let compiling = 0;
+const own = { exit: process.exit, error: console.error };
+
+/** Runs the compiler so that a crash of it is an exception. Between its start and its end only its own code and builds beside it run. */
+async function survivingCrash<T>(compile: () => Promise<T>): Promise<T> {
+  if (compiling++ === 0) {
+    let said = "";
+    Object.assign(own, { exit: process.exit, error: console.error });
+    console.error = (...words: unknown[]) => void (said += `${words.join(" ")}\n`);
+    process.exit = () => {
+      throw new CompilerCrash(said);
+    };
+  }
+  try {
+    return await compile();
+  } finally {
+    if (--compiling === 0) {
+      process.exit = own.exit;
+      console.error = own.error;
+    }
+  }
+}
+
 /** Compiles the NF in `folder`, which messages call `shown`; throws NfError build.compile. */
 export async function compileNf(folder: string, manifest: Manifest, shown: string): Promise<Compiled> {
-  const output: TransformOutput = { stateSchema: undefined, configSchema: undefined, nf: undefined };
+  const output: TransformOutput = { stateSchema: undefined, configSchema: undefined, nf: undefined, diagnostics: undefined };
   const files = new Map<string, string | Uint8Array>();
   const diagnostics: Diagnostic[] = [];
   // The compiler looks for flags in the folder of the sources: it finds the project's, not the author's.
   const readFile = (name: string): string | null => (name === "asconfig.json" ? readText(ASCONFIG) : readSource(folder, name));
-  const { error, stderr } = await asc.main(compilerArguments(manifest.entry, manifest.heap_pages), {
+  const options: asc.APIOptions = {
     stdout: asc.createMemoryStream(),
     stderr: asc.createMemoryStream(),
     readFile,
@@ -61,6 +87,12 @@ export async function compileNf(folder: string, manifest: Manifest, shown: strin
     listFiles: () => [],
     transforms: [makeTransform({ entry: manifest.entry, manifest }, output) as unknown as asc.Transform],
     reportDiagnostic: (d) => void diagnostics.push(d as unknown as Diagnostic),
+  };
+  const { error, stderr } = await survivingCrash(() => asc.main(compilerArguments(manifest.entry, manifest.heap_pages), options)).catch((crash: unknown) => {
+    if (!(crash instanceof CompilerCrash)) throw crash;
+    // It tells what was wrong with the source at its end only, which it has not reached; as a rule that is what it stumbled over.
+    diagnostics.push(...((output.diagnostics ?? []) as unknown as Diagnostic[]));
+    return { error: new Error("it crashed"), stderr: crash.message };
   });
   const complaints = atAuthors(diagnostics, output.nf && { start: output.nf.start, end: output.nf.end, source: output.nf.source });
   if (error) throw failedBuild(complaints, readFile, shown, error, stderr.toString());

@@ -34,7 +34,8 @@ type ReadFile = (name: string) => string | null;
 export function atAuthors(diagnostics: readonly Diagnostic[], nf: Diagnostic["range"] | undefined): Diagnostic[] {
   return diagnostics.map((d) => {
     if (!d.range?.source?.normalizedPath.startsWith(GENERATED_PREFIX) || !nf) return d;
-    return { ...d, range: nf, message: `the exports of this class cannot be made: ${d.message} Do the types of its methods fit NetworkFunction<State, Config>?` };
+    const advice = d.message.startsWith("Cannot find name") ? "See that it is imported or declared." : "See that the types of its methods fit NetworkFunction<State, Config>.";
+    return { ...d, range: nf, message: `the exports of this class cannot be made: ${d.message} ${advice}` };
   });
 }
 

@@ -31,6 +31,8 @@ export interface TransformOutput {
   configSchema: ConfigSchema | undefined;
   /** The name in the NF's class declaration: where complaints go that have no better place. */
   nf: as.Range | undefined;
+  /** The compiler's complaints up to now; it hands them out at its end only. */
+  diagnostics: readonly as.DiagnosticMessage[] | undefined;
 }
 
 /** What the compiler adds to a transform before it makes an instance. */
@@ -48,6 +50,7 @@ export function makeTransform(input: TransformInput, output: TransformOutput): n
     #sites: CallSites | undefined;
 
     afterParse(parser: as.Parser): void {
+      output.diagnostics = this.program.diagnostics;
       const report = new Report(this.program);
       const authored = parser.sources.filter(isAuthored);
       const entry = authored.find((s) => s.normalizedPath === input.entry);

@@ -180,11 +180,12 @@ export class Api {
   }
 
   /** None for tokens of a tenant: hosts belong to no tenant. */
-  async hostsIfAllowed(): Promise<readonly HostJson[]> {
+  /** Undefined: they are not for this token. */
+  async hostsIfAllowed(): Promise<readonly HostJson[] | undefined> {
     try {
       return await this.hosts();
     } catch (error) {
-      if (error instanceof NfError && error.code === "rest.forbidden") return [];
+      if (error instanceof NfError && error.code === "rest.forbidden") return undefined;
       throw error;
     }
   }

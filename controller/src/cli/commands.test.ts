@@ -214,6 +214,10 @@ test("events and audit, the newest last", async () => {
 test("tenants and tokens: a token may what its scope says", async () => {
   expect(await json(views.tenantView, "tenants", "set", "blue", "--runtimes", "5")).toMatchObject({ name: "blue", runtimes_max: 5 });
   await good("tokens", "make", "reader", "--scope", "read", "--of", "blue", "--days", "1", "--out", user.path("reader.token"));
+  // A file that is there already is left alone, and no token is made that nobody would know.
+  const before = await good("tokens", "--json");
+  expect(await user.run("tokens", "make", "again", "--out", user.path("reader.token"))).toMatchObject({ code: 2 });
+  expect(await good("tokens", "--json")).toBe(before);
   const reading = ["--token-file", user.path("reader.token")];
   expect(await good("status", "--tenant", "blue", ...reading)).toContain("no deployments");
   expect(await user.run("tenants", "set", "blue", ...reading)).toMatchObject({ code: 5, stderr: expect.stringContaining("error[rest.forbidden]") as string });

@@ -45,6 +45,7 @@ test.each([
   [["hosts", "dr"], ["drain"]],
   [["hosts", "drain", ""], ["h1"]],
   [["status", "-o", "j"], ["json"]],
+  [["completion", "z"], ["zsh"]],
   [["deploy", "web", "-f", join("/etc", "host")], ["/etc/host"]],
 ])("bash offers for %j", (words, wanted) => {
   const found = offered(...words).sort();

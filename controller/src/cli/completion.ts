@@ -40,7 +40,10 @@ export function completionEntries(program: Command): Entry[] {
   return [{ name: "", command: program }, ...allCommands(program)].map(({ name, command }) => ({
     path: name,
     description: command.description(),
-    words: command.commands.map((one) => [one.name(), firstSentence(one.description())] as const),
+    words: [
+      ...command.commands.map((one) => [one.name(), firstSentence(one.description())] as const),
+      ...(command.registeredArguments[0]?.argChoices ?? []).map((word) => [word, ""] as const),
+    ],
     options: command.options.filter((option) => !option.hidden).map((option) => optionEntry(option)),
     first: kindOf(command.registeredArguments[0]?.name() ?? ""),
   }));

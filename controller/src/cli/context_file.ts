@@ -96,8 +96,8 @@ export function requireContextName(name: string): string {
 
 /** What a command is to speak to. Throws NfError (cli.context, usage). */
 export function chooseContext(options: ContextOptions, env: NodeJS.ProcessEnv = process.env): Chosen {
-  const address = options.api ?? env.NFACTOR_API;
-  const wanted = options.context ?? env.NFACTOR_CONTEXT;
+  const address = options.api ?? (env.NFACTOR_API || undefined);
+  const wanted = options.context ?? (env.NFACTOR_CONTEXT || undefined);
   const given = tokenOf(options, env);
   const tenant = requireTenant(options.tenant ?? (env.NFACTOR_TENANT || undefined));
   if (address !== undefined) {

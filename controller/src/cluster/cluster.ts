@@ -21,10 +21,11 @@ import { Hosts, LEASE_SECONDS } from "./hosts.ts";
 import { DEPLOYMENT, type Deployment, type Host, TENANT, type Tenant } from "./kinds.ts";
 import { Mirror } from "./mirror.ts";
 import { requireDeploymentName, requireHostName, requireTenantName, tenantOf } from "./names.ts";
-import { Observed } from "./observed.ts";
+import { Observed, type ObservedOptions } from "./observed.ts";
 import { Operations } from "./operations.ts";
 import type { Peer } from "./reconcile.ts";
 import { Reconciler, errorOfStatus, newestOf } from "./reconciler.ts";
+import { ReportEvents } from "./report_events.ts";
 import { ScalingLoop } from "./scaling_loop.ts";
 import { Serial } from "./serial.ts";
 import { Tenants } from "./tenants.ts";
@@ -105,7 +106,9 @@ export class Cluster implements ClusterApi {
     };
     const onHostTrouble = (host: string, why: NfError): void =>
       events.add("host", host, "warning", `it does not answer as it should: ${why.message} (${why.code})`);
-    const observed = await Observed.open({ store, clock, nowMs, onChange: onHost, onTrouble: onHostTrouble });
+    const told = new ReportEvents({ events, nowMs });
+    const onReport: ObservedOptions["onReport"] = (deployment, report, before) => told.take(deployment, report, before);
+    const observed = await Observed.open({ store, clock, nowMs, onChange: onHost, onReport, onTrouble: onHostTrouble });
     const peersOf = (deployment: Deployment): readonly Peer[] => peersFrom(deployment, observed);
     const sessionOf = (host: string): HostSession | undefined => sessions.sessionOf(host);
     const forget = (stored: Stored<Deployment>): Promise<boolean> => deployments.forget(stored);

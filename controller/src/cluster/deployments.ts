@@ -13,8 +13,7 @@ import type { Collection, Op, Store, Stored } from "../store/index.ts";
 import type { ArtifactSource } from "./artifact_source.ts";
 import { resolveChain, resolveEntry } from "./chain.ts";
 import type { ClusterApi, DeployOutcome, SwapOutcome, WriteOptions } from "./cluster_api.ts";
-import type { DeploymentInput } from "./deployment_input.ts";
-import { parseEntry, parseInput } from "./deployment_input.ts";
+import { type DeploymentInput, parseEntry, parseInput } from "./deployment_input.ts";
 import { requireSizes, scalingOf, specOf, withRevision } from "./deployment_object.ts";
 import type { EventLog } from "./event_log.ts";
 import type { Hosts } from "./hosts.ts";
@@ -26,6 +25,7 @@ import { changeOf, isAhead, onlyChange } from "./reconcile.ts";
 import { type Carried, type Reconciler, newestOf } from "./reconciler.ts";
 import { isSame } from "./same.ts";
 import type { Serial } from "./serial.ts";
+import { staysWanted } from "./stays_wanted.ts";
 import type { Tenants } from "./tenants.ts";
 
 export interface DeploymentsOptions {
@@ -282,7 +282,7 @@ export class Deployments {
       : { stored: base!, revision: before!.revision };
     if (isNew) events.add("deployment", name, "info", `revision ${written.revision} (${wish.why}) by ${by}: ${wish.words}`);
     onAccepted?.();
-    const carried = await reconciler.wait(written.stored, "there", signal);
+    const carried = await reconciler.wait(written.stored, "there", signal).catch(staysWanted(name, written.revision, before !== undefined));
     const done = action === "none" || action === "scale" ? { done: carried.done } : carried;
     return { outcome: outcome(done, false, written.revision, written.stored.version), carried };
   }

@@ -51,6 +51,8 @@ export interface ObservedOptions {
   readonly nowMs: () => number;
   /** Something of a host is other than before: a session began or ended, or what it has. */
   readonly onChange: (host: string, what: "connected" | "away" | "deployments") => void;
+  /** Another report of a deployment has come; `before` is of the same session. */
+  readonly onReport?: (deployment: string, report: RuntimesReport, before: RuntimesReport | undefined) => void;
   readonly onTrouble: (host: string, why: NfError) => void;
 }
 
@@ -218,7 +220,9 @@ export class Observed {
         for await (const event of session.open("watch_load", { every_ms: LOAD_MS }, { signal })) {
           if (event.type === "gap" || seen.session !== session) continue;
           const { deployment, ...report } = event.item;
+          const before = seen.loads.get(deployment)?.report;
           seen.loads.set(deployment, { report, arrivedMs: this.#options.nowMs() });
+          this.#options.onReport?.(deployment, report, before);
         }
       } catch (error) {
         if (signal.aborted) return;

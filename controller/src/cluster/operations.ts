@@ -4,6 +4,7 @@ import type { Clock } from "@nfactor/host/clock";
 import type { Params, Result } from "@nfactor/host/cluster";
 import type { HostSession } from "@nfactor/host/identity";
 import { type CallName, type HOST_METHODS, type ParamsOf, type ResultOf, type Sessions, callAgain } from "@nfactor/host/session";
+import { plural } from "@nfactor/host/text";
 import type { Collection } from "../store/index.ts";
 import type { ClusterApi, OperationOptions, TraceEvent } from "./cluster_api.ts";
 import { away } from "./deployments.ts";
@@ -52,7 +53,7 @@ export class Operations implements Pick<ClusterApi, "runtimes" | "flows" | "migr
     const result = await this.#options.scaling.byHand(name, [params.from, params.to], "move", run);
     this.#tell(
       name,
-      `${result.moved} flows moved from runtime ${params.from} to ${params.to} by ${by}${result.failed > 0 ? `, ${result.failed} have stayed` : ""}`,
+      `${plural(result.moved, "flow")} moved from runtime ${params.from} to ${params.to} by ${by}${result.failed > 0 ? `, ${result.failed} have stayed` : ""}`,
     );
     return result;
   }

@@ -395,12 +395,14 @@ export class ScalingLoop {
       return;
     }
     this.#sayings.said += 1;
+    // Rules have names of their own for runtimes; people know their numbers.
+    const number = this.#groups.get(explanation.group)?.memory.numbers[explanation.subject ?? ""];
     const severity = explanation.rule === "failure" || explanation.rule === "report" ? "warning" : "info";
     this.#options.events.add(
       "scaling",
       explanation.group,
       severity,
-      explanationText(explanation),
+      explanationText(number === undefined ? explanation : { ...explanation, subject: `runtime ${number}` }),
       JSON.parse(JSON.stringify(explanation)) as ClusterEvent["details"],
     );
   }

@@ -1,4 +1,5 @@
 /** Tenants, and what they may have. */
+import { plural } from "@nfactor/host/text";
 import { NfError } from "@nfactor/sdk/errors";
 import type { ArtifactRegistry } from "../artifacts/index.ts";
 import { Collection, type Store, type Stored, requireUnchanged } from "../store/index.ts";
@@ -74,7 +75,7 @@ export class Tenants {
       "tenant",
       name,
       "info",
-      `${known ? "changed" : "made"} by ${by}: ${object.runtimes_max} runtimes and ${object.deployments_max} deployments at most`,
+      `${known ? "changed" : "made"} by ${by}: runtimes at most ${object.runtimes_max}, deployments at most ${object.deployments_max}`,
     );
     return stored;
   }
@@ -85,7 +86,7 @@ export class Tenants {
     const known = await this.require(name);
     requireUnchanged("tenant", known, version);
     const own = [...deployments()].filter((one) => tenantOf(one.name) === name).map((one) => one.name);
-    if (own.length > 0) refuse(name, `${own.length} deployments: ${own.slice(0, 5).join(", ")}`, "Undeploy them first.");
+    if (own.length > 0) refuse(name, `${plural(own.length, "deployment")}: ${own.slice(0, 5).join(", ")}`, "Undeploy them first.");
     const { versions } = await artifacts.usage(name);
     if (versions > 0) refuse(name, `${versions} versions of NFs`, "Delete them first.");
     if (dryRun) return;

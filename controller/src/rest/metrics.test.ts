@@ -173,3 +173,13 @@ test("histograms have what operations took, dry runs left out", async () => {
   expect(buckets.at(-1)).toMatchObject({ labels: { le: "+Inf" }, value: 2 });
   for (const [i, { value }] of buckets.entries()) expect(value).toBeGreaterThanOrEqual(buckets[i - 1]?.value ?? 0);
 });
+
+test("an NF that is quarantined, and how often it has faulted, is told by its entry", async () => {
+  const nfs = [{ entry: "quota", version: "0.4.0", faults: 10, quarantined: true }];
+  lab = await openRestLab();
+  lab.cluster.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes: [], nfs } }];
+  const families = await scrape();
+  const of = (name: string) => samplesOf(families, name).map(({ labels, value }) => ({ ...labels, value }));
+  expect(of("nfactor_nf_faults_total")).toEqual([{ tenant: "blue", deployment: "web", nf: "quota", value: 10 }]);
+  expect(of("nfactor_nf_quarantined")).toEqual([{ tenant: "blue", deployment: "web", nf: "quota", value: 1 }]);
+});

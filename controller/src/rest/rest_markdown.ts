@@ -44,7 +44,8 @@ function section(route: Route): string {
   const { summary, detail, body, upload, progressAbout } = route;
   const parameters = parametersOf(route).filter((each) => each.in !== "path");
   const lines = ["", `### ${routeName(route)}`, "", `${summary}.${detail === undefined ? "" : ` ${detail}`}`];
-  if (progressAbout) lines.push("", "It may last: it tells its progress to who accepts a stream, and answers 202 at once to who prefers `respond-async`.");
+  if (progressAbout)
+    lines.push("", "It may take a while. A client that accepts a stream is told its progress; one that prefers `respond-async` is answered 202 at once.");
   if (parameters.length > 0) lines.push("", "| | | |", "|---|---|---|", ...parameters.map(row));
   if (body) lines.push("", "Body:", "", ...fieldRows(schemaOf(body, "input")));
   if (!upload) lines.push("", "```http", ...request(route), "```");

@@ -77,6 +77,8 @@ export class Scrape {
   readonly #metrics: ControllerMetrics;
   readonly #fields: readonly { readonly field: Field; readonly metric: Counter<Labels> | Gauge<Labels> }[];
   readonly #drops: Counter<Labels | "reason">;
+  readonly #nfFaults: Counter<"tenant" | "deployment" | "nf">;
+  readonly #nfQuarantined: Gauge<"tenant" | "deployment" | "nf">;
   readonly #delays: ToldHistogram<"tenant" | "deployment">;
   readonly #recoveries: ToldHistogram<"tenant" | "deployment">;
   readonly #leftOut: Counter<string>;
@@ -97,6 +99,9 @@ export class Scrape {
       "Packets that went nowhere, by reason (docs/abi.md); nf: dropped by the NFs; missed: lost by the interfaces before anybody took them.",
       [...LABELS, "reason"],
     );
+    const ofNf = ["tenant", "deployment", "nf"] as const;
+    this.#nfFaults = metrics.counter("nfactor_nf_faults_total", "Faults of an entry's NF, over all runtimes.", [...ofNf]);
+    this.#nfQuarantined = metrics.gauge("nfactor_nf_quarantined", "1 while an entry's NF gets no packets, since it faulted too often.", [...ofNf]);
     this.#delays = metrics.told<"tenant" | "deployment">(
       "nfactor_packet_delay_seconds",
       "How long packets were in a deployment, from interface to interface; of a sample, one in 50 µs at most, those that were dropped left out.",
@@ -142,11 +147,22 @@ export class Scrape {
   #runtimes(): void {
     for (const { metric } of this.#fields) metric.reset();
     this.#drops.reset();
+    this.#nfFaults.reset();
+    this.#nfQuarantined.reset();
     this.#delays.forget();
     this.#recoveries.forget();
     let room = this.#services.limits.series;
     for (const { deployment, report } of this.#services.cluster.load()) {
       const [tenant = "", name = ""] = deployment.split("/");
+      for (const { entry, faults, quarantined } of report.nfs ?? []) {
+        if (room < 2) {
+          this.#leftOut.inc(2);
+          continue;
+        }
+        room -= 2;
+        this.#nfFaults.inc({ tenant, deployment: name, nf: entry }, faults);
+        this.#nfQuarantined.set({ tenant, deployment: name, nf: entry }, quarantined ? 1 : 0);
+      }
       for (const runtime of report.runtimes) {
         const labels = { tenant, deployment: name, runtime: String(runtime.runtime) };
         const drops = reasonsOf(runtime);

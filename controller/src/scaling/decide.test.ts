@@ -42,7 +42,7 @@ describe("a runtime that has too much", () => {
     const [said] = explanations.filter(({ done }) => done.length > 0);
     expect(said).toMatchObject({ group: "g", rule: "hot_runtime", subject: "hot", done: [decisions[0]!.key], seen: { to: "cold", flows: 900 } });
     expect(said!.instead.length).toBeGreaterThan(0);
-    expect(explanationText(said!)).toContain("g hot: its load is too high: flows go to the coldest runtime; not more flows:");
+    expect(explanationText(said!)).toContain("hot: its load is too high: flows go to the coldest runtime; not more flows:");
   });
 
   test("moves known heavy flows, the fewest, and leaves the one that is too heavy for any other", () => {

@@ -50,12 +50,12 @@ export interface Explanation {
   instead: readonly { option: string; because: string }[];
 }
 
-/** One line for people. */
-export function explanationText({ group, rule, subject, seen, done, why, instead }: Explanation): string {
+/** One line for people, who know which group it is about. */
+export function explanationText({ rule, subject, seen, done, why, instead }: Explanation): string {
   const figures = Object.entries(seen).map(([name, value]) => `${name} ${typeof value === "number" ? Number(value.toFixed(3)) : value}`);
   const others = instead.map(({ option, because }) => `; not ${option}: ${because}`).join("");
-  const about = subject === undefined ? group : `${group} ${subject}`;
-  return `${about}: ${why}${others} [${rule}: ${figures.join(", ")}]${done.length > 0 ? ` → ${done.join(", ")}` : ""}`;
+  const about = subject === undefined ? "" : `${subject}: `;
+  return `${about}${why}${others} [${[rule, ...(figures.length > 0 ? [figures.join(", ")] : [])].join(": ")}]${done.length > 0 ? ` → ${done.join(", ")}` : ""}`;
 }
 
 /** All runtimes that take part: none of them takes part in another operation meanwhile. */

@@ -20,6 +20,7 @@ import { type PreparedNf, admitAndPrepare } from "../nf/prepare.ts";
 import { beyondGrant } from "../nf/rights.ts";
 import { flowJson } from "../result/flow_json.ts";
 import { parseFlowMatch } from "../result/flow_match.ts";
+import { plural } from "../result/text.ts";
 import { FRAME_BYTES_MAX } from "../rpc/frame.ts";
 import type { RunEvents } from "../run/run_events.ts";
 import { VERSION } from "../package.ts";
@@ -122,7 +123,9 @@ export class LiveChain implements Pick<Handlers, "info" | "flows" | "swap"> {
     });
     entry.plan = plan;
     entry.nf = next;
-    say(`swap  ${plan.name}: ${running.manifest.version} → ${next.manifest.version} (sha256:${next.digest.slice(0, 12)}), ${report.flows} flows kept`);
+    say(
+      `swap  ${plan.name}: ${running.manifest.version} → ${next.manifest.version} (sha256:${next.digest.slice(0, 12)}), ${plural(report.flows, "flow")} kept`,
+    );
     return {
       ...versions,
       dry_run: false,
@@ -157,7 +160,7 @@ function requireSameLayout(running: PreparedNf, next: PreparedNf["stateSchema"],
     `the state layout of version ${version} is not that of the running version ${running.manifest.version}, so the flows' states cannot be kept`,
     {
       given: layoutDiffText(running.stateSchema, next),
-      fix: "Keep the fields of the flow state as they are, or stop the host and start it with the new version. Nothing was changed.",
+      fix: "Keep the fields of the flow state as they are, or start the chain anew with the new version, which ends its flows. Nothing was changed.",
     },
   );
 }

@@ -32,6 +32,16 @@ async function refusal(what: () => Promise<unknown>): Promise<string> {
   expect(said).toEqual([]);
   return error.format();
 }
+test("an NF that faults is told of with its last fault, when that is of the version that runs", async () => {
+  tenant.nfList.push({ entry: "fw", version: "1.1.0", faults: 10n, quarantined: true, counters: {} });
+  const lastFault = (entry: string, version: string) => (`${entry} ${version}` === "fw 1.1.0" ? "deadline" : undefined);
+  live = new LiveRuntimes({ dataplane: tenant.dataplane, chain: [], lastFault, say: () => undefined });
+  const fw = { entry: "fw", version: "1.1.0", faults: 10, quarantined: true };
+  expect((await live.runtimes()).nfs).toEqual([{ ...fw, last_fault: "deadline" }]);
+  tenant.nfList[0]!.version = "1.2.0";
+  expect((await live.runtimes()).nfs).toEqual([{ ...fw, version: "1.2.0" }]);
+});
+
 const migrate = (from: number, to: number, flows: Parameters<LiveRuntimes["migrate"]>[0]["flows"] = { all: true }, dry_run = false) =>
   live.migrate({ from, to, flows, dry_run });
 

@@ -11,7 +11,7 @@ import type { Dataplane } from "../dataplane/dataplane.ts";
 import { Runtimes } from "../dataplane/runtimes.ts";
 import { flowJson } from "../result/flow_json.ts";
 import { parseFlowMatch } from "../result/flow_match.ts";
-import { operationJson, runtimeJson } from "../result/runtimes_result.ts";
+import { type NfHealthJson, operationJson, runtimeJson } from "../result/runtimes_result.ts";
 import { operationText, recoveryText } from "../result/runtimes_text.ts";
 import { plural } from "../result/text.ts";
 import type { Params, Result } from "../rpc/protocol.ts";
@@ -29,6 +29,8 @@ const RECOVERY_QUIET_MS = 1000;
 export interface LiveRuntimesOptions {
   dataplane: Dataplane;
   chain: readonly LiveEntry[];
+  /** The last fault of an entry's present version, in words. */
+  lastFault?: (entry: string, version: string) => string | undefined;
   /** Tells the person at the host's terminal. */
   say(text: string): void;
 }
@@ -45,7 +47,16 @@ export class LiveRuntimes implements Omit<Handlers, "info" | "flows" | "swap" | 
   readonly runtimes = async (): Promise<Result<"runtimes">> => ({
     at_us: machineUs(),
     runtimes: this.#runtimes.status().map(runtimeJson),
+    nfs: this.#nfs(),
   });
+
+  #nfs(): NfHealthJson[] {
+    const { dataplane, lastFault } = this.#options;
+    return dataplane.counters().nfs.map(({ entry, version, faults, quarantined }) => {
+      const last_fault = lastFault?.(entry, version);
+      return { entry, version, faults: Number(faults), quarantined, ...(last_fault === undefined ? {} : { last_fault }) };
+    });
+  }
 
   readonly add_runtime = async ({ at }: Params<"add_runtime">): Promise<Result<"add_runtime">> => {
     const runtime = await this.#runtimes.add({ at });

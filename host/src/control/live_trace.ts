@@ -8,6 +8,7 @@ import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NfError } from "@nfactor/sdk/errors";
 import type { Dataplane } from "../dataplane/dataplane.ts";
+import { plural } from "../result/text.ts";
 import type { Params, Result } from "../rpc/protocol.ts";
 import type { Handlers } from "../rpc/server.ts";
 import { TraceAssembler } from "../trace/assemble.ts";
@@ -63,7 +64,7 @@ export class LiveTrace implements Pick<Handlers, "trace_start" | "trace_read" | 
       if (this.#running?.id === wanted.id) this.#running = undefined;
     };
     this.#running = new RunningTrace(dataplane, wanted, params, entries, over);
-    say(`trace  of ${params.match.length > 0 ? `'${params.match.join(" ")}'` : "everything"}, ${params.packets} packets or ${params.seconds} s`);
+    say(`trace  of ${params.match.length > 0 ? `'${params.match.join(" ")}'` : "everything"}, ${plural(params.packets, "packet")} or ${params.seconds} s`);
     return { trace: wanted.id, entries };
   };
 

@@ -2,7 +2,7 @@
 import type { PeerConfig } from "../config/peer.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import { nativeError } from "../dataplane/native_error.ts";
-import type { MigrateOptions, NativeFlow, OperationReport, RuntimeStatus } from "../dataplane/native_types.ts";
+import type { MigrateOptions, NativeFlow, NfCounters, OperationReport, RuntimeStatus } from "../dataplane/native_types.ts";
 
 const done: OperationReport = { moved: 0, failed: 0, reason: "none", drained: false, undrained: false, durationNs: 1_000_000n };
 
@@ -45,9 +45,13 @@ export class TenantInMemory {
     return Object.fromEntries([...this.states.keys()].map((runtime) => [runtime, this.#of(runtime).length]).filter(([, n]) => n! > 0));
   }
 
+  /** How the NFs of its chain fare. */
+  readonly nfList: NfCounters[] = [];
+
   get dataplane(): Dataplane {
     const parts: Partial<Dataplane> = {
       switched: true,
+      counters: () => ({ nfs: [...this.nfList] }) as unknown as ReturnType<Dataplane["counters"]>,
       runtimes: () => [this.#status(0, this.flowList.length), ...[...this.states.keys()].map((runtime) => this.#status(runtime, this.#of(runtime).length))],
       addRuntime: async ({ at } = {}) => {
         if (at !== undefined && !this.peerList.some(({ name }) => name === at)) throw nativeError("peer.unknown", `there is no peer '${at}'`);

@@ -3,8 +3,8 @@
  * that it goes on without the daemon; the next daemon finds it by its control socket. Its dataplane's processes go on without it in turn.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, openSync, readFileSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
 import type { Clock } from "../clock/clock.ts";
 import { NFACTOR } from "../package.ts";
@@ -41,7 +41,7 @@ export interface Child {
 export interface Children {
   /** Runs what its folder's nfactor.yaml says. Throws NfError. */
   start(run: string, folder: DeploymentFolder): Child;
-  /** One that runs already. */
+  /** One that runs already. Rejects with NfError (host.settings) when it is not this folder's: another daemon's, or started by hand. */
   find(run: string, folder: DeploymentFolder): Promise<Child | undefined>;
   /** The dataplane's processes, with or without a supervisor. */
   hasProcesses(run: string): boolean;
@@ -73,7 +73,10 @@ export class RunChildren implements Children {
     if (socket !== undefined && (await answers(socket))) {
       const { pid } = await withClient(socket, (client) => client.call("info", {}, INFO_MS));
       const start = startOf(pid);
-      if (start !== undefined) return new FoundChild({ pid, start }, socket, folder, this.#clock);
+      if (start !== undefined) {
+        requireOwn(pid, run, folder);
+        return new FoundChild({ pid, start }, socket, folder, this.#clock);
+      }
     }
     // It is starting, and has no socket yet.
     const record = folder.readChild();
@@ -88,6 +91,38 @@ export class RunChildren implements Children {
   endProcesses(run: string): void {
     const folder = RunFolder.hold(run);
     endProcesses(folder);
+  }
+}
+
+/**
+ * Names of runs are the machine's, and state folders are not: a second daemon may be asked for a deployment of the same name. Throws NfError (host.settings)
+ * unless the process runs what this folder says.
+ */
+export function requireOwn(pid: number, run: string, folder: DeploymentFolder): void {
+  const file = configOf(pid);
+  if (file !== undefined && placeOf(dirname(file)) === placeOf(folder.path)) return;
+  throw new NfError("host.settings", `'${run}' runs already on this machine, and is not of this host daemon: process ${pid} runs it`, {
+    ...(file === undefined ? {} : { given: `${file}; here it is ${folder.runFile}` }),
+    fix: "Choose another name for the deployment, end what runs, or start the daemon with the --state that it has.",
+  });
+}
+
+/** The file that a supervisor was started with. */
+function configOf(pid: number): string | undefined {
+  try {
+    const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    const at = args.indexOf("--config");
+    return at < 0 ? undefined : args[at + 1];
+  } catch {
+    return undefined;
+  }
+}
+
+function placeOf(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
   }
 }
 

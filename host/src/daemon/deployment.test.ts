@@ -28,6 +28,16 @@ describe("deploying", () => {
     expect([host.children.starts, host.fetched.length]).toEqual([1, 2]);
   });
 
+  test("what runs under its name for another daemon is neither taken for it nor ended with it", async () => {
+    host.children.others.add(RUN);
+    host.children.members.set(RUN, { chain: [], count: 2 });
+    expect(await host.deploy(1, host.spec(["one"])).catch((error: unknown) => error)).toMatchObject({ code: "host.settings" });
+    expect(await host.status()).toMatchObject({ state: "failed", error: { code: "host.settings" } });
+    await host.call("undeploy", { ...of, dry_run: false });
+    expect(await host.status()).toBeUndefined();
+    expect([host.children.members.has(RUN), host.children.starts]).toEqual([true, 0]);
+  });
+
   test("an older revision, or another one under the same number, is refused", async () => {
     await host.deploy(5, host.spec(["one"]));
     expect(await host.deploy(4, host.spec(["one"])).catch((error: unknown) => error)).toMatchObject({ code: "host.stale" });

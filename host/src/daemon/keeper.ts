@@ -194,7 +194,13 @@ export class Keeper {
     await this.halt();
     this.#become("stopping");
     const { children, folder } = this.#options;
-    const child = this.#child ?? (await this.#find()) ?? (await this.#takeOver());
+    let child: Child | undefined;
+    try {
+      child = this.#child ?? (await this.#find()) ?? (await this.#takeOver());
+    } catch (error) {
+      this.#options.say(`nothing of it runs here: ${(error as NfError).message}`);
+      return undefined;
+    }
     let packets: RunResult["packets"] | undefined;
     if (child) {
       child.signal("SIGTERM");
@@ -338,8 +344,12 @@ export class Keeper {
     await Promise.race([pause(this.#options.clock, signal, ms), woken]).catch(() => undefined);
   }
 
+  /** Rejects with NfError (host.settings) when what runs under its name is somebody else's. */
   async #find(): Promise<Child | undefined> {
-    return this.#options.children.find(this.run, this.#options.folder).catch(() => undefined);
+    return this.#options.children.find(this.run, this.#options.folder).catch((error: unknown) => {
+      if (error instanceof NfError && error.code === "host.settings") throw error;
+      return undefined;
+    });
   }
 
   /** Processes that a supervisor has left end in order under another one. */

@@ -67,6 +67,8 @@ export class FakeChildren implements Children {
   readonly swaps: string[] = [];
   /** Runs whose start is refused, and why. */
   readonly refuse = new Map<string, NfError>();
+  /** Runs that are another daemon's. */
+  readonly others = new Set<string>();
   /** Called before a swap is done; what it throws is its answer. */
   onSwap: (params: ControlParams<"swap">) => Promise<void> | void = () => undefined;
   flows = 7;
@@ -91,6 +93,7 @@ export class FakeChildren implements Children {
   }
 
   async find(run: string): Promise<Child | undefined> {
+    if (this.others.has(run)) throw new NfError("host.settings", `'${run}' is another daemon's`);
     return this.#living.get(run);
   }
   hasProcesses(run: string): boolean {

@@ -80,6 +80,8 @@ function outcome(event: FaultEvent): string {
 /** Collects faults for the result, and says which ones are worth a paragraph. */
 export class FaultLog {
   readonly #faults = new Map<string, FaultJson>();
+  /** By entry. */
+  readonly #last = new Map<string, { readonly version: string; readonly text: string }>();
   /** Different places that are kept apart; a hostile NF could invent any number of messages. */
   static readonly PLACES_MAX = 1000;
 
@@ -93,12 +95,21 @@ export class FaultLog {
       ...(place ? { file: place.file, line: place.line, column: place.column } : {}),
       count: 1,
     };
+    const at = place ? ` at ${place.file}:${place.line}:${place.column}` : "";
+    const said = fault.message === "" ? "" : ` "${fault.message.slice(0, 300)}"`;
+    this.#last.set(event.entry, { version: event.version, text: `${fault.kind.replaceAll("_", " ")}${said}${at}` });
     const full = this.#faults.size >= FaultLog.PLACES_MAX;
     const key = JSON.stringify(full ? [fault.nf, fault.kind] : [fault.nf, fault.kind, fault.message, fault.file, fault.line, fault.column]);
     const known = this.#faults.get(key);
     if (known) known.count += 1;
     else this.#faults.set(key, full ? { nf: fault.nf, kind: fault.kind, message: "many different ones", count: 1 } : fault);
     return known === undefined;
+  }
+
+  /** In words; undefined when this version of the entry's NF has had none. */
+  lastOf(entry: string, version: string): string | undefined {
+    const last = this.#last.get(entry);
+    return last?.version === version ? last.text : undefined;
   }
 
   get total(): number {

@@ -75,6 +75,15 @@ export const runtimeSchema = z.strictObject({
     .optional()
     .describe("In process mode: frames that came over its link and went nowhere, by what was wrong: forged, replayed, wrong_life, malformed, unsound …"),
 });
+/** How an NF of the chain fares, over all runtimes. */
+export const nfHealthSchema = z.strictObject({
+  entry: z.string().max(255),
+  version: z.string().max(64),
+  faults: amount.describe("Since the start."),
+  quarantined: z.boolean().describe("It faulted too often: until it is swapped its packets are dropped, or pass by it, as its manifest says."),
+  last_fault: z.string().max(1000).optional().describe("Of this version: what, and where in its source."),
+});
+export type NfHealthJson = z.output<typeof nfHealthSchema>;
 export type RuntimeJson = z.output<typeof runtimeSchema>;
 
 export const MOVE_REFUSALS = [

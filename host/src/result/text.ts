@@ -25,7 +25,7 @@ export function si(n: number): string {
   ] as const) {
     if (n >= limit) return `${(n / limit).toPrecision(3)} ${unit}`;
   }
-  return `${n < 10 && n > 0 ? n.toFixed(1) : n.toFixed(0)} `;
+  return `${n < 9.95 && n >= 0.05 ? n.toFixed(1) : n.toFixed(0)} `;
 }
 
 /** "1 h 02 min", "3 min 05 s", "12.3 s", "640 ms", "8 µs", "310 ns". */

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { grantSchema } from "../config/host_config.ts";
 import { PEERS_MAX, peerChangeFields, peerSchema } from "../config/peer.ts";
 import { flowSchema } from "../result/run_result.ts";
-import { operationFields, runtimeSchema } from "../result/runtimes_result.ts";
+import { nfHealthSchema, operationFields, runtimeSchema } from "../result/runtimes_result.ts";
 import { FRAME_BYTES_MAX, TRACE_PACKETS_MAX, TRACE_SECONDS_MAX, tracePacketSchema, traceTotalsSchema } from "../trace/packet.ts";
 
 export const PROTOCOL_VERSION = 1;
@@ -68,7 +68,11 @@ export const infoResult = z.strictObject({
   chain: z.array(z.strictObject({ entry: z.string(), nf: z.string(), version: z.string(), digest: z.string() })),
 });
 
-export const runtimesResult = z.strictObject({ at_us: z.int().min(0), runtimes: z.array(runtimeSchema) });
+export const runtimesResult = z.strictObject({
+  at_us: z.int().min(0),
+  runtimes: z.array(runtimeSchema),
+  nfs: z.array(nfHealthSchema).max(64).optional().describe("The NFs of the chain."),
+});
 
 /** `at`: name of a peer, or address of an agent that the host was started with; this machine otherwise. */
 export const addRuntimeParams = z.strictObject({ at: z.string().max(64).optional() });

@@ -97,7 +97,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
     const { dataplane, runtimes } = run;
     server = await ControlServer.listen(socket, {
       ...new LiveChain({ name: options.name, dataplane, chain: entries, events, say }),
-      ...new LiveRuntimes({ dataplane, chain: entries, say }),
+      ...new LiveRuntimes({ dataplane, chain: entries, lastFault: (entry, version) => events.faults.lastOf(entry, version), say }),
       ...(trace = new LiveTrace({ dataplane, chain: entries, say })),
     });
     if (!stopped) await run.start();

@@ -174,7 +174,7 @@ export function scaleCommand(): Command {
           options,
           `scaling ${name}`,
           (more) => connection.api.scale(name, wish, more),
-          (outcome) => `${outcomeText(outcome)}: ${wish.min} to ${wish.max} runtimes`,
+          (outcome) => `${outcomeText(outcome)}: ${wish.min === wish.max ? plural(wish.min, "runtime") : `${wish.min} to ${wish.max} runtimes`}`,
         );
       });
     });

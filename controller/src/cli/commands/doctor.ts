@@ -61,7 +61,7 @@ function rowText({ name, state, found, wanted, fix }: Row): string {
 /** Each question is asked only when the one before has a good answer. */
 async function controllerRows(options: DoctorOptions): Promise<Row[]> {
   const rows: Row[] = [];
-  const isGiven = options.api !== undefined || options.context !== undefined || process.env.NFACTOR_API !== undefined;
+  const isGiven = options.api !== undefined || options.context !== undefined || Boolean(process.env.NFACTOR_API);
   try {
     if (!isGiven && Object.keys(readContexts().contexts).length === 0)
       return [{ name: "controller", state: "advice", found: "none is known", wanted: "one, to run deployments", fix: "nfactor up" }];

@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import { EXIT, examples, ratesOf, runtimesTable } from "@nfactor/host/cli";
-import { safeText } from "@nfactor/host/text";
+import { plural, safeText } from "@nfactor/host/text";
 import { NfError } from "@nfactor/sdk/errors";
 import { type ApiOptions, addApiOptions, deploymentName, timeoutMs, withApi } from "../api_command.ts";
 import type { DeploymentJson } from "../api.ts";
-import { chainText, deploymentsTable, hostsTable, troublesOf } from "../views/cluster_text.ts";
+import { boundsText, chainText, deploymentsTable, hostsTable, nfTroubleText, troublesOf } from "../views/cluster_text.ts";
 
 interface StatusOptions extends ApiOptions {
   readonly check?: boolean;
@@ -53,7 +53,7 @@ async function whatIsWrong(name: string | undefined, options: StatusOptions): Pr
     }
     const [{ ok }, hosts, deployments] = await Promise.all([api.health(), api.hostsIfAllowed(), api.deployments(options.tenant)]);
     if (!ok) return "the controller is not well";
-    return troublesOf(deployments, hosts)[0];
+    return troublesOf(deployments, hosts ?? [])[0];
   });
 }
 
@@ -61,17 +61,16 @@ async function all(options: StatusOptions): Promise<void> {
   await withApi(options, async ({ api, chosen, output }) => {
     const tenant = options.tenant;
     const [health, hosts, deployments] = await Promise.all([api.health(), api.hostsIfAllowed(), api.deployments(tenant)]);
-    const troubles = troublesOf(deployments, hosts);
+    const troubles = troublesOf(deployments, hosts ?? []);
     const where = chosen.name === undefined ? "" : `context ${chosen.name}, `;
     const text = [
       `controller  ${where}${api.address}: ${health.ok ? "well" : `NOT WELL${health.store === undefined ? "" : `, store: ${safeText(health.store)}`}`}`,
       "",
-      hostsTable(hosts),
-      "",
+      ...(hosts ? [hostsTable(hosts), ""] : []),
       deploymentsTable(deployments),
       ...(troubles.length === 0 ? [] : ["", ...troubles.map((trouble) => `! ${trouble}`)]),
     ].join("\n");
-    output.result({ health, hosts, deployments, troubles }, text);
+    output.result({ health, hosts: hosts ?? [], deployments, troubles }, text);
     if (options.check && (!health.ok || troubles.length > 0)) process.exitCode = EXIT.failure;
   });
 }
@@ -80,7 +79,7 @@ async function one(word: string, options: StatusOptions): Promise<void> {
   await withApi(options, async ({ api, chosen, output }) => {
     const view = await api.deployment(deploymentName(word, chosen.tenant));
     output.result(view, deploymentText(view));
-    if (options.check && view.state !== "running") process.exitCode = EXIT.failure;
+    if (options.check && (view.state !== "running" || troublesOf([view], []).length > 0)) process.exitCode = EXIT.failure;
   });
 }
 
@@ -93,11 +92,14 @@ export function deploymentText(view: DeploymentJson): string {
     `${safeText(view.name, 80)}  ${view.state.replace("_", " ")}${view.why === undefined ? "" : `: ${safeText(view.why)}`}`,
     `  chain      ${safeText(chainText(spec), 1000)}`,
     `  ports      ${safeText(spec.ports.client.iface)} (client), ${safeText(spec.ports.server.iface)} (server), on ${safeText(host)}`,
-    `  runtimes   ${scaling.min} to ${scaling.max}, ${scaling.replicas === 0 ? "without replicas" : "each flow with a replica"}${also}`,
+    `  runtimes   ${boundsText(view)}, ${scaling.replicas === 0 ? "without replicas" : "each flow with a replica"}${also}`,
     `  revision   ${view.revision}`,
     ...(seen
-      ? [`  on host    revision ${seen.revision}, ${seen.state}${seen.pid === undefined ? "" : `, process ${seen.pid}`}, started ${seen.starts} times`]
+      ? [
+          `  on host    revision ${seen.revision}, ${seen.state}${seen.pid === undefined ? "" : `, process ${seen.pid}`}, started ${plural(seen.starts, "time")}`,
+        ]
       : []),
+    ...(runtimes?.nfs ?? []).filter(({ faults }) => faults > 0).map((nf) => `  NF         ${safeText(`${nf.entry} ${nfTroubleText(nf)}`, 1000)}`),
     ...(seen?.error ? [`  error[${safeText(seen.error.code, 64)}]: ${safeText(seen.error.message, 1000)}`] : []),
     ...(seen?.error?.fix === undefined ? [] : [`    ${safeText(seen.error.fix, 1000)}`]),
     ...(sample ? ["", runtimesTable(ratesOf(sample, { runtimes: [], atUs: 0 }))] : []),

@@ -1,9 +1,9 @@
 /** `nfactor tenants` and `nfactor tokens`: who shares the cluster, and who may ask it for what. */
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { examples } from "@nfactor/host/cli";
 import { integer } from "@nfactor/host/plan";
-import { count, safeText } from "@nfactor/host/text";
+import { count, plural, safeText } from "@nfactor/host/text";
 import { NfError } from "@nfactor/sdk/errors";
 import { SCOPES } from "../../cluster/kinds.ts";
 import { type ApiOptions, addApiOptions, withApi } from "../api_command.ts";
@@ -57,7 +57,7 @@ function setCommand(): Command {
           const tenant = await api.putTenant(name, wish);
           output.result(
             tenant,
-            `tenant ${safeText(tenant.name)}: ${count(tenant.runtimes_max)} runtimes and ${count(tenant.deployments_max)} deployments at most`,
+            `tenant ${safeText(tenant.name)}: ${plural(tenant.runtimes_max, "runtime")} and ${plural(tenant.deployments_max, "deployment")} at most`,
           );
         });
       }),
@@ -125,23 +125,39 @@ function makeCommand(): Command {
       withGlobals<TokenOptions>((label, options) => {
         const days = options.days === undefined ? undefined : integer("--days", options.days, 1, 3650);
         return withApi(options, async ({ api, output }) => {
-          const made = await api.makeToken({ label, scope: options.scope, tenant: options.of, valid_seconds: days === undefined ? undefined : days * DAY_S });
-          if (options.out === undefined) return output.result(made, safeText(made.token));
-          writeToken(options.out, made.token);
-          output.result({ ...without(made, "token"), file: options.out }, `wrote ${options.out}`);
+          const wish = { label, scope: options.scope, tenant: options.of, valid_seconds: days === undefined ? undefined : days * DAY_S };
+          const { out } = options;
+          if (out === undefined) {
+            const made = await api.makeToken(wish);
+            return output.result(made, safeText(made.token));
+          }
+          const made = await intoNewFile(out, () => api.makeToken(wish));
+          output.result({ ...without(made, "token"), file: out }, `wrote ${out}`);
         });
       }),
     );
 }
 
-function writeToken(path: string, token: string): void {
+/** The file is there before the token is: one that nobody knows would be good for nothing, and stay. */
+async function intoNewFile<T extends { readonly token: string }>(path: string, make: () => Promise<T>): Promise<T> {
+  let file: number;
   try {
-    writeFileSync(path, `${token}\n`, { mode: 0o600, flag: "wx" });
+    file = openSync(path, "wx", 0o600);
   } catch (cause) {
     throw new NfError("usage", `--out: ${path} cannot be made: ${(cause as Error).message}`, {
       cause,
-      fix: "The token was made, and nobody knows it: remove it with 'nfactor tokens remove', and make another one.",
+      fix: "Name a file that is not there yet. No token was made.",
     });
+  }
+  try {
+    const made = await make();
+    writeFileSync(file, `${made.token}\n`);
+    return made;
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -42,7 +42,7 @@ async function run(word: string | undefined, options: TopOptions): Promise<void>
     const look = async (): Promise<Look> => {
       const [deployments, hosts] = await Promise.all([
         name === undefined ? api.deployments(options.tenant) : api.deployment(name).then((one) => [one]),
-        api.hostsIfAllowed(),
+        api.hostsIfAllowed().then((hosts) => hosts ?? []),
       ]);
       return { deployments, hosts };
     };

@@ -42,7 +42,7 @@ export function upCommand(): Command {
     .option("--agent-iface <name>", "interface that leads to those hosts; it carries the links of the runtimes")
     .option("--context <name>", "under which name the other commands find it", "local")
     .option("--no-context", "write no context")
-    .option("--new-admin-token", "make another token for an admin, for who has lost theirs")
+    .option("--new-admin-token", "make another admin token, when the first one is lost")
     .addHelpText(
       "after",
       examples(

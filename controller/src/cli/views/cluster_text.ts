@@ -2,8 +2,12 @@
 import { count, duration, plural, safeText, table } from "@nfactor/host/text";
 import type { DeploymentJson, EventJson, HostJson, OutcomeJson, SwapJson } from "../api.ts";
 
-/** Of a clock, for lists: 2026-11-27 20:45:03. */
-export const timeText = (ms: number): string => (Number.isFinite(ms) ? new Date(ms).toISOString().slice(0, 19).replace("T", " ") : "");
+/** Of the reader's clock, for lists: 2026-11-27 20:45:03. */
+export function timeText(ms: number): string {
+  if (!Number.isFinite(ms)) return "";
+  const ahead = new Date(ms).getTimezoneOffset() * -60_000;
+  return new Date(ms + ahead).toISOString().slice(0, 19).replace("T", " ");
+}
 
 export const agoText = (ms: number, nowMs = Date.now()): string => (nowMs - ms < 1000 ? "now" : `${duration(Math.max(0, nowMs - ms) * 1e6)} ago`);
 
@@ -35,14 +39,16 @@ export function deploymentsTable(views: readonly DeploymentJson[]): string {
   return cells([["deployment", "state", "revision", "host", "runtimes", "flows", "chain"], ...rows], [2, 5]);
 }
 
-const boundsText = ({ wanted: { scaling } }: DeploymentJson): string => (scaling.min === scaling.max ? String(scaling.min) : `${scaling.min}..${scaling.max}`);
+/** "2..4"; "3" where it is one number. */
+export const boundsText = ({ wanted: { scaling } }: DeploymentJson): string =>
+  scaling.min === scaling.max ? String(scaling.min) : `${scaling.min}..${scaling.max}`;
 
 export function hostsTable(views: readonly HostJson[], nowMs = Date.now()): string {
   if (views.length === 0) return "no hosts: 'nfactor hosts token <name>' makes a token for one, 'nfactor host' joins with it";
   const rows = views.map((view) => [
     view.name,
     hostState(view),
-    view.info ? `${view.info.cpus} CPUs, ${count(view.info.memory_mb)} MiB` : "",
+    view.info ? `${plural(view.info.cpus, "CPU")}, ${count(view.info.memory_mb)} MiB` : "",
     view.info ? `${view.runtimes} of ${view.room ?? view.info.room}` : String(view.runtimes),
     view.info?.version ?? "",
     agoText(view.joined, nowMs),
@@ -60,17 +66,28 @@ export function eventLine({ at, severity, about, text, kind }: EventJson): strin
   return `${timeText(at)}  ${safeText(kind, 20).padEnd(10)}  ${safeText(about, 60)}  ${mark}${safeText(text, 2000)}`;
 }
 
+type NfHealth = NonNullable<NonNullable<DeploymentJson["runtimes"]>["nfs"]>[number];
+
+/** Of one that faults: "0.4.0 is quarantined after 10 faults; the last: abort …". */
+export function nfTroubleText({ version, faults, quarantined, last_fault }: NfHealth): string {
+  const last = last_fault === undefined ? "" : `; the last: ${last_fault}`;
+  return `${version} ${quarantined ? `is quarantined after ${plural(faults, "fault")}` : `has had ${plural(faults, "fault")}`}${last}`;
+}
+
 /** What is wrong, in sentences; nothing when all is well. */
 export function troublesOf(deployments: readonly DeploymentJson[], hosts: readonly HostJson[]): string[] {
   const of = (view: DeploymentJson): string[] => {
     const why = view.why ?? view.seen?.error?.message;
-    const what = { running: "", ending: "", behind: "is behind", failed: "does not run", host_away: "is on a host that is away" }[view.state];
+    // A change that is refused leaves what ran before at work.
+    const failed = view.seen?.state === "running" && view.seen.revision < view.revision ? `still runs revision ${view.seen.revision}` : "does not run";
+    const what = { running: "", ending: "", behind: "is behind", failed, host_away: "is on a host that is away" }[view.state];
     const down = (view.runtimes?.runtimes ?? [])
       .filter(({ state }) => state === "down")
       .map(({ runtime }) => (runtime === 0 ? "its vswitch" : `runtime ${runtime}`));
     return [
       ...(what === "" ? [] : [`${view.name} ${what}${why === undefined ? "" : `: ${why}`}`]),
       ...(down.length === 0 ? [] : [`${view.name}: ${down.join(", ")} ${down.length === 1 ? "is" : "are"} down, and started again`]),
+      ...(view.runtimes?.nfs ?? []).filter(({ quarantined }) => quarantined).map((nf) => `${view.name}: NF ${nf.entry} ${nfTroubleText(nf)}`),
     ];
   };
   const away = hosts

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { DeploymentJson } from "../api.ts";
+import { troublesOf } from "./cluster_text.ts";
 import { type Look, earlierLook, topOf } from "./top_text.ts";
 
 const FIGURES = { lcore: 0, state: "running", flows: 5, dropped: 0, sent: 0, held: 0, moved_in: 0, moved_out: 0, under_way: 0, queued: 0 } as const;
@@ -22,4 +23,12 @@ test("who looks more often than hosts report sees the rates since the report bef
     expect(web).toMatchObject({ load: 0.5, runtimes: [{ received_pps: 1000 }] });
   }
   expect(topOf(looks[3]!, before).find(({ deployment }) => deployment === "dns")).toMatchObject({ load: 0.5 });
+});
+
+test("an NF that is quarantined is a trouble though all runtimes run, and a refused change says what runs meanwhile", () => {
+  const nfs = [{ entry: "quota", version: "0.4.0", faults: 10, quarantined: true, last_fault: "deadline" }];
+  const view = { name: "blue/web", state: "running", revision: 2, runtimes: { at_us: 1, runtimes: [], nfs }, seen: { state: "running", revision: 2 } };
+  expect(troublesOf([view as unknown as DeploymentJson], [])).toEqual(["blue/web: NF quota 0.4.0 is quarantined after 10 faults; the last: deadline"]);
+  const refused = { name: "blue/web", state: "failed", revision: 3, why: "it refuses", seen: { state: "running", revision: 2 } };
+  expect(troublesOf([refused as unknown as DeploymentJson], [])).toEqual(["blue/web still runs revision 2: it refuses"]);
 });

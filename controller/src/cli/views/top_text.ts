@@ -1,6 +1,6 @@
 /** What `nfactor top` shows: hosts, deployments, and each one's runtimes with load, flows, rates and drops, between two looks. */
 import { type RuntimeRates, ratesOf, runtimesTable } from "@nfactor/host/cli";
-import { count, safeText, si } from "@nfactor/host/text";
+import { count, plural, safeText, si } from "@nfactor/host/text";
 import type { DeploymentJson, HostJson } from "../api.ts";
 import { cells, chainText, hostState, troublesOf } from "./cluster_text.ts";
 
@@ -71,7 +71,7 @@ export function topLines(now: Look, list: readonly TopDeployment[], title: strin
     si(one.drops_per_s).trimEnd(),
     one.chain,
   ]);
-  const hosts = now.hosts.map((view) => `${safeText(view.name, 40)} ${hostState(view)}${view.info ? ` (${view.info.cpus} CPUs)` : ""}`).join("   ");
+  const hosts = now.hosts.map((view) => `${safeText(view.name, 40)} ${hostState(view)}${view.info ? ` (${plural(view.info.cpus, "CPU")})` : ""}`).join("   ");
   const lines = [
     title,
     `hosts   ${hosts === "" ? "none" : hosts}`,
