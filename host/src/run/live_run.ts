@@ -23,6 +23,7 @@ import { readKey } from "../supervisor/agent_tls.ts";
 import { endProcesses, refuseLeftovers } from "../supervisor/leftovers.ts";
 import { ProcessDataplane } from "../supervisor/process_dataplane.ts";
 import { RunFolder } from "../supervisor/run_folder.ts";
+import { Standby } from "../supervisor/standby.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import { FlowList } from "./flow_list.ts";
 import { LiveView } from "./live_view.ts";
@@ -71,17 +72,22 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
   const eal = { hugepages: settings.memory.hugepages, memoryMb: memoryOf(settings) };
   const agents = (settings.runtimes?.agents ?? []).map(({ key_file, ...agent }) => ({ ...agent, key: readKey(key_file) }));
   let processes: ProcessDataplane | undefined;
+  let standby: Standby | undefined;
   const make = async (spec: RuntimeSpec): Promise<Dataplane> => {
     if (!folder) return AddonDataplane.create(startAddon(eal).addon, spec);
     const onMade = (made: Supervisor): void => void (supervisor = made);
-    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec, agents }, runtimes: settings.runtimes!.count, say, onMade });
+    const { count } = settings.runtimes!;
+    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec, agents }, runtimes: count, standby, say, onMade });
     return processes;
   };
   const stay = settings.runtimes?.processes ? onLeaveSignal(() => processes?.leave()) : undefined;
   try {
     const socket = prepareSocketPath(options.name);
-    if (settings.runtimes?.processes) folder = RunFolder.hold(options.name);
-    else refuseLeftovers(options.name);
+    if (settings.runtimes?.processes) {
+      folder = RunFolder.hold(options.name);
+      const elsewhere = agents.reduce((sum, { runtimes }) => sum + runtimes, 0);
+      standby = Standby.ofFirstStart(folder, eal, 1 + settings.runtimes.count - elsewhere);
+    } else refuseLeftovers(options.name);
     const specs = [];
     for (const nf of chain) {
       events.know(nf.digest, nf.source);
@@ -120,6 +126,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
     await server?.close();
     trace?.close();
     await run?.destroy();
+    standby?.close();
     folder?.release();
     stay?.();
     release();
