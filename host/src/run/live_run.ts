@@ -38,7 +38,8 @@ export interface LiveRunOptions {
   client: string;
   server: string;
   plans: readonly EntryPlan[];
-  chain: readonly PreparedNf[];
+  /** The chain, made ready while processes that will run it start. Rejects with NfError. */
+  prepare: () => Promise<readonly PreparedNf[]>;
   /** Ended flows to keep for the result. */
   flows: number;
   /** Stops by itself after this long. */
@@ -50,29 +51,32 @@ export interface LiveRunOptions {
 
 /** Rejects with NfError when it cannot start, or when a port fails while it runs. */
 export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
-  const { settings, plans, chain } = options;
+  const { settings, plans, prepare } = options;
   let run: NativeRun | undefined;
   let server: ControlServer | undefined;
   let trace: LiveTrace | undefined;
   let view: LiveView | undefined;
   let timer: NodeJS.Timeout | undefined;
   let folder: RunFolder | undefined;
+  let standby: Standby | undefined;
+  let chain: readonly PreparedNf[] | undefined;
   let stopped = false;
   const say = (text: string): void => (view ? view.say(text) : options.write(`${text}\n`));
   const stop = (): void => {
     stopped = true;
     run?.stop(true);
+    if (chain) return;
+    // Making an NF ready may take as long as it likes, and nothing runs yet.
+    standby?.close();
+    folder?.release();
+    process.exit(130);
   };
-  const entries = chain.map((nf, i) => ({ plan: plans[i]!, nf }));
-  // The layout of an entry's state stays the same over a swap, so the schemas of the start serve for all flows.
-  const events = new RunEvents(chain, new FlowList({ which: "last", flows: options.flows }), say);
   // Whoever is in a hurry leaves no processes behind either.
   let supervisor: Supervisor | undefined;
   const release = onStopSignals(stop, () => (supervisor ? supervisor.endAtOnce() : folder && endProcesses(folder)));
   const eal = { hugepages: settings.memory.hugepages, memoryMb: memoryOf(settings) };
   const agents = (settings.runtimes?.agents ?? []).map(({ key_file, ...agent }) => ({ ...agent, key: readKey(key_file) }));
   let processes: ProcessDataplane | undefined;
-  let standby: Standby | undefined;
   const make = async (spec: RuntimeSpec): Promise<Dataplane> => {
     if (!folder) return AddonDataplane.create(startAddon(eal).addon, spec);
     const onMade = (made: Supervisor): void => void (supervisor = made);
@@ -88,6 +92,10 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
       const elsewhere = agents.reduce((sum, { runtimes }) => sum + runtimes, 0);
       standby = Standby.ofFirstStart(folder, eal, 1 + settings.runtimes.count - elsewhere);
     } else refuseLeftovers(options.name);
+    chain = await prepare();
+    const entries = chain.map((nf, i) => ({ plan: plans[i]!, nf }));
+    // The layout of an entry's state stays the same over a swap, so the schemas of the start serve for all flows.
+    const events = new RunEvents(chain, new FlowList({ which: "last", flows: options.flows }), say);
     const specs = [];
     for (const nf of chain) {
       events.know(nf.digest, nf.source);
