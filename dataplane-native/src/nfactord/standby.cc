@@ -43,7 +43,8 @@ std::string ReadLine() {
   }
 }
 
-// Whoever wrote the line and died before it was read knows nothing of what would come of it, and neither do those after it.
+// Whoever wrote the line and died before it was read knows nothing of what would come of it, and neither do those after
+// it.
 bool IsForsaken() {
   pollfd supervisor{.fd = kSupervisor, .events = POLLRDHUP, .revents = 0};
   return poll(&supervisor, 1, 0) > 0 && (supervisor.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
