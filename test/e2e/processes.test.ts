@@ -341,6 +341,27 @@ describe.skipIf(!isRoot)("in processes", () => {
     expect(existsSync(runFolder(host))).toBe(false);
   }, 60_000);
 
+  test("Ctrl-C while the chain is made ready: the processes that wait for it end, and nothing is left", async () => {
+    const folder = join(lab.folder, `nfactor-${process.getuid!()}`, "early.run");
+    const env = [`XDG_RUNTIME_DIR=${lab.folder}`, `XDG_CACHE_HOME=${join(lab.folder, "cache")}`];
+    const args = ["--chain", CHAIN, "--runtimes", "2", "--processes", "--client-iface", lab.clientIface, "--server-iface", lab.serverIface];
+    const run = lab.spawn("wire", "env", [...env, process.execPath, "bin/nfactor", "run", ...args, "--name", "early"]);
+    const waiting = (): string[] =>
+      readdirSync("/proc").filter((pid) => {
+        try {
+          return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`standby\0${folder}/`);
+        } catch {
+          return false;
+        }
+      });
+    // Nobody has admitted this chain yet, which takes much longer than to notice these.
+    await expect.poll(() => waiting().length, { interval: 10, timeout: 30_000 }).toBe(3);
+    run.kill("SIGINT");
+    expect(await once(run, "exit")).toEqual([130, null]);
+    expect(existsSync(folder)).toBe(false);
+    await expect.poll(() => waiting(), { timeout: 30_000 }).toEqual([]);
+  }, 60_000);
+
   test("a swap reaches all of them, and those that start later", async () => {
     const host = await start("swap", 2);
     const artifact = newVersion(lab, "firewall", "1.0.7");

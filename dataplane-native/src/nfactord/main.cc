@@ -17,8 +17,8 @@ int Usage() {
       "       nfactord run <spec.json>                  one runtime without Node; - reads standard input\n"
       "       nfactord vswitch <spec.json>              the vswitch of a tenant, for a supervisor\n"
       "       nfactord runtime <spec.json>              a runtime of a tenant, for a supervisor\n"
-      "       nfactord standby <spec.json> <MiB> auto|never\n"
-      "                                                 a vswitch that is told later where its specification is\n"
+      "       nfactord standby <spec.json> <MiB> auto|never <touched MiB>\n"
+      "                                                 a member that is told later which one it is\n"
       "       nfactord version                          print versions\n",
       stderr);
   return nf::kExitUsage;
@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
   if (std::strcmp(command, "run") == 0 && argc == 3) return nf::RunSpecFile(argv[2]);
   if (std::strcmp(command, "vswitch") == 0 && argc == 3) return nf::RunVswitchProcess(argv[2]);
   if (std::strcmp(command, "runtime") == 0 && argc == 3) return nf::RunRuntimeProcess(argv[2]);
-  if (std::strcmp(command, "standby") == 0 && argc == 5) return nf::RunStandby(argc, argv);
+  if (std::strcmp(command, "standby") == 0 && argc == 6) return nf::RunStandby(argc, argv);
   if (std::strcmp(command, "version") == 0 && argc == 2) {
     std::printf("nfactord, ABI version %u, Wasmtime %s\n", nf::abi::kAbiVersion, nf::Engine::WasmtimeVersion());
     return nf::kExitDone;

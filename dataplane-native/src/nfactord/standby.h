@@ -1,7 +1,7 @@
-// `nfactord standby <spec.json> <MiB> auto|never`: what a vswitch has to do before it knows anything, done before it is
-// needed: DPDK's environment with memory that is there. Then it waits for one line on descriptor 3, the path of its
-// specification, and is `nfactord vswitch <that path>`, also to whoever looks at its command line. The end of the
-// descriptor is its end.
+// `nfactord standby <spec.json> <MiB> auto|never <touched MiB>`: what a member has to do before it knows anything, done
+// before it is needed: DPDK's environment, with so much memory that is there. Then it waits for one line on descriptor
+// 3, `vswitch` or `runtime` and the path of its specification, and is `nfactord` with these words, also to whoever
+// looks at its command line. The end of the descriptor is its end.
 #pragma once
 
 namespace nf {

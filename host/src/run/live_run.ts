@@ -23,6 +23,7 @@ import { readKey } from "../supervisor/agent_tls.ts";
 import { endProcesses, refuseLeftovers } from "../supervisor/leftovers.ts";
 import { ProcessDataplane } from "../supervisor/process_dataplane.ts";
 import { RunFolder } from "../supervisor/run_folder.ts";
+import { Standby } from "../supervisor/standby.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import { FlowList } from "./flow_list.ts";
 import { LiveView } from "./live_view.ts";
@@ -37,7 +38,8 @@ export interface LiveRunOptions {
   client: string;
   server: string;
   plans: readonly EntryPlan[];
-  chain: readonly PreparedNf[];
+  /** The chain, made ready while processes that will run it start. Rejects with NfError. */
+  prepare: () => Promise<readonly PreparedNf[]>;
   /** Ended flows to keep for the result. */
   flows: number;
   /** Stops by itself after this long. */
@@ -49,22 +51,26 @@ export interface LiveRunOptions {
 
 /** Rejects with NfError when it cannot start, or when a port fails while it runs. */
 export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
-  const { settings, plans, chain } = options;
+  const { settings, plans, prepare } = options;
   let run: NativeRun | undefined;
   let server: ControlServer | undefined;
   let trace: LiveTrace | undefined;
   let view: LiveView | undefined;
   let timer: NodeJS.Timeout | undefined;
   let folder: RunFolder | undefined;
+  let standby: Standby | undefined;
+  let chain: readonly PreparedNf[] | undefined;
   let stopped = false;
   const say = (text: string): void => (view ? view.say(text) : options.write(`${text}\n`));
   const stop = (): void => {
     stopped = true;
     run?.stop(true);
+    if (chain) return;
+    // Making an NF ready may take as long as it likes, and nothing runs yet.
+    standby?.close();
+    folder?.release();
+    process.exit(130);
   };
-  const entries = chain.map((nf, i) => ({ plan: plans[i]!, nf }));
-  // The layout of an entry's state stays the same over a swap, so the schemas of the start serve for all flows.
-  const events = new RunEvents(chain, new FlowList({ which: "last", flows: options.flows }), say);
   // Whoever is in a hurry leaves no processes behind either.
   let supervisor: Supervisor | undefined;
   const release = onStopSignals(stop, () => (supervisor ? supervisor.endAtOnce() : folder && endProcesses(folder)));
@@ -74,14 +80,22 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
   const make = async (spec: RuntimeSpec): Promise<Dataplane> => {
     if (!folder) return AddonDataplane.create(startAddon(eal).addon, spec);
     const onMade = (made: Supervisor): void => void (supervisor = made);
-    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec, agents }, runtimes: settings.runtimes!.count, say, onMade });
+    const { count } = settings.runtimes!;
+    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec, agents }, runtimes: count, standby, say, onMade });
     return processes;
   };
   const stay = settings.runtimes?.processes ? onLeaveSignal(() => processes?.leave()) : undefined;
   try {
     const socket = prepareSocketPath(options.name);
-    if (settings.runtimes?.processes) folder = RunFolder.hold(options.name);
-    else refuseLeftovers(options.name);
+    if (settings.runtimes?.processes) {
+      folder = RunFolder.hold(options.name);
+      const elsewhere = agents.reduce((sum, { runtimes }) => sum + runtimes, 0);
+      standby = Standby.ofFirstStart(folder, eal, 1 + settings.runtimes.count - elsewhere);
+    } else refuseLeftovers(options.name);
+    chain = await prepare();
+    const entries = chain.map((nf, i) => ({ plan: plans[i]!, nf }));
+    // The layout of an entry's state stays the same over a swap, so the schemas of the start serve for all flows.
+    const events = new RunEvents(chain, new FlowList({ which: "last", flows: options.flows }), say);
     const specs = [];
     for (const nf of chain) {
       events.know(nf.digest, nf.source);
@@ -120,6 +134,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
     await server?.close();
     trace?.close();
     await run?.destroy();
+    standby?.close();
     folder?.release();
     stay?.();
     release();

@@ -26,6 +26,7 @@ import { VSWITCH } from "./membership_events.ts";
 import { ProcessTrace } from "./process_trace.ts";
 import { RecoveryWatch } from "./recovery_watch.ts";
 import type { RunFolder } from "./run_folder.ts";
+import type { Standby } from "./standby.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { TenantSpec } from "./tenant_spec.ts";
 
@@ -45,6 +46,8 @@ export interface ProcessDataplaneOptions {
   spec: TenantSpec;
   runtimes: number;
   say(text: string): void;
+  /** Of a first start. */
+  standby?: Standby | undefined;
   onMade?: ((supervisor: Supervisor) => void) | undefined;
 }
 
@@ -94,7 +97,7 @@ export class ProcessDataplane implements Dataplane {
   }
 
   /** Processes that run are taken over, others are started. Rejects with NfError; what was started has ended then. */
-  static async create({ folder, spec, runtimes, say, onMade }: ProcessDataplaneOptions): Promise<ProcessDataplane> {
+  static async create({ folder, spec, runtimes, standby, say, onMade }: ProcessDataplaneOptions): Promise<ProcessDataplane> {
     const events: NativeEvent[] = [];
     const lost = { events: 0n };
     const onEvent = (event: NativeEvent, member: number): void => {
@@ -104,7 +107,7 @@ export class ProcessDataplane implements Dataplane {
     };
     const heard: { death?: (member: number) => void } = {};
     const onDeath = (member: number): void => heard.death?.(member);
-    const dataplane = new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, onEvent, onDeath, say, onMade }), spec, events, lost, say);
+    const dataplane = new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, standby, onEvent, onDeath, say, onMade }), spec, events, lost, say);
     dataplane.#recoveries.begin();
     heard.death = (member) => dataplane.#onDeath(member);
     await dataplane.#endSwaps();

@@ -67,9 +67,9 @@ export class RunFolder {
   logOf(life: Life): string {
     return join(this.path, `${lifeName(life)}.log`);
   }
-  /** Of a vswitch that waits to be one. */
-  get standbyLog(): string {
-    return join(this.path, "standby.log");
+  /** Of a process that waits to be a member. */
+  standbyLog(number: number): string {
+    return join(this.path, `standby.${number}.log`);
   }
   /** Of one life of a runtime to one life of the vswitch. */
   linkOf(runtime: Life, vswitch: number): string {

@@ -1,9 +1,12 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { EalOptions } from "../dataplane/native_types.ts";
+import { findMembers } from "./member_process.ts";
 import { RunFolder } from "./run_folder.ts";
 import { Standby } from "./standby.ts";
 
@@ -40,8 +43,42 @@ test("it becomes the life that it is told, and prints into its log", async () =>
   standby.prepare(EAL);
   const child = standby.take(LIFE)!;
   expect(await once(child, "exit")).toEqual([5, null]);
-  expect(folder.logText(LIFE)).toBe(`standby of ${folder.specOf(LIFE)}`);
+  expect(folder.logText(LIFE)).toBe(`standby of vswitch ${folder.specOf(LIFE)}`);
   expect(standby.take(LIFE)).toBeUndefined();
+});
+
+test("at a first start there is one for each member, in a folder with nothing else in it", async () => {
+  const starts = standIn("read line <&3; echo of $line; exit 5");
+  const left = { member: 1, incarnation: 3 };
+  folder.writeLog(left, "of a tenant that is gone");
+  const first = Standby.ofFirstStart(folder, EAL, 3)!;
+  expect(folder.logText(left)).toBe("");
+  const lives = [0, 2, 1].map((member, i) => ({ member, incarnation: i + 1 }));
+  const children = lives.map((life) => first.take(life)!);
+  expect(new Set(children.map(({ pid }) => pid)).size).toBe(3);
+  await Promise.all(children.map((child) => once(child, "exit")));
+  expect(lives.map((life) => folder.logText(life))).toEqual(lives.map((life) => `of ${life.member === 0 ? "vswitch" : "runtime"} ${folder.specOf(life)}`));
+  expect([first.take(left), starts()]).toEqual([undefined, 3]);
+});
+
+test("at a first start there is none beside processes that run already, and nothing of theirs is touched", async () => {
+  // It is known by its words.
+  writeFileSync(join(base, "vswitch"), "read line");
+  const member = spawn("/bin/sh", ["vswitch", folder.specOf(LIFE)], { cwd: base });
+  folder.writeState("theirs");
+  await expect.poll(() => findMembers(folder.path).length, { timeout: 30_000 }).toBe(1);
+  expect(Standby.ofFirstStart(folder, EAL, 3)).toBeUndefined();
+  expect(folder.readState()).toBe("theirs");
+  member.kill("SIGKILL");
+  await once(member, "exit");
+});
+
+test("whom nobody knows any more when it reads what it is to be ends", async () => {
+  standby.prepare(EAL);
+  const child = standby.take({ member: 1, incarnation: 8 })!;
+  (child.stdio[3] as Socket).destroy();
+  // It would refuse a specification that is not there, and does not read it.
+  expect(await once(child, "exit")).toEqual([0, null]);
 });
 
 test("the real one takes the specification for its own, and refuses what is none", async () => {

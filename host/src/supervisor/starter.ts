@@ -15,15 +15,19 @@ export class Starter {
   readonly #secrets: TenantSecrets;
   readonly #standby: Standby;
 
-  constructor(folder: RunFolder, agents: Agents, secrets: TenantSecrets) {
+  /** Of the standbys that are there before the first `prepare` everybody may be one. */
+  #isFirstStart = true;
+
+  constructor(folder: RunFolder, agents: Agents, secrets: TenantSecrets, standby = new Standby(folder)) {
     this.#folder = folder;
     this.#agents = agents;
     this.#secrets = secrets;
-    this.#standby = new Standby(folder);
+    this.#standby = standby;
   }
 
   /** All work, so there is time to make ready for the next vswitch. */
   prepare(spec: TenantSpec): void {
+    this.#isFirstStart = false;
     this.#standby.prepare(spec.eal);
   }
   /** Nothing is started any more. */
@@ -44,7 +48,7 @@ export class Starter {
     const made = memberSpec(spec, this.#secrets, this.#folder, effect, { chain: files, ...link }, (to) => this.#agents.frameBytesTo(to));
     if (agent) return agent.spawn(options, made);
     this.#folder.writeSpec(life, made);
-    return MemberProcess.spawn(options, member === VSWITCH ? this.#standby.take(life) : undefined);
+    return MemberProcess.spawn(options, member === VSWITCH || this.#isFirstStart ? this.#standby.take(life) : undefined);
   }
 
   /** An entry of the chain with its code and configuration in files of the machine that the member is on. */

@@ -61,7 +61,7 @@ export class Supervisor {
     const isStaying = (member: number): boolean => this.runtimes.includes(member);
     const save = (): void => this.#writer.write(this.#upToDate());
     this.agents = new Agents(options, state, isStaying, save);
-    this.#starter = new Starter(options.folder, this.agents, state);
+    this.#starter = new Starter(options.folder, this.agents, state, options.standby);
     this.#writer = new StateWriter(options.folder, options.say, () => this.#dispatch({ type: "time" }));
     this.#looks = new Looks({
       membership: () => this.#membership,
@@ -80,11 +80,13 @@ export class Supervisor {
    * has been ended then.
    */
   static async start(options: SupervisorOptions): Promise<Supervisor> {
-    const kept = readState(options.folder);
-    const running = findMembers(options.folder.path);
-    if (kept && running.length > 0) return Supervisor.#adopt(options, kept, running);
-    killMembers(options.folder.path);
-    options.folder.clear();
+    if (!options.standby) {
+      const kept = readState(options.folder);
+      const running = findMembers(options.folder.path);
+      if (kept && running.length > 0) return Supervisor.#adopt(options, kept, running);
+      killMembers(options.folder.path);
+      options.folder.clear();
+    }
     const membership = Membership.create(Array.from({ length: options.runtimes }, (_, i) => i + 1));
     const made = new Supervisor(options, newState(newSecrets(), describe(options.spec), membership.durable()), membership);
     try {

@@ -1,6 +1,7 @@
 /** What a supervisor is started with. */
 import type { NativeEvent } from "../dataplane/native_types.ts";
 import type { RunFolder } from "./run_folder.ts";
+import type { Standby } from "./standby.ts";
 import type { Supervisor } from "./supervisor.ts";
 import type { TenantSpec } from "./tenant_spec.ts";
 
@@ -8,6 +9,8 @@ export interface SupervisorOptions {
   folder: RunFolder;
   spec: TenantSpec;
   runtimes: number;
+  /** Of a first start: nothing runs, and nothing else is in the folder. */
+  standby?: Standby | undefined;
   onEvent(event: NativeEvent, member: number): void;
   /** A member's process has ended and nobody wanted it to. */
   onDeath(member: number): void;

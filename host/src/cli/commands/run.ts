@@ -101,8 +101,6 @@ async function run(options: RunOptions): Promise<void> {
   const name = hostName(plan, options, client.iface, server.iface);
   const durationMs = options.duration === undefined ? undefined : 1000 * integer("--duration", options.duration, 1, 10_000_000);
   checkPorts(client, server);
-  const { prepareChain } = await import("../../nf/chain.ts");
-  const chain = await prepareChain(plan.entries, note);
   const { runLive } = await import("../../run/live_run.ts");
   const summary = await runLive({
     ...common,
@@ -110,7 +108,10 @@ async function run(options: RunOptions): Promise<void> {
     client: client.iface,
     server: server.iface,
     plans: plan.entries,
-    chain,
+    prepare: async () => {
+      const { prepareChain } = await import("../../nf/chain.ts");
+      return prepareChain(plan.entries, note);
+    },
     flows: flows ?? (options.json ? LIVE_FLOWS : SHOWN_FLOWS),
     durationMs,
     columns: terminal ? () => process.stderr.columns : undefined,
