@@ -27,19 +27,20 @@ import { Starter } from "./starter.ts";
 import { type TenantState, newSecrets, newState, readState } from "./state_file.ts";
 import { StateWriter } from "./state_writer.ts";
 import type { SupervisorOptions } from "./supervisor_options.ts";
-import { describe, requireSame } from "./tenant_spec.ts";
+import { describe, requireSame, staleIn } from "./tenant_spec.ts";
+import { WantedChain } from "./wanted_chain.ts";
 import { within } from "./within.ts";
 
 export class Supervisor {
   readonly folder: RunFolder;
   readonly agents: Agents;
+  readonly wanted: WantedChain;
   readonly #options: SupervisorOptions;
   readonly #state: TenantState;
   readonly #accounts: Accounts;
   readonly #starter: Starter;
   readonly #present = new Map<string, Present>();
   #membership: Membership;
-  #generation = 0;
   readonly #writer: StateWriter;
   /** What waits for the disk. */
   readonly #due: Effect[] = [];
@@ -61,6 +62,7 @@ export class Supervisor {
     const isStaying = (member: number): boolean => this.runtimes.includes(member);
     const save = (): void => this.#writer.write(this.#upToDate());
     this.agents = new Agents(options, state, isStaying, save);
+    this.wanted = new WantedChain(options.spec, state, save);
     this.#starter = new Starter(options.folder, this.agents, state);
     this.#writer = new StateWriter(options.folder, options.say, () => this.#dispatch({ type: "time" }));
     this.#looks = new Looks({
@@ -153,7 +155,7 @@ export class Supervisor {
     return this.#membership.numbers;
   }
   get chain(): readonly NfSpec[] {
-    return this.#options.spec.runtime.chain;
+    return this.wanted.entries;
   }
 
   /** Of a member that is wanted; `incarnation` undefined while it has no process. */
@@ -228,22 +230,17 @@ export class Supervisor {
     this.#dispatch({ type: "draining", member, on });
   }
 
-  /** One entry of the chain, in all runtimes; those that start meanwhile, and later, have it too. */
-  setNf(index: number, nf: NfSpec): void {
-    this.#generation += 1;
-    const { spec } = this.#options;
-    spec.runtime = { ...spec.runtime, chain: spec.runtime.chain.map((old, i) => (i === index ? nf : old)) };
-    this.#state.runs = describe(spec);
-    this.#writer.write(this.#upToDate());
-  }
-
-  /** Members that run the chain as it was before the last `setNf`, and are to be swapped. */
+  /** Members that do not run the chain as it is wanted now, and are to be swapped. */
   outdated(): number[] {
-    return this.runtimes.filter((member) => (this.#presentOf(member)?.generation ?? this.#generation) < this.#generation);
+    return this.runtimes.filter((member) => {
+      const present = this.#presentOf(member);
+      return present !== undefined && this.wanted.isOutdated(present);
+    });
   }
-  isUpToDate(member: number): void {
+  /** But for these places of the chain. */
+  isUpToDate(member: number, stale: readonly number[] = []): void {
     const present = this.#presentOf(member);
-    if (present) present.generation = this.#generation;
+    if (present) Object.assign(present, { generation: this.wanted.generation, stale });
   }
 
   nfFiles(member: number, nf: NfSpec): Promise<object> {
@@ -365,7 +362,7 @@ export class Supervisor {
   }
 
   #newPresent(life: Life): Present {
-    const present = new Present(life, this.#generation);
+    const present = new Present(life, this.wanted.generation);
     this.#present.set(lifeName(life), present);
     return present;
   }
@@ -454,8 +451,11 @@ export class Supervisor {
   /** One that is spoken to over another connection: what it has been told over the last one, it says itself. */
   async #findAgain(life: Life): Promise<void> {
     try {
-      const { members, homes } = await this.#present.get(lifeName(life))!.process!.client!.ask("status", {}, TELL_MS);
+      const present = this.#present.get(lifeName(life))!;
+      const { members, homes, chain } = await present.process!.client!.ask("status", {}, TELL_MS);
+      present.stale = staleIn(this.chain, chain);
       this.#dispatch({ type: "found", life, knows: members, homes });
+      if (present.stale.length > 0) this.#options.onStale();
     } catch {
       // There will be a next connection, or its end.
     }
