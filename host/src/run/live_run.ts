@@ -17,6 +17,7 @@ import { compileNf } from "../nf/compile.ts";
 import type { PreparedNf } from "../nf/prepare.ts";
 import { packetsJson } from "../result/flow_json.ts";
 import { runtimeJson } from "../result/runtimes_result.ts";
+import { safeText } from "../result/text.ts";
 import { ControlServer } from "../rpc/server.ts";
 import { prepareSocketPath } from "../rpc/socket_path.ts";
 import { readKey } from "../supervisor/agent_tls.ts";
@@ -74,7 +75,9 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
   const make = async (spec: RuntimeSpec): Promise<Dataplane> => {
     if (!folder) return AddonDataplane.create(startAddon(eal).addon, spec);
     const onMade = (made: Supervisor): void => void (supervisor = made);
-    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec, agents }, runtimes: settings.runtimes!.count, say, onMade });
+    // What members and agents say may have a guest's words in it.
+    const sayIt = (text: string): void => say(safeText(text, 2000));
+    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec, agents }, runtimes: settings.runtimes!.count, say: sayIt, onMade });
     return processes;
   };
   const stay = settings.runtimes?.processes ? onLeaveSignal(() => processes?.leave()) : undefined;

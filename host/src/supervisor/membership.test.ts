@@ -34,6 +34,14 @@ test("a start: the vswitch, its links, the runtimes, and only then flows", () =>
   expect(world.vswitch!.term).toBe(1);
 });
 
+test("the files of a life go when its books are on disk, and not before", () => {
+  const { membership } = new World(1, [1]);
+  const life = { member: 1, incarnation: 7 };
+  membership.handle({ type: "exited", ...life }, 1);
+  // An effect is carried out when the state that it comes with is on disk.
+  expect(membership.handle({ type: "collected", life }, 2)).toContainEqual({ type: "forget", life });
+});
+
 test("a runtime that dies is turned away from by the vswitch first, then by the others, and comes back as another", () => {
   const world = new World(2, [1, 2]);
   world.settle();

@@ -217,6 +217,7 @@ export class Membership {
         return;
       case "collected":
         this.#ended = this.#ended.filter(({ member, incarnation }) => member !== event.life.member || incarnation !== event.life.incarnation);
+        this.#effects.push({ type: "forget", life: event.life });
         return;
       case "add":
         if (!this.#runtimes.has(event.member)) this.#runtimes.set(event.member, newPlace(event.member));

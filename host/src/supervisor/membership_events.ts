@@ -54,6 +54,8 @@ export type Effect =
   | { type: "kill"; life: Life }
   /** Its counters are to be put into the books, which outlive it; then `collected`. */
   | { type: "collect"; life: Life }
+  /** It is in the books, and they are on disk: nothing of it is needed any more. */
+  | { type: "forget"; life: Life }
   | { type: "wake"; atMs: number };
 
 export interface DurableMember {

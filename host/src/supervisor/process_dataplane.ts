@@ -43,6 +43,7 @@ const SETTLE_LOOKS = 10;
 const SWAP_MS = 120_000;
 const AGAIN_MS = 1_000;
 const DYING_MS = 1_000;
+const BACK_MS = 10_000;
 
 export interface ProcessDataplaneOptions {
   folder: RunFolder;
@@ -166,6 +167,17 @@ export class ProcessDataplane implements Dataplane {
     supervisor.isUpToDate(member, left);
   }
 
+  /** Also one that has just been started with the new one. */
+  async #goBack(member: number, nf: NfSpec): Promise<void> {
+    const supervisor = this.#supervisor;
+    await within(
+      BACK_MS,
+      supervisor.until(() => supervisor.of(member)?.isUp !== false),
+      "it does not work",
+    );
+    if (supervisor.outdated().includes(member)) await this.#swapOne(member, nf);
+  }
+
   async #swapOne(member: number, nf: NfSpec): Promise<SwapReport> {
     return this.#supervisor.ask(member, "swap", { entry: nf.entry, nf: await this.#supervisor.nfFiles(member, nf) }, SWAP_MS);
   }
@@ -238,6 +250,8 @@ export class ProcessDataplane implements Dataplane {
       const sum: SwapReport = { pauseNs: 0n, burstNs: 0n, prepareMs: 0, flows: 0, packetsDropped: 0n };
       // From now on whatever starts, starts with it.
       supervisor.wanted.set(index, nf);
+      /** Lives that run the old one. */
+      const before = new Map(supervisor.outdated().map((member) => [member, supervisor.of(member)?.incarnation]));
       const done = new Set<number>();
       /** Nobody knows whether they were swapped. */
       const unheard = new Set<number>();
@@ -260,7 +274,12 @@ export class ProcessDataplane implements Dataplane {
           await swapOne(member).catch(async (error: unknown) => {
             const isUnheard = error instanceof NfError && error.code === "host.socket";
             // Its connection ends a little before it.
-            if (isUnheard) await within(DYING_MS, supervisor.until(() => !isLeft(member)), "").catch(() => undefined);
+            if (isUnheard)
+              await within(
+                DYING_MS,
+                supervisor.until(() => !isLeft(member)),
+                "",
+              ).catch(() => undefined);
             // One that dies meanwhile comes back with the new version.
             if (!isLeft(member)) return;
             if (isUnheard) unheard.add(member);
@@ -271,12 +290,16 @@ export class ProcessDataplane implements Dataplane {
         supervisor.wanted.takeBack(index, old);
         for (const member of supervisor.outdated()) {
           const stale = (supervisor.of(member)?.stale ?? []).filter((i) => i !== index);
-          const ran = done.has(member) || unheard.has(member) ? await this.#swapOne(member, old).then(() => undefined, String) : undefined;
-          if (ran !== undefined) this.#say(`runtime ${member} may still run ${entry} ${nf.version}, since it cannot be swapped back: ${ran}`);
-          supervisor.isUpToDate(member, ran === undefined ? stale : [...stale, index]);
+          const ranOld = before.get(member) === supervisor.of(member)?.incarnation && !done.has(member) && !unheard.has(member);
+          const why = ranOld ? undefined : await this.#goBack(member, old).then(() => undefined, String);
+          if (why !== undefined) this.#say(`runtime ${member} may still run ${entry} ${nf.version}, since it cannot be swapped back: ${why}`);
+          supervisor.isUpToDate(member, why === undefined ? stale : [...stale, index]);
         }
         if (supervisor.outdated().length > 0) void this.#endSwapsLater();
         throw error;
+      } finally {
+        // Whoever works has read its own.
+        supervisor.folder.keepOnlyBytes(supervisor.chain.flatMap(({ native, config }) => [native, config]));
       }
       return sum;
     });

@@ -230,14 +230,13 @@ export class Supervisor {
     this.#dispatch({ type: "draining", member, on });
   }
 
-  /** Members that do not run the chain as it is wanted now, and are to be swapped. */
+  /** Members that do not run the chain as it is wanted now, and are to be swapped; `stale`: places where one still does not. */
   outdated(): number[] {
     return this.runtimes.filter((member) => {
       const present = this.#presentOf(member);
       return present !== undefined && this.wanted.isOutdated(present);
     });
   }
-  /** But for these places of the chain. */
   isUpToDate(member: number, stale: readonly number[] = []): void {
     const present = this.#presentOf(member);
     if (present) Object.assign(present, { generation: this.wanted.generation, stale });
@@ -348,6 +347,11 @@ export class Supervisor {
           break;
         case "collect":
           this.#collect(effect.life);
+          break;
+        case "forget":
+          this.folder.forget(effect.life);
+          void this.agents.of(effect.life.member)?.forget(effect.life);
+          this.agents.keepOnly(this.numbers);
           break;
         case "wake":
           clearTimeout(this.#timer);
@@ -476,14 +480,11 @@ export class Supervisor {
     this.#dispatch({ type: "exited", ...life });
   }
 
+  /** Books and membership go to disk as one. */
   #collect(life: Life): void {
     this.#accounts.close(life, this.#present.get(lifeName(life)));
     this.#present.delete(lifeName(life));
-    // Books and membership go to disk as one.
     this.#dispatch({ type: "collected", life });
-    this.folder.forget(life);
-    void this.agents.of(life.member)?.forget(life);
-    this.agents.keepOnly(this.numbers);
   }
 
   /** Asks and looks from time to time. */

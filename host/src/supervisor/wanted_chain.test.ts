@@ -8,7 +8,16 @@ import { WantedChain } from "./wanted_chain.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const rights = { view: "headers", edit: "none", reshape: false, reply: false, emits: 0, lease: false } as const;
-const fixed = { entry: "fw", name: "firewall", native: bytes("code"), stateBytes: 8, stateDigest: "", heapPages: 1, leaseSize: 0, quarantine: "closed" } as const;
+const fixed = {
+  entry: "fw",
+  name: "firewall",
+  native: bytes("code"),
+  stateBytes: 8,
+  stateDigest: "",
+  heapPages: 1,
+  leaseSize: 0,
+  quarantine: "closed",
+} as const;
 const rest = { dropReasons: {}, counters: [], exports: [] };
 const nf = (more: Partial<NfSpec> = {}): NfSpec =>
   ({ ...fixed, ...rest, version: "1.0.0", digest: "ab", rights, onFault: "close_flow", config: bytes("one"), ...more }) as unknown as NfSpec;
