@@ -36,7 +36,7 @@ export type MembershipEvent =
   | ({ type: "hung" } & Life)
   /** An answer; `isOk` false: a refusal. One that does not answer in time has `hung`. */
   | { type: "told"; to: Life; command: Command; isOk: boolean }
-  /** A runtime that could not be spoken to for a while can be again, and says whom it knows. */
+  /** One that could not be spoken to for a while can be again, and says whom it knows. */
   | ({ type: "found" } & Found)
   | { type: "collected"; life: Life }
   | { type: "add"; member: number }
