@@ -378,26 +378,46 @@ describe.skipIf(!isRoot)("in processes", () => {
     expect(balance((await host.stop()).packets)).toBe(0);
   }, 120_000);
 
-  test("the supervisor is killed in the middle of a swap: the next one asks the runtimes what they run, and brings them to what is wanted", async () => {
-    const first = await start("unfinished", 2);
-    // As a swap is left whose runtimes are ahead of what is on disk.
-    const state = join(runFolder(first), "state.json");
-    const known = readFileSync(state);
-    await first.swap("firewall", newVersion(lab, "firewall", "1.0.9"));
-    const [, one] = await statusOf(first);
-    process.kill(first.pid, "SIGKILL");
-    await first.exitCode;
-    writeFileSync(state, known);
-    const second = await start("unfinished", 2);
-    for (const runtime of [1, 2]) expect(second.messages).toMatch(new RegExp(`runtime ${runtime} did not run firewall \\S+ yet, and does now`));
-    expect((await statusOf(second))[1]!.pid).toBe(one!.pid);
-    process.kill(second.pid, "SIGKILL");
-    await second.exitCode;
-    // There is nothing left to be done.
-    const third = await start("unfinished", 2);
-    expect(third.messages).toContain("is taken over");
-    expect(third.messages).not.toContain("did not run");
-    expect(balance((await third.stop()).packets)).toBe(0);
+  test.each(["another version", "another configuration of the same version"])(
+    "the supervisor is killed in the middle of a swap to %s: the next one asks the runtimes what they run, and brings them to what is wanted",
+    async (what) => {
+      const first = await start("unfinished", 2);
+      // As a swap is left whose runtimes are ahead of what is on disk.
+      const state = join(runFolder(first), "state.json");
+      const known = readFileSync(state);
+      const rules = join(lab.folder, "rules.yaml");
+      writeFileSync(rules, "rules: [{ action: drop, protocol: tcp, ports: 25 }]\n");
+      if (what === "another version") await first.swap("firewall", newVersion(lab, "firewall", "1.0.9"));
+      else await first.swap("firewall", "firewall", "--config", rules);
+      const [, one] = await statusOf(first);
+      process.kill(first.pid, "SIGKILL");
+      await first.exitCode;
+      writeFileSync(state, known);
+      const second = await start("unfinished", 2);
+      for (const runtime of [1, 2]) expect(second.messages).toMatch(new RegExp(`runtime ${runtime} did not run firewall \\S+ as it is wanted, and does now`));
+      expect((await statusOf(second))[1]!.pid).toBe(one!.pid);
+      process.kill(second.pid, "SIGKILL");
+      await second.exitCode;
+      // There is nothing left to be done.
+      const third = await start("unfinished", 2);
+      expect(third.messages).toContain("is taken over");
+      expect(third.messages).not.toContain("did not run");
+      expect(balance((await third.stop()).packets)).toBe(0);
+    },
+    60_000,
+  );
+
+  test("jumbo frames go through all of it; an interface that lets longer ones in is refused", async () => {
+    const set = (place: "client" | "wire" | "server", iface: string, mtu: number): ReturnType<NetworkLab["run"]> =>
+      lab.run(place, "ip", ["link", "set", iface, "mtu", String(mtu)]);
+    await Promise.all([set("client", "veth0", 9000), set("wire", lab.clientIface, 9000), set("wire", lab.serverIface, 9000), set("server", "veth0", 9000)]);
+    const host = await start("jumbo", 2, "--replicas", "1");
+    const ping = await lab.run("client", "ping", ["-M", "do", "-s", String(9000 - 28), "-c", "3", "-i", "0.1", "-W", "2", lab.serverAddress]);
+    expect(ping.stdout).toContain("3 received");
+    const { packets } = await host.stop();
+    expect(balance(packets)).toBe(0);
+    await set("wire", lab.serverIface, 20_000);
+    await expect(start("longer", 2)).rejects.toThrow("interface 'right' has an MTU of 20000; allowed are 9256 at most: ip link set right mtu 9000");
   }, 60_000);
 
   test("what cannot start says why, and leaves nothing", async () => {

@@ -28,6 +28,7 @@ struct NfSpec {
   std::string name;
   std::string version;
   std::string digest;           // Hex.
+  std::string mark;             // The supervisor's word for all that this is; said back and nothing else.
   std::vector<uint8_t> native;  // From Module::Compile, authenticated.
   std::vector<uint8_t> config;  // MessagePack.
   uint32_t state_bytes = 0;

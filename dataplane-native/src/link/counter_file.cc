@@ -29,10 +29,11 @@ Expected<CounterFile> CounterFile::Create(const std::string& path, uint16_t memb
   if (fd < 0) return fail("made");
   void* mapped = MAP_FAILED;
   // Allocated now: a full disk must not be noticed by the lcore, as a signal.
-  if (posix_fallocate(fd, 0, sizeof(CounterFileLayout)) == 0) {
+  int why = posix_fallocate(fd, 0, sizeof(CounterFileLayout));
+  if (why == 0) {
     mapped = mmap(nullptr, sizeof(CounterFileLayout), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    why = errno;
   }
-  const int why = errno;
   close(fd);
   errno = why;
   if (mapped == MAP_FAILED) return fail("mapped");

@@ -226,7 +226,7 @@ MemberProcess::Json RuntimeProcess::Says() {
   Json chain = Json::array();
   for (uint32_t i = 0; i < runtime_->chain().size(); ++i) {
     const NfSpec& spec = runtime_->chain().nf(i).spec();
-    chain.push_back({{"entry", spec.entry}, {"version", spec.version}, {"digest", spec.digest}});
+    chain.push_back({{"entry", spec.entry}, {"version", spec.version}, {"digest", spec.digest}, {"mark", spec.mark}});
   }
   return Json::object({{"homes", members}, {"chain", chain}});
 }

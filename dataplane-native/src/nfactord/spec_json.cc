@@ -51,6 +51,7 @@ NfSpec Nf(const Json& from, bool with_code) {
   nf.entry = from.value("entry", nf.name);
   nf.version = from.value("version", "0.0.0");
   nf.digest = from.value("digest", "");
+  nf.mark = from.value("mark", "");
   if (with_code) {
     nf.native = ReadBytes(from.at("native").get<std::string>());
     if (from.contains("config")) nf.config = ReadBytes(from.at("config").get<std::string>());

@@ -25,6 +25,25 @@ namespace {
 
 constexpr uint16_t kDescriptors = 1024;
 
+// Rings of a packet socket. A slot holds the kernel's header, the Ethernet header with up to two tags, and the packet;
+// the data of one that is full fits into an mbuf (packet_meta.cc), which the driver insists on. A block is whole pages
+// and whole slots, or frames are damaged, and little less than a power of two, which is what the kernel takes for it.
+struct Ring {
+  uint32_t block_bytes, slot_bytes, slots;
+};
+constexpr Ring kRing = {.block_bytes = 1 << 20, .slot_bytes = 2048, .slots = 4096};
+constexpr Ring kJumboRing = {.block_bytes = 897'024, .slot_bytes = 9344, .slots = 960};
+constexpr uint32_t kSlotHeadBytes = 66;
+constexpr uint32_t kFrameHeadBytes = 14 + 2 * 4;
+
+constexpr uint32_t MtuMax(const Ring& ring) { return ring.slot_bytes - kSlotHeadBytes - kFrameHeadBytes; }
+constexpr bool IsWhole(const Ring& ring) {
+  return ring.block_bytes % 4096 == 0 && ring.block_bytes % ring.slot_bytes == 0 && ring.slot_bytes % 16 == 0 &&
+         ring.slots % (ring.block_bytes / ring.slot_bytes) == 0;
+}
+static_assert(IsWhole(kRing) && IsWhole(kJumboRing));
+static_assert(MtuMax(kJumboRing) == kInterfaceMtuMax);
+
 // Descriptors of this process that are packet sockets: those that opening a device added are the device's.
 std::vector<int> PacketSockets() {
   std::vector<int> found;
@@ -82,11 +101,14 @@ Expected<std::unique_ptr<EthdevPort>> EthdevPort::OpenAfPacket(const std::string
                                                                uint8_t side) {
   const auto mtu = LookAtInterface(iface);
   if (!mtu) return std::unexpected(mtu.error());
-  // A frame of the ring holds the kernel's header, a VLAN tag and the packet; block size is a multiple of it, or frames
-  // are damaged.
-  const bool jumbo = *mtu > 1900;
-  const std::string ring =
-      jumbo ? "blocksz=1048576,framesz=16384,framecnt=1024" : "blocksz=1048576,framesz=2048,framecnt=4096";
+  if (*mtu > kInterfaceMtuMax) {
+    return Fail(ErrorCode::kPortStart, "interface '" + iface + "' has an MTU of " + std::to_string(*mtu) +
+                                           "; allowed are " + std::to_string(kInterfaceMtuMax) +
+                                           " at most: ip link set " + iface + " mtu 9000");
+  }
+  const auto& [block_bytes, slot_bytes, slots] = *mtu <= MtuMax(kRing) ? kRing : kJumboRing;
+  const std::string ring = "blocksz=" + std::to_string(block_bytes) + ",framesz=" + std::to_string(slot_bytes) +
+                           ",framecnt=" + std::to_string(slots);
   auto port = OpenDevice("net_af_packet", "iface=" + iface + "," + ring, pool, side);
   if (!port) return Fail(port.error().code, "interface '" + iface + "': " + port.error().message);
   return port;

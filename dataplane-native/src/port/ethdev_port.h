@@ -15,6 +15,9 @@
 
 namespace nf {
 
+// Of an interface that is opened; a frame of it, and what stands in front of it on a link, fits into an mbuf.
+inline constexpr uint32_t kInterfaceMtuMax = 9256;
+
 class EthdevPort : public Port {
  public:
   // Opens interface `iface` through net_af_packet. Received packets come from `pool` and have in_port `side`. EAL must

@@ -92,6 +92,16 @@ TEST(EthdevPort, SaysWhyADriverFailed) {
   });
 }
 
+// The kernel's loopback has an MTU of 65,536.
+TEST(EthdevPort, SaysHowLongFramesMayBe) {
+  auto port = EthdevPort::OpenAfPacket("lo", TestPool(), 0);
+  ASSERT_FALSE(port.has_value());
+  if (port.error().code == ErrorCode::kHostPermission) GTEST_SKIP() << "needs CAP_NET_RAW";
+  EXPECT_EQ(port.error().code, ErrorCode::kPortStart);
+  EXPECT_NE(port.error().message.find("has an MTU of 65536; allowed are 9256 at most"), std::string::npos)
+      << port.error().message;
+}
+
 TEST(EthdevPort, RefusesAnUnknownDriver) {
   auto port = EthdevPort::OpenDevice("net_nosuch", "", TestPool(), 0);
   ASSERT_FALSE(port.has_value());

@@ -60,7 +60,10 @@ export function reportError(error: unknown, json: boolean): number {
   return error instanceof NfError ? exitCodeOf(error.code) : EXIT.failure;
 }
 
-/** Writes everything before it returns, so that a process.exit after it loses nothing. A reader that went away is no error of ours. */
+/**
+ * Writes everything before it returns, so that a process.exit after it loses nothing. A reader that went away is no error of ours; and nothing ends because
+ * nobody can be told of it: what stderr does not take, on a full disk or a terminal that is gone, is lost.
+ */
 export function writeAll(fd: 1 | 2, text: string): void {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length;) {
@@ -68,7 +71,7 @@ export function writeAll(fd: 1 | 2, text: string): void {
       at += writeSync(fd, bytes, at);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === "EPIPE") return;
+      if (code === "EPIPE" || (fd === 2 && code !== "EAGAIN")) return;
       if (code !== "EAGAIN") throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }

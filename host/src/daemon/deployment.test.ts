@@ -1,5 +1,5 @@
 /** What a host does of what it is told: once, in order, all or nothing, and again after whoever did it has died. */
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -248,6 +248,21 @@ describe("after a death", () => {
     expect((await host.call("deployments", {})).deployments).toHaveLength(1);
     expect(host.events.some(({ event, text }) => event === "state" && text.includes("red.x is damaged"))).toBe(true);
     expect(existsSync(join(host.folder, "deployments/red.x/order.json"))).toBe(true);
+  });
+
+  test.each([
+    ["as it is wanted: it is taken over", "one", undefined],
+    ["otherwise: that is said, and it goes on", "two", "host.settings"],
+  ])("a run that nobody has an order for any more, %s", async (_, wanted, code) => {
+    await host.deploy(1, host.spec(["one"]));
+    await host.daemon.leave();
+    rmSync(join(host.folder, "deployments"), { recursive: true });
+    await host.start();
+    const deployed = host.deploy(2, host.spec([wanted]));
+    if (code === undefined) expect(await deployed).toMatchObject({ action: "start" });
+    else await expect(deployed).rejects.toMatchObject({ code });
+    expect(host.children.members.get(RUN)!.chain).toEqual(host.runFile(host.spec(["one"])));
+    expect(host.children.starts).toBeGreaterThan(1);
   });
 
   test("two daemons do not share a folder", async () => {

@@ -9,6 +9,7 @@ import { followCapture, followTrace } from "../trace/follow.ts";
 import { requireMethod } from "./control_calls.ts";
 import type { Deployment } from "./deployment.ts";
 import type { DeploymentStatus } from "./deployment_spec.ts";
+import { withDeadline } from "./waiting.ts";
 
 type Methods = typeof HOST_METHODS;
 /** Streams that are made of requests to the control socket, over a connection of their own. */
@@ -88,7 +89,7 @@ async function watchLoad(host: Deployments, everyMs: number, sink: Sink<Item<"wa
   const look = async (deployment: Deployment): Promise<void> => {
     asked.add(deployment);
     try {
-      const load = await deployment.load(AbortSignal.any([signal, AbortSignal.timeout(LOAD_MS)]));
+      const load = await withDeadline(signal, host.clock, LOAD_MS, (soon) => deployment.load(soon));
       if (!signal.aborted) sink.offer({ deployment: deployment.name, ...load });
     } catch {
       // It is being started again: its state says so.

@@ -255,7 +255,7 @@ export class Keeper {
   /** Resolves when its supervisor answers. Rejects with why there is none. */
   async #childUp(spec: DeploymentSpec, signal: AbortSignal): Promise<Child> {
     const { children, artifacts, folder, clock, say } = this.#options;
-    this.#child ??= await this.#find();
+    this.#child ??= await (this.#hasRun ? this.#find() : this.#replaceStranger());
     if (signal.aborted) throw signal.reason as Error;
     const isFound = this.#child !== undefined;
     if (!this.#child) {
@@ -350,6 +350,21 @@ export class Keeper {
       if (error instanceof NfError && error.code === "host.settings") throw error;
       return undefined;
     });
+  }
+
+  /**
+   * One that runs without an order of ours, since the state folder was lost or somebody else has started it: nobody knows with which settings. Whoever takes
+   * its processes over compares them with those that are wanted; packets go on meanwhile.
+   */
+  async #replaceStranger(): Promise<undefined> {
+    const stranger = await this.#find();
+    if (!stranger) return;
+    this.#options.say(
+      `its supervisor (pid ${stranger.id.pid}) runs already, on nobody knows whose order: another one takes its processes over, if they are as wanted`,
+    );
+    stranger.signal("SIGKILL");
+    await this.#endsWithin(stranger, END_MS.killed);
+    stranger.abandon();
   }
 
   /** Processes that a supervisor has left end in order under another one. */

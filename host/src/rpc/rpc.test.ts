@@ -48,6 +48,23 @@ test("requests are answered, errors keep code, place and what is allowed", async
   client.close();
 });
 
+test("who does not read its answers is not worked for any further, and gets all of them when it does", async () => {
+  const asked = 12;
+  let answered = 0;
+  const name = "x".repeat(1_000_000);
+  server = await ControlServer.listen(path(), handlersOf({ info: async () => ({ name, pid: ++answered, version: "0", chain: [] }) }));
+  const socket = connect(server.path);
+  for (let id = 1; id <= asked; id++) socket.write(packFrame({ v: 1, id, method: "info", params: {} }));
+  await new Promise((done) => setTimeout(done, 300));
+  expect(answered).toBeGreaterThan(0);
+  expect(answered).toBeLessThan(asked / 2);
+  const reader = new FrameReader();
+  let read = 0;
+  await new Promise<void>((done) => socket.on("data", (chunk) => (read += reader.push(chunk).length) === asked && done()));
+  expect(answered).toBe(asked);
+  socket.destroy();
+});
+
 test("only this user can reach the socket, and it goes away", async () => {
   server = await ControlServer.listen(path(), handlersOf());
   expect(statSync(server.path).mode & 0o777).toBe(0o600);

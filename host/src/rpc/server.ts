@@ -79,10 +79,11 @@ export class ControlServer {
         if (busy > CONNECTIONS_MAX) socket.pause();
         last = last
           .then(() => this.#answer(request))
-          .then((response) => {
+          .then(async (response) => {
+            // Whoever does not read is not answered any further.
+            if (socket.writable && !socket.write(response)) await isTaken(socket);
             busy -= 1;
             if (socket.isPaused()) socket.resume();
-            if (socket.writable) socket.write(response);
           });
       }
     });
@@ -119,6 +120,19 @@ export class ControlServer {
     this.#alone = done.catch(() => undefined);
     return done;
   }
+}
+
+/** Resolves when what was written has gone to the other side, or its connection has ended. */
+function isTaken(socket: Socket): Promise<void> {
+  return new Promise((done) => {
+    const late = setTimeout(() => socket.destroy(), DEADLINE_MS);
+    const end = (): void => {
+      clearTimeout(late);
+      socket.off("drain", end).off("close", end);
+      done();
+    };
+    socket.once("drain", end).once("close", end);
+  });
 }
 
 /** Says why, and takes what was sent: a socket that is closed with bytes unread is reset, and the other end reads nothing. */

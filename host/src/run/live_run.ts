@@ -17,6 +17,7 @@ import { compileNf } from "../nf/compile.ts";
 import type { PreparedNf } from "../nf/prepare.ts";
 import { packetsJson } from "../result/flow_json.ts";
 import { runtimeJson } from "../result/runtimes_result.ts";
+import { safeText } from "../result/text.ts";
 import { ControlServer } from "../rpc/server.ts";
 import { prepareSocketPath } from "../rpc/socket_path.ts";
 import { readKey } from "../supervisor/agent_tls.ts";
@@ -81,7 +82,9 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
     if (!folder) return AddonDataplane.create(startAddon(eal).addon, spec);
     const onMade = (made: Supervisor): void => void (supervisor = made);
     const { count } = settings.runtimes!;
-    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec, agents }, runtimes: count, standby, say, onMade });
+    // What members and agents say may have a guest's words in it.
+    const sayIt = (text: string): void => say(safeText(text, 2000));
+    processes = await ProcessDataplane.create({ folder, spec: { eal, runtime: spec, agents }, runtimes: count, standby, say: sayIt, onMade });
     return processes;
   };
   const stay = settings.runtimes?.processes ? onLeaveSignal(() => processes?.leave()) : undefined;

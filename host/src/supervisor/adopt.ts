@@ -11,6 +11,7 @@ import { type ProcessId, kill } from "./process_id.ts";
 import type { RemoteAgent } from "./remote_agent.ts";
 import { RemoteProcess } from "./remote_process.ts";
 import type { RunFolder } from "./run_folder.ts";
+import { staleIn } from "./tenant_spec.ts";
 import { within } from "./within.ts";
 
 export interface Left {
@@ -25,9 +26,6 @@ export interface Left {
 
 /** Makes it known to the supervisor, and asks it whom it knows; not when `isThere` is false. */
 type AdoptOne = (life: Life, make: (options: MemberHandleOptions) => Promise<MemberHandle>, isThere: boolean) => Promise<Found>;
-
-/** Of one that does not run what is wanted: any chain is newer. */
-const BEFORE_ALL = -1;
 
 /** Makes its handle, waits until it works, and asks it whom it knows and what it runs; only the first when `isThere` is false. Rejects with NfError. */
 export async function meet(
@@ -44,9 +42,7 @@ export async function meet(
   if (isThere) await within(START_MS, isReady, `${process.who} does not work`);
   present.isReady = true;
   const status = isThere ? await process.client!.ask("status", {}, TELL_MS) : undefined;
-  const runs = status?.chain;
-  present.stale = runs ? chain.flatMap(({ version, digest }, i) => (runs[i]?.version === version && runs[i].digest === digest ? [] : [i])) : [];
-  if (present.stale.length > 0) present.generation = BEFORE_ALL;
+  present.stale = staleIn(chain, status?.chain);
   return { life: present.life, knows: status?.members, homes: status?.homes };
 }
 

@@ -21,7 +21,7 @@ import { within } from "./within.ts";
 
 /** What stands in front of a packet on a link, at most; and the longest frames that its device takes. */
 const LINK_HEADER_BYTES = 96;
-const LINK_MTU_MAX = 1900;
+const LINK_MTU_MAX = 9256;
 /** Of the members' messages: with their header they fit into whatever carries packets of the usual size. */
 export const FRAME_BYTES_ON_WIRES = 1500;
 

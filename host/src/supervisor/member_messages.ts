@@ -104,7 +104,7 @@ export const ANSWERS = {
     /** Of a runtime: where its replicas are to be. */
     homes: z.array(member).optional(),
     /** Of a runtime: what it runs. Those that were started by an older version do not say it. */
-    chain: z.array(z.object({ entry: z.string(), version: z.string(), digest: z.string() })).optional(),
+    chain: z.array(z.object({ entry: z.string(), version: z.string(), digest: z.string(), mark: z.string().default("") })).optional(),
   }),
   link: z.object({}),
   member_up: z.object({}),

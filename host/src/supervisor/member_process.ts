@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, readdirSync } from "node:fs";
 import type { Socket } from "node:net";
 import { basename, dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { NfError } from "@nfactor/sdk/errors";
 import { nfactordPath } from "../package.ts";
 import { MemberClient, type MemberClientOptions } from "./member_client.ts";
@@ -19,6 +20,8 @@ import { lifeOfSpec } from "./run_folder.ts";
 /** How often a process that is no child is looked at, and how often once its connection has broken. */
 const LOOK_MS = 250;
 const SOON_MS = 5;
+/** A process whose connection has closed has ended, as a rule, and is known to have this soon. */
+const DYING_MS = 200;
 /** For what lies in the socket of a process that has ended. */
 const LAST_WORDS_MS = 2_000;
 const CONNECT_TRIES = 50;
@@ -27,7 +30,7 @@ const CONNECT_EVERY_MS = 100;
 export class MemberProcess implements MemberHandle {
   readonly life: Life;
   readonly id: ProcessId;
-  readonly client: MemberClient;
+  client: MemberClient;
   readonly agent = undefined;
   readonly isReachable = true;
   readonly #options: MemberHandleOptions;
@@ -126,10 +129,28 @@ export class MemberProcess implements MemberHandle {
         if (cause) {
           this.#cause = cause.format();
           this.kill();
-        }
+        } else void this.#reconnect();
         if (!this.#child) this.#look(SOON_MS);
       },
     };
+  }
+
+  /** One that lives has cut us off, since we have not read for so long that it kept as much for us as it may: it begins anew with whoever connects. */
+  async #reconnect(): Promise<void> {
+    await sleep(DYING_MS, undefined, { ref: false });
+    for (let i = 0; i < CONNECT_TRIES; i++) {
+      if (this.#hasExited) return;
+      try {
+        const client = await MemberClient.connect(this.#options.folder.controlOf(this.life), this.#clientOptions());
+        if (this.#hasExited) client.close();
+        else this.client = client;
+        return;
+      } catch {
+        await sleep(CONNECT_EVERY_MS, undefined, { ref: false });
+      }
+    }
+    this.#cause = "it has closed its control connection, and takes no other";
+    this.kill();
   }
 
   #look(everyMs: number): void {

@@ -34,6 +34,30 @@ test("a start: the vswitch, its links, the runtimes, and only then flows", () =>
   expect(world.vswitch!.term).toBe(1);
 });
 
+test("the files of a life go when its books are on disk, and not before", () => {
+  const { membership } = new World(1, [1]);
+  const life = { member: 1, incarnation: 7 };
+  membership.handle({ type: "exited", ...life }, 1);
+  // An effect is carried out when the state that it comes with is on disk.
+  expect(membership.handle({ type: "collected", life }, 2)).toContainEqual({ type: "forget", life });
+});
+
+test("a vswitch that could not be spoken to for a while is told what it was not heard to know", () => {
+  const world = new World(1, [1]);
+  world.settle();
+  const { membership } = world;
+  const { incarnation } = world.runtime(1)!;
+  const link = expect.objectContaining({ type: "tell", command: expect.objectContaining({ do: "link", member: 2 }) as unknown }) as Effect;
+  expect(membership.handle({ type: "add", member: 2 }, 1)).toContainEqual(link);
+  // Its answer is lost with the connection.
+  const life = { member: VSWITCH, incarnation: world.vswitch!.incarnation };
+  expect(membership.handle({ type: "found", life, knows: [{ member: 1, incarnation, isUp: true, link: "up" }] }, 2)).not.toEqual([]);
+  expect(membership.of(1)).toMatchObject({ incarnation, isUp: true });
+  // Who is excluded is told anew before anything else.
+  const command = { do: "exclude", member: 1, on: false } as const;
+  expect(membership.handle({ type: "told", to: life, command, isOk: true }, 3)).toContainEqual(link);
+});
+
 test("a runtime that dies is turned away from by the vswitch first, then by the others, and comes back as another", () => {
   const world = new World(2, [1, 2]);
   world.settle();

@@ -217,6 +217,7 @@ export class Membership {
         return;
       case "collected":
         this.#ended = this.#ended.filter(({ member, incarnation }) => member !== event.life.member || incarnation !== event.life.incarnation);
+        this.#effects.push({ type: "forget", life: event.life });
         return;
       case "add":
         if (!this.#runtimes.has(event.member)) this.#runtimes.set(event.member, newPlace(event.member));
@@ -250,6 +251,12 @@ export class Membership {
 
   /** What it has been told meanwhile, and whether it has heard it, is what it says now. */
   #found({ life, knows, homes }: Found): void {
+    const kept = this.#vswitch.life;
+    if (kept && life.member === VSWITCH && life.incarnation === kept.incarnation) {
+      const { isFenced, upSinceMs } = kept;
+      Object.assign(kept, { ...vswitchOf({ life, knows }, this.#nowMs), isFenced, upSinceMs });
+      return;
+    }
     const runtime = this.#runtimes.get(life.member)?.life;
     if (runtime?.incarnation !== life.incarnation) return;
     const { vswitch, knows: others, isHeard, homes: told } = runtimeOf({ life, knows, homes }, this.#nowMs);

@@ -36,7 +36,7 @@ export type MembershipEvent =
   | ({ type: "hung" } & Life)
   /** An answer; `isOk` false: a refusal. One that does not answer in time has `hung`. */
   | { type: "told"; to: Life; command: Command; isOk: boolean }
-  /** A runtime that could not be spoken to for a while can be again, and says whom it knows. */
+  /** One that could not be spoken to for a while can be again, and says whom it knows. */
   | ({ type: "found" } & Found)
   | { type: "collected"; life: Life }
   | { type: "add"; member: number }
@@ -54,6 +54,8 @@ export type Effect =
   | { type: "kill"; life: Life }
   /** Its counters are to be put into the books, which outlive it; then `collected`. */
   | { type: "collect"; life: Life }
+  /** It is in the books, and they are on disk: nothing of it is needed any more. */
+  | { type: "forget"; life: Life }
   | { type: "wake"; atMs: number };
 
 export interface DurableMember {

@@ -27,7 +27,7 @@ export interface Whereabouts {
   isReachable: boolean;
   /** Where its replicas are to be; empty: anywhere. */
   homes: readonly number[];
-  /** Places in the chain where it runs something else than is wanted, since it was taken over. */
+  /** Places in the chain where it runs something else than is wanted. */
   stale: readonly number[];
 }
 
@@ -46,7 +46,7 @@ export class Present {
   #end: () => void = () => undefined;
   /** Of the chain that it was started with, or swapped to. */
   generation: number;
-  /** Of one that was taken over: places in the chain where it runs something else than is wanted. Whoever began to swap it did not come to the end. */
+  /** Places in the chain where it runs something else than is wanted, as it says itself: a swap has not come to its end. */
   stale: readonly number[] = [];
   startBy: NodeJS.Timeout | undefined;
   said: CountersSnapshot | undefined;

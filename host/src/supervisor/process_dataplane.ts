@@ -2,6 +2,7 @@
  * A tenant's dataplane in processes of its own. What the addon does in one process is said to the members here: an operation to the runtime that flows leave,
  * a listing to each in turn, a swap to one after the other.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { NfError } from "@nfactor/sdk/errors";
 import { SWITCHING } from "../config/host_config.ts";
 import type { PeerChange, PeerConfig } from "../config/peer.ts";
@@ -29,6 +30,7 @@ import type { RunFolder } from "./run_folder.ts";
 import type { Standby } from "./standby.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { TenantSpec } from "./tenant_spec.ts";
+import { within } from "./within.ts";
 
 /** Events that wait to be taken; the newest are dropped and counted when there are more. */
 const EVENTS_MAX = 65_536;
@@ -40,6 +42,9 @@ const CURSOR = 2 ** 32;
 const SETTLE_MS = 20;
 const SETTLE_LOOKS = 10;
 const SWAP_MS = 120_000;
+const AGAIN_MS = 1_000;
+const DYING_MS = 1_000;
+const BACK_MS = 10_000;
 
 export interface ProcessDataplaneOptions {
   folder: RunFolder;
@@ -105,12 +110,15 @@ export class ProcessDataplane implements Dataplane {
       if (events.length < EVENTS_MAX) events.push(event);
       else lost.events += 1n;
     };
-    const heard: { death?: (member: number) => void } = {};
+    const heard: { death?: (member: number) => void; stale?: () => void } = {};
     const onDeath = (member: number): void => heard.death?.(member);
-    const dataplane = new ProcessDataplane(await Supervisor.start({ folder, spec, runtimes, standby, onEvent, onDeath, say, onMade }), spec, events, lost, say);
+    const onStale = (): void => heard.stale?.();
+    const supervisor = await Supervisor.start({ folder, spec, runtimes, standby, onEvent, onDeath, onStale, say, onMade });
+    const dataplane = new ProcessDataplane(supervisor, spec, events, lost, say);
     dataplane.#recoveries.begin();
     heard.death = (member) => dataplane.#onDeath(member);
     await dataplane.#endSwaps();
+    heard.stale = () => void dataplane.#endSwapsLater();
     return dataplane;
   }
 
@@ -129,21 +137,52 @@ export class ProcessDataplane implements Dataplane {
     return new Map([VSWITCH, ...this.#supervisor.runtimes].map((member) => [member, Number(of(member) ?? 0n)]));
   }
 
-  /** What a supervisor that died in the middle of a swap has left undone: runtimes that do not run the chain as it is wanted now. */
+  /** What a swap has left undone, whose supervisor died or lost sight of somebody: runtimes that do not run the chain as it is wanted now. */
   async #endSwaps(): Promise<void> {
+    for (const member of this.#supervisor.outdated()) await this.#endSwapsOf(member);
+  }
+
+  /** As soon as nothing else is going on. */
+  async #endSwapsLater(): Promise<void> {
+    const isOver = (): boolean => this.#supervisor.hasStopped || this.#left !== undefined;
+    while (!isOver() && this.#supervisor.outdated().length > 0) {
+      if (!this.#isChanging) return this.#alone(() => this.#endSwaps());
+      await sleep(AGAIN_MS, undefined, { ref: false });
+    }
+  }
+
+  /** `but`: a place that is seen to otherwise. What cannot be swapped goes on as it is, which is said; whoever swaps next tries it again. */
+  async #endSwapsOf(member: number, but?: number): Promise<void> {
     const supervisor = this.#supervisor;
-    for (const member of supervisor.outdated()) {
-      const stale = (supervisor.of(member)?.stale ?? []).map((i) => supervisor.chain[i]!);
-      const what = stale.map(({ entry, version }) => `${entry} ${version}`).join(", ");
+    const left: number[] = [];
+    for (const i of supervisor.of(member)?.stale ?? []) {
+      if (i === but) continue;
+      const nf = supervisor.chain[i]!;
+      const what = `${nf.entry} ${nf.version} as it is wanted`;
       try {
-        for (const nf of stale) await supervisor.ask(member, "swap", { entry: nf.entry, nf: await supervisor.nfFiles(member, nf) }, SWAP_MS);
-        supervisor.isUpToDate(member);
-        this.#say(`runtime ${member} did not run ${what} yet, and does now: a swap had not come to its end`);
+        await this.#swapOne(member, nf);
+        this.#say(`runtime ${member} did not run ${what}, and does now: a swap had not come to its end`);
       } catch (error) {
-        // It goes on as it is; the next swap takes it along.
+        left.push(i);
         this.#say(`runtime ${member} does not run ${what}, and it cannot be swapped: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
+    supervisor.isUpToDate(member, left);
+  }
+
+  /** Also one that has just been started with the new one. */
+  async #goBack(member: number, nf: NfSpec): Promise<void> {
+    const supervisor = this.#supervisor;
+    await within(
+      BACK_MS,
+      supervisor.until(() => supervisor.of(member)?.isUp !== false),
+      "it does not work",
+    );
+    if (supervisor.outdated().includes(member)) await this.#swapOne(member, nf);
+  }
+
+  async #swapOne(member: number, nf: NfSpec): Promise<SwapReport> {
+    return this.#supervisor.ask(member, "swap", { entry: nf.entry, nf: await this.#supervisor.nfFiles(member, nf) }, SWAP_MS);
   }
 
   /** Packets have been flowing since the vswitch had its first runtime. */
@@ -213,38 +252,57 @@ export class ProcessDataplane implements Dataplane {
       if (!old) throw new NfError("swap.entry", `the chain has no entry '${entry}'`);
       const sum: SwapReport = { pauseNs: 0n, burstNs: 0n, prepareMs: 0, flows: 0, packetsDropped: 0n };
       // From now on whatever starts, starts with it.
-      supervisor.setNf(index, nf);
+      supervisor.wanted.set(index, nf);
+      /** Lives that run the old one. */
+      const before = new Map(supervisor.outdated().map((member) => [member, supervisor.of(member)?.incarnation]));
       const done = new Set<number>();
+      /** Nobody knows whether they were swapped. */
+      const unheard = new Set<number>();
       const swapOne = async (member: number): Promise<void> => {
-        const report = await supervisor.ask(member, "swap", { entry, nf: await supervisor.nfFiles(member, nf) }, SWAP_MS);
-        supervisor.isUpToDate(member);
+        const report = await this.#swapOne(member, nf);
         done.add(member);
+        await this.#endSwapsOf(member, index);
         sum.pauseNs = report.pauseNs > sum.pauseNs ? report.pauseNs : sum.pauseNs;
         sum.burstNs = report.burstNs > sum.burstNs ? report.burstNs : sum.burstNs;
         sum.prepareMs = Math.max(sum.prepareMs, report.prepareMs);
         sum.flows += report.flows;
         sum.packetsDropped += report.packetsDropped;
       };
+      const isLeft = (member: number): boolean => !done.has(member) && supervisor.outdated().includes(member);
       try {
-        for (let left = supervisor.outdated(); left.length > 0; left = supervisor.outdated()) {
+        for (let left = supervisor.outdated(); left.length > 0; left = supervisor.outdated().filter(isLeft)) {
           const [member] = left as [number];
-          const isOutdated = (): boolean => supervisor.outdated().includes(member);
-          await supervisor.until(() => supervisor.of(member)?.isUp === true || !isOutdated());
-          if (!isOutdated()) continue;
-          await swapOne(member).catch((error: unknown) => {
+          await supervisor.until(() => supervisor.of(member)?.isUp === true || !isLeft(member));
+          if (!isLeft(member)) continue;
+          await swapOne(member).catch(async (error: unknown) => {
+            const isUnheard = error instanceof NfError && error.code === "host.socket";
+            // Its connection ends a little before it.
+            if (isUnheard)
+              await within(
+                DYING_MS,
+                supervisor.until(() => !isLeft(member)),
+                "",
+              ).catch(() => undefined);
             // One that dies meanwhile comes back with the new version.
-            if (isOutdated()) throw error;
+            if (!isLeft(member)) return;
+            if (isUnheard) unheard.add(member);
+            throw error;
           });
         }
       } catch (error) {
-        supervisor.setNf(index, old);
-        const goBack = async (member: number): Promise<unknown> =>
-          supervisor.ask(member, "swap", { entry, nf: await supervisor.nfFiles(member, old) }, SWAP_MS);
+        supervisor.wanted.takeBack(index, old);
         for (const member of supervisor.outdated()) {
-          if (done.has(member)) await goBack(member).catch(() => undefined);
-          supervisor.isUpToDate(member);
+          const stale = (supervisor.of(member)?.stale ?? []).filter((i) => i !== index);
+          const ranOld = before.get(member) === supervisor.of(member)?.incarnation && !done.has(member) && !unheard.has(member);
+          const why = ranOld ? undefined : await this.#goBack(member, old).then(() => undefined, String);
+          if (why !== undefined) this.#say(`runtime ${member} may still run ${entry} ${nf.version}, since it cannot be swapped back: ${why}`);
+          supervisor.isUpToDate(member, why === undefined ? stale : [...stale, index]);
         }
+        if (supervisor.outdated().length > 0) void this.#endSwapsLater();
         throw error;
+      } finally {
+        // Whoever works has read its own.
+        supervisor.folder.keepOnlyBytes(supervisor.chain.flatMap(({ native, config }) => [native, config]));
       }
       return sum;
     });

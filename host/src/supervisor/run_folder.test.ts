@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { takeLock } from "../process_lock.ts";
 import { emptyKept } from "./books.ts";
 import { Membership } from "./membership.ts";
 import { isAlive, kill, startOf } from "./process_id.ts";
@@ -61,6 +62,27 @@ test("a life's files have its name, and go with it", () => {
   expect(readdirSync(folder.path).sort()).toEqual(["lock", "m1.22.counters"]);
   const bytes = folder.keepBytes(new Uint8Array([1, 2]));
   expect(folder.keepBytes(new Uint8Array([1, 2]))).toBe(bytes);
+  const other = folder.keepBytes(new Uint8Array([3]));
+  folder.keepOnlyBytes([new Uint8Array([3])]);
+  expect(readdirSync(folder.path).sort()).toEqual([basename(other), "lock", "m1.22.counters"].sort());
+});
+
+test("of those that find the lock of a dead one, one at a time may take it", async () => {
+  const path = join(base, "lock");
+  const dead = JSON.stringify({ pid: process.pid, start: "1" });
+  const other = spawn("sleep", ["100"]);
+  await once(other, "spawn");
+  const id = { pid: other.pid!, start: startOf(other.pid!)! };
+  writeFileSync(path, dead);
+  // It has read that, and is about to put its own in its place.
+  writeFileSync(`${path}.taking`, JSON.stringify(id));
+  expect(takeLock(path)).toEqual(id);
+  expect(readFileSync(path, "utf8")).toBe(dead);
+  kill(id, "SIGKILL");
+  await once(other, "exit");
+  expect(takeLock(path)).toBeUndefined();
+  expect(readdirSync(base)).toEqual(["lock"]);
+  expect(takeLock(path)).toMatchObject({ pid: process.pid });
 });
 
 test("a name that is too long for its sockets is refused before anything is made", () => {

@@ -92,9 +92,14 @@ export class RunFolder {
 
   /** A file with these bytes, named by them. */
   keepBytes(bytes: Uint8Array): string {
-    const path = this.bytesOf(createHash("sha256").update(bytes).digest("hex"));
+    const path = this.bytesOf(sha256Of(bytes));
     if (!existsSync(path) || statSync(path).size !== bytes.length) writeWhole(path, bytes);
     return path;
+  }
+  /** All other files that are named by their bytes go. */
+  keepOnlyBytes(wanted: readonly Uint8Array[]): void {
+    const kept = new Set(wanted.map((bytes) => `${sha256Of(bytes)}.bin`));
+    for (const file of readdirSync(this.path)) if (/^[0-9a-f]{64}\.bin$/.test(file) && !kept.has(file)) rmSync(join(this.path, file), { force: true });
   }
   bytesOf(sha256: string): string {
     return join(this.path, `${sha256}.bin`);
@@ -129,7 +134,7 @@ export class RunFolder {
 
   /** All but the lock. */
   clear(): void {
-    for (const file of readdirSync(this.path)) if (file !== LOCK) rmSync(join(this.path, file), { recursive: true, force: true });
+    for (const file of readdirSync(this.path)) if (!file.startsWith(LOCK)) rmSync(join(this.path, file), { recursive: true, force: true });
   }
 
   /** Lets go of it. What runs stays for the next one; where nothing was started, nothing stays. */
@@ -152,6 +157,8 @@ export class RunFolder {
     rmSync(this.path, { recursive: true, force: true });
   }
 }
+
+const sha256Of = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 function writeWhole(path: string, bytes: Uint8Array): void {
   writeFileSync(`${path}.new`, bytes, { mode: 0o600 });

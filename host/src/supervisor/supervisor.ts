@@ -1,8 +1,7 @@
 /**
  * Starts a tenant's processes or takes over those that run, and does what Membership says: the thin part with processes, sockets, clocks and the disk in it.
  *
- * The order is always the same: an event goes into Membership, its state goes to disk, then its effects are carried out. Main thread of Node; nothing here
- * is in the way of a packet.
+ * The order is always the same: an event goes into Membership, its state goes to disk, then its effects are carried out. No packet waits for this thread.
  */
 import { NfError } from "@nfactor/sdk/errors";
 import { nativeError } from "../dataplane/native_error.ts";
@@ -27,19 +26,20 @@ import { Starter } from "./starter.ts";
 import { type TenantState, newSecrets, newState, readState } from "./state_file.ts";
 import { StateWriter } from "./state_writer.ts";
 import type { SupervisorOptions } from "./supervisor_options.ts";
-import { describe, requireSame } from "./tenant_spec.ts";
+import { describe, requireSame, staleIn } from "./tenant_spec.ts";
+import { WantedChain } from "./wanted_chain.ts";
 import { within } from "./within.ts";
 
 export class Supervisor {
   readonly folder: RunFolder;
   readonly agents: Agents;
+  readonly wanted: WantedChain;
   readonly #options: SupervisorOptions;
   readonly #state: TenantState;
   readonly #accounts: Accounts;
   readonly #starter: Starter;
   readonly #present = new Map<string, Present>();
   #membership: Membership;
-  #generation = 0;
   readonly #writer: StateWriter;
   /** What waits for the disk. */
   readonly #due: Effect[] = [];
@@ -61,6 +61,7 @@ export class Supervisor {
     const isStaying = (member: number): boolean => this.runtimes.includes(member);
     const save = (): void => this.#writer.write(this.#upToDate());
     this.agents = new Agents(options, state, isStaying, save);
+    this.wanted = new WantedChain(options.spec, state, save);
     this.#starter = new Starter(options.folder, this.agents, state, options.standby);
     this.#writer = new StateWriter(options.folder, options.say, () => this.#dispatch({ type: "time" }));
     this.#looks = new Looks({
@@ -155,7 +156,7 @@ export class Supervisor {
     return this.#membership.numbers;
   }
   get chain(): readonly NfSpec[] {
-    return this.#options.spec.runtime.chain;
+    return this.wanted.entries;
   }
 
   /** Of a member that is wanted; `incarnation` undefined while it has no process. */
@@ -230,22 +231,16 @@ export class Supervisor {
     this.#dispatch({ type: "draining", member, on });
   }
 
-  /** One entry of the chain, in all runtimes; those that start meanwhile, and later, have it too. */
-  setNf(index: number, nf: NfSpec): void {
-    this.#generation += 1;
-    const { spec } = this.#options;
-    spec.runtime = { ...spec.runtime, chain: spec.runtime.chain.map((old, i) => (i === index ? nf : old)) };
-    this.#state.runs = describe(spec);
-    this.#writer.write(this.#upToDate());
-  }
-
-  /** Members that run the chain as it was before the last `setNf`, and are to be swapped. */
+  /** Members that do not run the chain as it is wanted now, and are to be swapped; `stale`: places where one still does not. */
   outdated(): number[] {
-    return this.runtimes.filter((member) => (this.#presentOf(member)?.generation ?? this.#generation) < this.#generation);
+    return this.runtimes.filter((member) => {
+      const present = this.#presentOf(member);
+      return present !== undefined && this.wanted.isOutdated(present);
+    });
   }
-  isUpToDate(member: number): void {
+  isUpToDate(member: number, stale: readonly number[] = []): void {
     const present = this.#presentOf(member);
-    if (present) present.generation = this.#generation;
+    if (present) Object.assign(present, { generation: this.wanted.generation, stale });
   }
 
   nfFiles(member: number, nf: NfSpec): Promise<object> {
@@ -354,6 +349,11 @@ export class Supervisor {
         case "collect":
           this.#collect(effect.life);
           break;
+        case "forget":
+          this.folder.forget(effect.life);
+          void this.agents.of(effect.life.member)?.forget(effect.life);
+          this.agents.keepOnly(this.numbers);
+          break;
         case "wake":
           clearTimeout(this.#timer);
           this.#timer = setTimeout(() => this.#dispatch({ type: "time" }), Math.max(0, effect.atMs - this.#nowMs()) + 1);
@@ -367,7 +367,7 @@ export class Supervisor {
   }
 
   #newPresent(life: Life): Present {
-    const present = new Present(life, this.#generation);
+    const present = new Present(life, this.wanted.generation);
     this.#present.set(lifeName(life), present);
     return present;
   }
@@ -456,8 +456,11 @@ export class Supervisor {
   /** One that is spoken to over another connection: what it has been told over the last one, it says itself. */
   async #findAgain(life: Life): Promise<void> {
     try {
-      const { members, homes } = await this.#present.get(lifeName(life))!.process!.client!.ask("status", {}, TELL_MS);
+      const present = this.#present.get(lifeName(life))!;
+      const { members, homes, chain } = await present.process!.client!.ask("status", {}, TELL_MS);
+      present.stale = staleIn(this.chain, chain);
       this.#dispatch({ type: "found", life, knows: members, homes });
+      if (present.stale.length > 0) this.#options.onStale();
     } catch {
       // There will be a next connection, or its end.
     }
@@ -478,14 +481,11 @@ export class Supervisor {
     this.#dispatch({ type: "exited", ...life });
   }
 
+  /** Books and membership go to disk as one. */
   #collect(life: Life): void {
     this.#accounts.close(life, this.#present.get(lifeName(life)));
     this.#present.delete(lifeName(life));
-    // Books and membership go to disk as one.
     this.#dispatch({ type: "collected", life });
-    this.folder.forget(life);
-    void this.agents.of(life.member)?.forget(life);
-    this.agents.keepOnly(this.numbers);
   }
 
   /** Asks and looks from time to time. */

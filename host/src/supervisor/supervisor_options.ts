@@ -14,6 +14,8 @@ export interface SupervisorOptions {
   onEvent(event: NativeEvent, member: number): void;
   /** A member's process has ended and nobody wanted it to. */
   onDeath(member: number): void;
+  /** One that could not be asked for a while does not run what is wanted. */
+  onStale(): void;
   /** Tells the person at the host's terminal. */
   say(text: string): void;
   /** As soon as there is one, and before it has started anything. */

@@ -67,13 +67,29 @@ export function nfWithFiles(nf: NfSpec, folder: RunFolder): object {
 }
 
 export function nfWithoutCode(nf: NfSpec): object {
-  return Object.fromEntries(Object.entries(nf).filter(([field]) => field !== "native" && field !== "config" && field !== "core"));
+  return { ...Object.fromEntries(Object.entries(nf).filter(([field]) => field !== "native" && field !== "config" && field !== "core")), mark: markOf(nf) };
 }
+
+/** Places of the chain where a process that says that it runs this runs something else than is wanted, be it another configuration or other rights alone. */
+export function staleIn(chain: readonly NfSpec[], runs: readonly { version: string; digest: string; mark: string }[] | undefined): number[] {
+  // One that was started by an older version does not know marks.
+  const isSame = (nf: NfSpec, one: { version: string; digest: string; mark: string } | undefined): boolean =>
+    one?.version === nf.version && one.digest === nf.digest && (one.mark === "" || one.mark === markOf(nf));
+  return runs ? chain.flatMap((nf, i) => (isSame(nf, runs[i]) ? [] : [i])) : [];
+}
+
+/** All that a swap can change, in a word that the process says back. Of words that outlive an exchange of the supervisor, so not of all fields. */
+function markOf({ version, digest, rights, leaseSize, config, onFault, quarantine }: NfSpec): string {
+  return shortHash(JSON.stringify([version, digest, mayDo({ rights, leaseSize, onFault, quarantine }), shortHash(config)]));
+}
+
+const mayDo = ({ rights, leaseSize, onFault, quarantine }: Pick<NfSpec, "rights" | "leaseSize" | "onFault" | "quarantine">): string =>
+  JSON.stringify({ rights, leaseSize, onFault, quarantine });
+const shortHash = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex").slice(0, 12);
 
 /** In words, by what it is about. */
 export function describe({ eal, runtime, agents }: TenantSpec): Record<string, string> {
   const { input, nonIp, flows, seed, chain, switching } = runtime;
-  const short = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex").slice(0, 12);
   const words: Record<string, string> = {
     interfaces: input.kind === "af_packet" ? `${input.client}, ${input.server}` : input.kind,
     "non-IP": nonIp,
@@ -90,9 +106,9 @@ export function describe({ eal, runtime, agents }: TenantSpec): Record<string, s
       .map((members, i) => `${agents[i]!.address} over ${agents[i]!.iface}: runtimes ${members.join(", ")}`)
       .join("; ");
   for (const nf of chain) {
-    const { entry, rights, leaseSize, config, onFault, quarantine } = nf;
-    words[`what ${entry} may do`] = JSON.stringify({ rights, leaseSize, onFault, quarantine });
-    words[`configuration of ${entry}`] = `sha256:${short(config)}`;
+    const { entry, config } = nf;
+    words[`what ${entry} may do`] = mayDo(nf);
+    words[`configuration of ${entry}`] = `sha256:${shortHash(config)}`;
   }
   return words;
 }

@@ -5,6 +5,7 @@ import { parseEndpoint } from "../../config/endpoint.ts";
 import { onStopSignals } from "../../run/signals.ts";
 import { checkLinkPort } from "../../run/ports.ts";
 import { examples } from "../help.ts";
+import { safeText } from "../../result/text.ts";
 import { Output } from "../output.ts";
 
 interface AgentCommandOptions {
@@ -40,7 +41,7 @@ async function run({ listen, keyFile, iface, json }: AgentCommandOptions): Promi
   checkLinkPort(iface);
   const { Agent } = await import("../../agent/agent.ts");
   const output = new Output(json === true);
-  const agent = await Agent.start({ listen: endpoint, key, iface, say: (text) => output.note(text) });
+  const agent = await Agent.start({ listen: endpoint, key, iface, say: (text) => output.note(safeText(text, 2000)) });
   output.note(`listening on ${listen}; Ctrl-C ends the agent and leaves its runtimes at work`);
   await new Promise<void>((done) =>
     onStopSignals(

@@ -94,8 +94,12 @@ async function end({ state, yes, dryRun, json }: HostCommandOptions, output: Out
 }
 
 function say({ at, event, deployment, text, packets }: DaemonEvent, output: Output): void {
-  if (output.json) writeAll(1, `${JSON.stringify({ at, event, deployment, text, packets })}\n`);
-  else output.note(safeText(`${deployment ?? event}: ${text}`, 2000));
+  if (!output.json) return output.note(safeText(`${deployment ?? event}: ${text}`, 2000));
+  try {
+    writeAll(1, `${JSON.stringify({ at, event, deployment, text, packets })}\n`);
+  } catch {
+    // What keeps deployments running does not end because a disk that takes its words is full.
+  }
 }
 
 /** Throws NfError (usage) unless somebody at a terminal says yes. */
