@@ -13,7 +13,6 @@ export interface Stage {
   readonly file: { readonly url: string; readonly bytes: number; readonly sha256: string };
 }
 
-export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 export const secondsSince = (begin: number): number => (performance.now() - begin) / 1000;
 
 /** One command on the host, shown as it would be typed; what it prints. Throws when it fails: what comes after it would make no sense. */

@@ -8,13 +8,13 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LIMITS } from "@nfactor/sdk/abi";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Explanation } from "../../controller/src/scaling/index.ts";
 import type { TopDeployment } from "../../controller/src/cli/views/top_text.ts";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
-import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
-import { ClusterLab, type Followed } from "../../scripts/lib/cluster_lab.ts";
+import { type Followed } from "../../scripts/lib/cluster_lab.ts";
+import { clusterForEach, describeAsRoot } from "./testing/labs.ts";
 
 const IS_STANDARD = process.env.NF_LOAD_STEP === "standard";
 const WITHIN_MS = IS_STANDARD ? 400_000 : 60_000;
@@ -72,40 +72,20 @@ interface Sample {
   readonly deployments: readonly TopDeployment[];
 }
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: a load step needs root for network namespaces");
-
-describe.skipIf(!isRoot)("a deployment", () => {
-  let lab: NetworkLab;
-  let cluster: ClusterLab;
+describeAsRoot("a deployment", () => {
+  const at = clusterForEach();
   let top: Followed<Sample>;
   let events: Followed<Event>;
-  beforeEach(() => {
-    lab = new NetworkLab();
-    cluster = new ClusterLab(lab);
-  });
-  afterEach(async () => {
-    await cluster.close();
-    lab.close();
-  });
 
   async function deploy(): Promise<void> {
+    const { lab, cluster } = at;
     const folder = join(lab.folder, "costly");
     mkdirSync(join(folder, "assembly"), { recursive: true });
     writeFileSync(join(folder, "assembly/index.ts"), COSTLY);
     writeFileSync(join(folder, "nf.yaml"), "apiVersion: nfactor/v1\nname: costly\nversion: 0.1.0\nentry: assembly/index.ts\nrights: { view: headers }\n");
     await cluster.json("push", folder);
-    const file = join(lab.folder, "web.yaml");
-    const web = {
-      apiVersion: "nfactor/v1",
-      ports: { client: { iface: lab.clientIface }, server: { iface: lab.serverIface } },
-      placement: "round_robin",
-      scaling: { min: 2, max: 4, ...THRESHOLDS, ...(IS_STANDARD ? {} : TIMES) },
-      chain: CHAIN,
-    };
-    // YAML is what JSON is part of.
-    writeFileSync(file, JSON.stringify(web));
-    await cluster.json("deploy", "web", "-f", file);
+    const scaling = { min: 2, max: 4, ...THRESHOLDS, ...(IS_STANDARD ? {} : TIMES) };
+    await cluster.deploy("web", { placement: "round_robin", scaling, chain: CHAIN });
   }
 
   const runtimesOf = (sample: Sample) => (sample.deployments[0]?.runtimes ?? []).filter(({ runtime }) => runtime > 0);
@@ -148,6 +128,7 @@ describe.skipIf(!isRoot)("a deployment", () => {
   test(
     "takes a load step that is too much for one runtime by itself, and gives back what it took, without a packet lost",
     async () => {
+      const { lab, cluster } = at;
       await cluster.up();
       await deploy();
       lab.silence();

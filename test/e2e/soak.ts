@@ -5,9 +5,10 @@
  */
 import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
+import { setTimeout as pause } from "node:timers/promises";
 import { Random } from "@nfactor/sdk/test";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
-import { pause, sum } from "./testing/members.ts";
+import { sum } from "./testing/members.ts";
 import { Streams } from "./testing/streams.ts";
 import { SurvivalLab, assertKept, booksOf } from "./testing/survival_lab.ts";
 
