@@ -36,6 +36,6 @@ export async function curl({ lab, show }: Stage, url: string, more: readonly str
 }
 
 /** As a shell does, as far as the demo needs it: what is in single quotes is one word. */
-export function splitWords(words: string): string[] {
+function splitWords(words: string): string[] {
   return [...words.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!);
 }

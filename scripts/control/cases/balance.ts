@@ -3,14 +3,16 @@
  * what was lost of numbered packets meanwhile. The policy's times are the standard ones. Its thresholds are low, so that two CPUs have room for runtimes, the
  * wire and its ends; the step is set by what a packet costs on the machine at hand.
  */
+import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { LIMITS } from "@nfactor/sdk/abi";
+import { buildNf } from "@nfactor/sdk/build";
 import { NumberedFlows } from "../../lib/numbered_flows.ts";
+import { WORK, writeWorkNf } from "../../lib/work_nf.ts";
 import type { DeploymentJson } from "../../../controller/src/cli/api.ts";
 import type { ControlLab } from "../control_lab.ts";
 import type { Samples } from "../samples.ts";
 import { clockMs } from "../worker.ts";
-import { WORK, buildWorkNf } from "../work_nf.ts";
 import type { Effort } from "./index.ts";
 
 const CASE = "load step, 2 to 3 runtimes";
@@ -36,7 +38,8 @@ const runtimesOf = (report: Report): Runtime[] => report.runtimes.filter(({ runt
 export async function measureBalance(lab: ControlLab, samples: Samples, { steps }: Effort): Promise<void> {
   if (steps === 0) return;
   await lab.start();
-  await lab.user.ask("push", await buildWorkNf(lab.network.folder));
+  const { component } = await buildNf(writeWorkNf(lab.network.folder));
+  await lab.user.ask("push", { component, digest: createHash("sha256").update(component).digest("hex") });
   for (let i = 0; i < steps; i++) await step(lab, samples);
 }
 
