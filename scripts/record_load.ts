@@ -7,6 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Result } from "../host/src/rpc/protocol.ts";
 import { LiveHost, ROOT } from "./lib/live_host.ts";
 import { NetworkLab } from "./lib/network_lab.ts";
@@ -51,7 +52,6 @@ const PLAN = Array.from({ length: SECONDS }, (_, t) => {
   return Math.max(1, Math.round(wave + step + crowd));
 });
 
-const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 const median = (values: readonly number[]): number => Math.round([...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!);
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -87,10 +87,10 @@ async function main(): Promise<void> {
       process.kill(before.pid!, "SIGKILL");
       restarts.push(
         await timed(async () => {
-          while (!(await isBack())) await wait(5);
+          while (!(await isBack())) await pause(5);
         }),
       );
-      await wait(1500);
+      await pause(1500);
     }
     console.error(`start ${starts.map(Math.round).join(", ")} ms; back after kill -9 ${restarts.map(Math.round).join(", ")} ms; load, ${SECONDS} s …`);
 
@@ -102,7 +102,7 @@ async function main(): Promise<void> {
       const own = all.filter(({ runtime }) => runtime !== 0);
       const sum = (of: (one: (typeof own)[number]) => number): number => own.reduce((total, one) => total + of(one), 0);
       samples.push([at_us, sum(({ received }) => received), sum(({ busy_us }) => busy_us), sum(({ flows }) => flows), sum(({ queued }) => queued)]);
-      await wait(Math.max(0, next + EVERY_MS - performance.now()));
+      await pause(Math.max(0, next + EVERY_MS - performance.now()));
     }
     client.close();
     const { packets } = await host.stop();

@@ -14,6 +14,7 @@
 //   changed       flows whose translation is another than before, or whose state is lost
 // Beside it two Linux routers, keepalived and conntrackd, of which one dies (harness/router_pair.h): set up for speed,
 // and with as many flows, they are the baseline of first_packet, silence and lost.
+#include <signal.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -114,7 +115,7 @@ void Measure(Engine& engine, uint32_t flows, VethTraffic* traffic, Recovery* res
   Must(tenant.runtime(1).counters().flows_open.value() == flows, "flows are not where they were placed");
 
   using Layout = link::CounterFileLayout;
-  const BenchMember::Json lost_event = {{"event", "member_lost"}, {"member", 1}};
+  const test::Json lost_event = {{"event", "member_lost"}, {"member", 1}};
   std::mt19937 random(flows);
   Silence calm, silence, others;
   const uint64_t sent_before = traffic->sent(), received_before = traffic->received();
@@ -135,7 +136,7 @@ void Measure(Engine& engine, uint32_t flows, VethTraffic* traffic, Recovery* res
     if (killed == 0) {
       if (now - begin > kCalmNs) {
         silence.last_ns = others.last_ns = killed = MonotonicNs();
-        tenant.runtime(1).Kill();
+        tenant.runtime(1).Signal(SIGKILL);
       }
     } else if (fenced == 0) {
       if (const auto when = tenant.vswitch().Look(lost_event)) {

@@ -3,10 +3,11 @@
  * its folder.
  */
 import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import type { DeploymentInput } from "../../controller/src/cluster/deployment_input.ts";
 import { type Controller, openController } from "../../controller/src/controller.ts";
 import type { Nf } from "./user.ts";
-import { clockMs, serveOperations, wait } from "./worker.ts";
+import { clockMs, serveOperations } from "./worker.ts";
 
 const HOST = "h1";
 const TENANT = "default";
@@ -38,7 +39,7 @@ function call(method: string, params: object, isChange: boolean): Promise<unknow
 const operations = {
   start: async () => void (controller = await openController({ folder, onTrouble: (why) => console.error(why.message) })),
   untilHost: async (timeoutMs: number) => {
-    for (const endMs = clockMs() + timeoutMs; clockMs() < endMs; await wait(LOOK_MS))
+    for (const endMs = clockMs() + timeoutMs; clockMs() < endMs; await pause(LOOK_MS))
       if (controller.listener.sessionOf(HOST)?.isOpen && (await controller.cluster.hosts()).some(({ info }) => info !== undefined)) return;
     throw new Error(`no host after ${timeoutMs} ms`);
   },

@@ -2,8 +2,8 @@
  * UDP flows from the client to the server at a steady pace, and when the server has got the first packet with a stamp on each of them. They are few packets,
  * and they end with the lab.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import type { NetworkLab } from "../lib/network_lab.ts";
-import { wait } from "./worker.ts";
 
 const PORT = 9;
 const FIRST_CLIENT_PORT = 20_000;
@@ -66,7 +66,7 @@ export class StampedFlows {
 
   /** When the first packet of any flow had the stamp, and when one of each had it. */
   async until(stamp: number, timeoutMs: number): Promise<{ readonly firstMs: number; readonly allMs: number }> {
-    for (let waited = 0; waited < timeoutMs; waited += 5, await wait(5)) {
+    for (let waited = 0; waited < timeoutMs; waited += 5, await pause(5)) {
       const times = [...(this.#first.get(stamp)?.values() ?? [])];
       if (times.length >= this.#flows) return { firstMs: Math.min(...times), allMs: Math.max(...times) };
     }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { buildNf } from "@nfactor/sdk/build";
 
 export const STAMP = "stamp";
-export const STAMPS_MAX = 255;
+const STAMPS_MAX = 255;
 
 export interface StampingNf {
   readonly stamp: number;

@@ -1,8 +1,9 @@
 /** The user of the controller under test: asks its API, in the namespace where it listens. Arguments: the API's address, and the file of its token. */
 import { readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
 import { Api, type DeploymentJson } from "../../controller/src/cli/api.ts";
-import { clockMs, serveOperations, wait } from "./worker.ts";
+import { clockMs, serveOperations } from "./worker.ts";
 
 const TENANT = "default";
 const LOOK_MS = 10;
@@ -52,7 +53,7 @@ interface Wanted {
 async function untilRunning({ deployments, runtimes }: Wanted, timeoutMs: number): Promise<{ readonly answeredMs: number; readonly runningMs: number }> {
   const endMs = clockMs() + timeoutMs;
   let answeredMs: number | undefined;
-  for (let why: unknown = "it does not answer"; clockMs() < endMs; await wait(LOOK_MS)) {
+  for (let why: unknown = "it does not answer"; clockMs() < endMs; await pause(LOOK_MS)) {
     try {
       const health = await theApi().health();
       answeredMs ??= clockMs();
@@ -91,7 +92,7 @@ function keepBusy({ nf, name, input }: BusyWith): Busy {
   const counts = { deployments: 0, uploads: 0, scrapes: 0 };
   const made: { isOver: boolean } = { isOver: false };
   const again = async (everyMs: number, step: () => Promise<unknown>): Promise<void> => {
-    for (; !made.isOver; await wait(everyMs)) await step();
+    for (; !made.isOver; await pause(everyMs)) await step();
   };
   const redeploy = async (): Promise<void> => {
     await theApi().deploy(named(name), input, {});

@@ -26,8 +26,6 @@ type Reply = { readonly id: number } & ({ readonly timed: Timed<unknown> } | { r
 /** Milliseconds since the machine was started: the same in all processes. */
 export const clockMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
-export const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
-
 /** In the worker: until its parent ends. */
 export function serveOperations(operations: Operations): void {
   process.on("message", (question: Question) => void answer(operations, question));

@@ -1,10 +1,11 @@
 /** The second half of the demo: a runtime dies in the middle of a download, then the controller, and then everything ends in order. */
+import { setTimeout as pause } from "node:timers/promises";
 import { type RunResult, runResultSchema } from "../../host/src/result/run_result.ts";
 import { booksText, droppedIn } from "../../host/src/result/books_text.ts";
 import { HeldDownload } from "../lib/held_download.ts";
 import { NumberedFlows } from "../lib/numbered_flows.ts";
 import { killRuntimeOf } from "./killed_runtime.ts";
-import { DEPLOYMENT, type Stage, curl, host, pause, secondsSince } from "./stage.ts";
+import { DEPLOYMENT, type Stage, curl, host, secondsSince } from "./stage.ts";
 
 const BYTES_PER_SECOND = 10e6;
 const FEW_FLOWS = { flows: 20, everyMs: 50 };

@@ -1,4 +1,5 @@
 /** Kills the process of the runtime that carries a flow, and sees what becomes of the flow. */
+import { setTimeout as pause } from "node:timers/promises";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import type { ControlClient } from "../../host/src/rpc/client.ts";
 import type { HeldDownload } from "../lib/held_download.ts";
@@ -7,7 +8,6 @@ const WAIT_MS = 20_000;
 const LOOK_MS = 20;
 /** What processes say of themselves is asked for once in a second. */
 const ASKED_EVERY_MS = 1500;
-const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 export interface Killed {
   runtime: number;

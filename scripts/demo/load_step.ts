@@ -1,4 +1,5 @@
 /** More traffic than two runtimes are to have: what the controller makes of it by itself, and of its end. */
+import { setTimeout as pause } from "node:timers/promises";
 import type { EventJson } from "../../controller/src/cli/api.ts";
 import type { Explanation } from "../../controller/src/scaling/decision.ts";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
@@ -6,7 +7,7 @@ import type { ControlClient } from "../../host/src/rpc/client.ts";
 import type { NumberedFlows } from "../lib/numbered_flows.ts";
 import { THRESHOLDS } from "./authoring.ts";
 import type { Show } from "./show.ts";
-import { DEPLOYMENT, type Stage, hostJson, pause, secondsSince } from "./stage.ts";
+import { DEPLOYMENT, type Stage, hostJson, secondsSince } from "./stage.ts";
 
 export const FLOWS = 120;
 export const CALM_MS = 500;

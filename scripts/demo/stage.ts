@@ -13,7 +13,6 @@ export interface Stage {
   readonly file: { readonly url: string; readonly bytes: number; readonly sha256: string };
 }
 
-export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 export const secondsSince = (begin: number): number => (performance.now() - begin) / 1000;
 
 /** One command on the host, shown as it would be typed; what it prints. Throws when it fails: what comes after it would make no sense. */
@@ -37,6 +36,6 @@ export async function curl({ lab, show }: Stage, url: string, more: readonly str
 }
 
 /** As a shell does, as far as the demo needs it: what is in single quotes is one word. */
-export function splitWords(words: string): string[] {
+function splitWords(words: string): string[] {
   return [...words.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!);
 }

@@ -1,6 +1,7 @@
 /** `nfactor up` in the wire's namespace of a lab, and its users there: everything that a machine with a controller has, in folders of the lab's own. */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ControlClient } from "../../host/src/rpc/client.ts";
@@ -63,6 +64,17 @@ export class ClusterLab {
     const { code, stdout, stderr } = await this.nfactor(...args, "--json");
     if (code !== 0) throw new Error(`nfactor ${args.join(" ")}: exit code ${code}\n${stdout}${stderr}\n${this.#said}`);
     return JSON.parse(stdout) as T;
+  }
+
+  /** Deploys a chain between client and server. Its file, which lies in the lab's folder. */
+  async deploy(deployment: string, wanted: { readonly chain: readonly object[] } & Readonly<Record<string, unknown>>): Promise<string> {
+    const { folder, clientIface, serverIface } = this.#lab;
+    const file = join(folder, `${deployment}.yaml`);
+    const ports = { client: { iface: clientIface }, server: { iface: serverIface } };
+    // YAML is what JSON is part of.
+    writeFileSync(file, JSON.stringify({ apiVersion: "nfactor/v1", ports, ...wanted }));
+    await this.json("deploy", deployment, "-f", file);
+    return file;
   }
 
   /** One command that goes on, with --json: what it prints is there line by line. */

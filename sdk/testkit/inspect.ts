@@ -1,17 +1,9 @@
 /** What a test wants to know of a frame that came out. */
+import { protocolName } from "../protocols.ts";
 import { addressText, type Tuple } from "../simulator/tuple.ts";
 import { type Packet, parse, Protocol } from "../simulator/parse.ts";
 import { pseudoSum, sum16 } from "./checksum.ts";
 import { addressBytes } from "./endpoints.ts";
-
-const NAMES: ReadonlyMap<number, string> = new Map([
-  [1, "icmp"],
-  [6, "tcp"],
-  [17, "udp"],
-  [58, "icmpv6"],
-  [132, "sctp"],
-  [136, "udplite"],
-]);
 
 function packetOf(frame: Uint8Array): Packet {
   const outcome = parse(frame, frame.length);
@@ -26,7 +18,7 @@ export function tupleText(frame: Uint8Array): string {
 
 function textOf({ protocol, source, sourcePort, destination, destinationPort }: Tuple): string {
   const end = (address: string, port: number) => (address.length === 8 ? `${addressText(address)}:${port}` : `[${addressText(address)}]:${port}`);
-  return `${NAMES.get(protocol) ?? `ip${protocol}`} ${end(source, sourcePort)} > ${end(destination, destinationPort)}`;
+  return `${protocolName(protocol)} ${end(source, sourcePort)} > ${end(destination, destinationPort)}`;
 }
 
 /** What lies between the L4 header and the end of the datagram. */
@@ -64,6 +56,6 @@ export function wrongChecksums(frame: Uint8Array): string[] {
   if (!isChecked || isUdpWithout) return wrong;
   const [source, destination] = [addressBytes(addressText(packet.source)), addressBytes(addressText(packet.destination))];
   const start = l4Protocol === Protocol.ICMP ? 0 : pseudoSum(source, destination, l4Protocol, l4.length);
-  if (sum16(l4, start) !== 0xffff) wrong.push(NAMES.get(l4Protocol)!);
+  if (sum16(l4, start) !== 0xffff) wrong.push(protocolName(l4Protocol));
   return wrong;
 }

@@ -5,6 +5,7 @@ import { type FaultKindName, LIMITS, faultKindName, logLevelName } from "../abi/
 import { type Capture, readCapture } from "../capture/index.ts";
 import { type StateSchema } from "../manifest/state_schema.ts";
 import { type StateValue, readState } from "../manifest/state_values.ts";
+import { protocolName } from "../protocols.ts";
 import type { RuntimeShown } from "../simulator/fill.ts";
 import type { Flow } from "../simulator/flow.ts";
 import type { NativeFlow, SimulatedFault } from "../simulator/report.ts";
@@ -223,19 +224,6 @@ export class TestChain {
     const place = written ?? nf.places.of(event.backtrace);
     return { nf: event.entry, kind: faultKindName(event.kind) as FaultKindName, message: event.message || event.breach, call: event.call, ...place };
   }
-}
-
-const PROTOCOLS: ReadonlyMap<number, string> = new Map([
-  [1, "icmp"],
-  [6, "tcp"],
-  [17, "udp"],
-  [58, "icmpv6"],
-  [132, "sctp"],
-  [136, "udplite"],
-]);
-
-function protocolName(protocol: number): string {
-  return PROTOCOLS.get(protocol) ?? `ip${protocol}`;
 }
 
 function flowText({ protocol, ipVersion, initiator, responder }: NativeFlow): string {

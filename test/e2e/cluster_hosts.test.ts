@@ -3,9 +3,8 @@
  * its daemon exchanged, which is how a host is upgraded. Needs root, as CI has.
  *   NF_CLUSTER_HOSTS=all npx vitest run test/e2e/cluster_hosts.test.ts      the other one too; and a daemon dies, then a whole machine: a minute
  */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { EXIT } from "../../host/src/cli/exit_codes.ts";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import { startOf } from "../../host/src/supervisor/process_id.ts";
@@ -13,7 +12,8 @@ import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { ClusterLab } from "../../scripts/lib/cluster_lab.ts";
 import { FarHost } from "./testing/far_host.ts";
-import { isProtected, pause } from "./testing/members.ts";
+import { describeAsRoot } from "./testing/labs.ts";
+import { isProtected } from "./testing/members.ts";
 import { Streams } from "./testing/streams.ts";
 
 const IS_ALL = process.env["NF_CLUSTER_HOSTS"] === "all";
@@ -36,10 +36,7 @@ interface Status {
   readonly deployments: readonly View[];
 }
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: tests of two hosts need root for network namespaces");
-
-describe.skipIf(!isRoot)("two hosts under one controller", () => {
+describeAsRoot("two hosts under one controller", () => {
   let lab: NetworkLab;
   let cluster: ClusterLab;
   let far: FarHost;
@@ -77,11 +74,10 @@ describe.skipIf(!isRoot)("two hosts under one controller", () => {
     far.start(controller[0]!, token);
     await pushed;
     await until("h2 is there", (status) => hostIn("h2", status)?.connected === true);
-    const file = join(lab.folder, "web.yaml");
-    const ports = `{ client: { iface: ${lab.clientIface} }, server: { iface: ${lab.serverIface} } }`;
-    const peers = "peers: [{ host: h2, iface: between }]\nreplication: {}\nscaling: { min: 2, max: 4 }";
-    writeFileSync(file, `apiVersion: nfactor/v1\nhost: h1\nports: ${ports}\n${peers}\nchain:\n  - nf: flow_monitor\n  - nf: firewall\n`);
-    await cluster.json("deploy", "web", "-f", file);
+    await cluster.deploy("web", {
+      ...{ host: "h1", peers: [{ host: "h2", iface: "between" }], replication: {}, scaling: { min: 2, max: 4 } },
+      chain: [{ nf: "flow_monitor" }, { nf: "firewall" }],
+    });
     return controller[0]!;
   };
   const assertWhole = (ends: Awaited<ReturnType<Streams["end"]>>): void => {

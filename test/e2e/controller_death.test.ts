@@ -2,15 +2,12 @@
  * The controller is killed while it deploys, takes in uploads and scales: what was wanted comes about or was refused, nothing is half done, and no packet
  * notices. NF_CONTROLLER_KILLS says how often, NF_CONTROLLER_SEED what happens; 200 by hand. Needs root, as CI has.
  */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { Random } from "@nfactor/sdk/random";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { newVersion } from "../../scripts/lib/live_host.ts";
-import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
-import { ClusterLab } from "../../scripts/lib/cluster_lab.ts";
-import { pause } from "./testing/members.ts";
+import { clusterForEach, describeAsRoot } from "./testing/labs.ts";
 
 const KILLS = Number(process.env.NF_CONTROLLER_KILLS ?? 2);
 const SEED = Number(process.env.NF_CONTROLLER_SEED ?? 1);
@@ -27,32 +24,18 @@ interface View {
   readonly runtimes?: { readonly runtimes: readonly { readonly runtime: number; readonly state: string }[] };
 }
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: the death of a controller needs root for network namespaces");
-
-describe.skipIf(!isRoot)("a controller", () => {
-  let lab: NetworkLab;
-  let cluster: ClusterLab;
-  beforeEach(() => {
-    lab = new NetworkLab();
-    cluster = new ClusterLab(lab);
-  });
-  afterEach(async () => {
-    await cluster.close();
-    lab.close();
-  });
+describeAsRoot("a controller", () => {
+  const at = clusterForEach();
 
   test(
     `killed ${KILLS} times at random moments (seed ${SEED}), loses nothing and leaves nothing half done`,
     async () => {
+      const { lab, cluster } = at;
       const random = new Random(SEED);
       await cluster.up();
       await cluster.json("push", "flow_monitor");
       await cluster.json("push", "firewall");
-      const file = join(lab.folder, "web.yaml");
-      const ports = `{ client: { iface: ${lab.clientIface} }, server: { iface: ${lab.serverIface} } }`;
-      writeFileSync(file, `apiVersion: nfactor/v1\nports: ${ports}\nscaling: { min: 2, max: 2 }\nchain:\n  - nf: flow_monitor\n  - nf: firewall\n`);
-      await cluster.json("deploy", "web", "-f", file);
+      const file = await cluster.deploy("web", { scaling: { min: 2, max: 2 }, chain: [{ nf: "flow_monitor" }, { nf: "firewall" }] });
       const traffic = await NumberedFlows.start(lab, { flows: FLOWS, everyMs: 20 });
 
       // Before, as compiling takes longer than it takes until the kill: it is the upload that is to be cut off.

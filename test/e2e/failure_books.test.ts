@@ -2,18 +2,17 @@
  * Whatever is killed or stopped, late output is fenced, nothing comes twice or out of order, and every packet is in the books: what the ends of numbered flows
  * miss is what was dropped by reason and lost in failure, to the packet. Needs root, as CI has.
  */
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
-import { goneBy, pause } from "./testing/members.ts";
+import { describeAsRoot } from "./testing/labs.ts";
+import { goneBy } from "./testing/members.ts";
 import { SurvivalLab, booksOf } from "./testing/survival_lab.ts";
 
 /** A process of which nothing is heard for 3 s is taken to hang; in half of that the interfaces' rings overflow. */
 const STOPPED_MS = 1500;
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: tests of failures need root for network namespaces");
-
-describe.skipIf(!isRoot)("numbered packets and the books", () => {
+describeAsRoot("numbered packets and the books", () => {
   let lab: SurvivalLab;
   beforeEach(() => {
     lab = new SurvivalLab();

@@ -6,7 +6,8 @@ import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { Authority, Enrolment, Listener } from "../../controller/src/rpc/index.ts";
 import { openMemoryStore } from "../../controller/src/store/index.ts";
 import { finished } from "../../host/src/cli/testing.ts";
@@ -19,16 +20,13 @@ import { startOf } from "../../host/src/supervisor/process_id.ts";
 import { NFACTOR, newVersion } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
-import { pause } from "./testing/members.ts";
+import { describeAsRoot } from "./testing/labs.ts";
 
 type Status = Result<"deployments">["deployments"][number];
 
 const FLOWS = 50;
 const WAIT_MS = 30_000;
 const of = { deployment: "blue/web" };
-
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: tests of the host daemon need root for network namespaces");
 
 /** The controller's end, as far as hosts see it. */
 class ControllerEnd {
@@ -75,7 +73,7 @@ class ControllerEnd {
   }
 }
 
-describe.skipIf(!isRoot)("a host daemon", () => {
+describeAsRoot("a host daemon", () => {
   let lab: NetworkLab;
   let controller: ControllerEnd;
   let said: string;

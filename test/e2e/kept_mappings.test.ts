@@ -6,18 +6,16 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { Askers, type Told } from "./testing/askers.ts";
 import { CLIENTS, PUBLIC, after, balancer } from "./testing/balanced_lab.ts";
+import { describeAsRoot } from "./testing/labs.ts";
 import { tableOf } from "./testing/promises.ts";
 import { SurvivalLab, booksOf, flowsOf } from "./testing/survival_lab.ts";
 
 /** TCP; a fifth as many UDP flows are beside them. */
 const CONNECTIONS = Number(process.env["NF_KEPT_CONNECTIONS"] ?? 4_000);
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: tests of failures need root for network namespaces");
-
-describe.skipIf(!isRoot)("NAT mappings and backends", () => {
+describeAsRoot("NAT mappings and backends", () => {
   let lab: SurvivalLab;
   beforeEach(() => {
     lab = new SurvivalLab();

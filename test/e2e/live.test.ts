@@ -3,18 +3,16 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { LiveHost, newVersion, nfactorJson } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
+import { describeAsRoot } from "./testing/labs.ts";
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 /** NF_SWAPS: 100 by hand. A command for each takes a second. */
 const SWAPS = Math.min(Number(process.env.NF_SWAPS ?? 30), 100);
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: live tests need root for network namespaces");
-
-describe.skipIf(!isRoot)("live", () => {
+describeAsRoot("live", () => {
   let lab: NetworkLab;
   beforeEach(() => {
     lab = new NetworkLab();

@@ -4,18 +4,16 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { LiveHost } from "../../scripts/lib/live_host.ts";
 import { BalancedLab, type Observed, after, balancedChain, balancer, before } from "./testing/balanced_lab.ts";
+import { describeAsRoot } from "./testing/labs.ts";
 import { keepsItsPromises, shares, tableOf } from "./testing/promises.ts";
-
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: live tests need root for network namespaces");
 
 /** TCP connections, and as many UDP flows, in each of two sets. */
 const COUNT = 400;
 
-describe.skipIf(!isRoot)("a service behind NAT and load balancer", () => {
+describeAsRoot("a service behind NAT and load balancer", () => {
   let wire: BalancedLab;
   const seen: Record<string, Observed[]> = {};
   beforeEach(async () => {

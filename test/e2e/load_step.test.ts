@@ -5,16 +5,16 @@
  * NF_LOAD_STEP=standard: with the standard times of the policy, which takes some minutes. Thresholds are low in any case: a small machine has to have room for
  * all runtimes, the wire and its ends.
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { LIMITS } from "@nfactor/sdk/abi";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Explanation } from "../../controller/src/scaling/index.ts";
 import type { TopDeployment } from "../../controller/src/cli/views/top_text.ts";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
-import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
-import { ClusterLab, type Followed } from "../../scripts/lib/cluster_lab.ts";
+import type { Followed } from "../../scripts/lib/cluster_lab.ts";
+import { WORK, writeWorkNf } from "../../scripts/lib/work_nf.ts";
+import { clusterForEach, describeAsRoot } from "./testing/labs.ts";
 
 const IS_STANDARD = process.env.NF_LOAD_STEP === "standard";
 const WITHIN_MS = IS_STANDARD ? 400_000 : 60_000;
@@ -31,36 +31,7 @@ const QUIET = IS_STANDARD ? 10 : 2;
 
 /** Some microseconds for each packet: a call with a full burst stays below its budget, also on a slower machine. */
 const ROUNDS = 6_000;
-const CHAIN = Array.from({ length: LIMITS.chain_nfs_max }, (_, i) => ({ name: `costly_${i}`, nf: "costly", config: { rounds: ROUNDS } }));
-const COSTLY = `import { NetworkFunction, Packet, Verdict } from "@nfactor/sdk";
-
-@config
-class Config {
-  rounds: u32 = 0;
-}
-
-@flowState
-class Work {
-  packets: u64;
-  mark: u32;
-}
-
-let rounds: u32 = 0;
-
-export class Costly extends NetworkFunction<Work, Config> {
-  configure(config: Config): void {
-    rounds = config.rounds;
-  }
-
-  process(p: Packet, s: Work): Verdict {
-    s.packets += 1;
-    let mark = s.mark;
-    for (let i: u32 = 0; i < rounds; i++) mark = mark * 1664525 + 1013904223;
-    s.mark = mark;
-    return Verdict.FORWARD;
-  }
-}
-`;
+const CHAIN = Array.from({ length: LIMITS.chain_nfs_max }, (_, i) => ({ name: `${WORK}_${i}`, nf: WORK, config: { rounds: ROUNDS } }));
 
 interface Event {
   readonly kind: string;
@@ -72,41 +43,10 @@ interface Sample {
   readonly deployments: readonly TopDeployment[];
 }
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: a load step needs root for network namespaces");
-
-describe.skipIf(!isRoot)("a deployment", () => {
-  let lab: NetworkLab;
-  let cluster: ClusterLab;
+describeAsRoot("a deployment", () => {
+  const at = clusterForEach();
   let top: Followed<Sample>;
   let events: Followed<Event>;
-  beforeEach(() => {
-    lab = new NetworkLab();
-    cluster = new ClusterLab(lab);
-  });
-  afterEach(async () => {
-    await cluster.close();
-    lab.close();
-  });
-
-  async function deploy(): Promise<void> {
-    const folder = join(lab.folder, "costly");
-    mkdirSync(join(folder, "assembly"), { recursive: true });
-    writeFileSync(join(folder, "assembly/index.ts"), COSTLY);
-    writeFileSync(join(folder, "nf.yaml"), "apiVersion: nfactor/v1\nname: costly\nversion: 0.1.0\nentry: assembly/index.ts\nrights: { view: headers }\n");
-    await cluster.json("push", folder);
-    const file = join(lab.folder, "web.yaml");
-    const web = {
-      apiVersion: "nfactor/v1",
-      ports: { client: { iface: lab.clientIface }, server: { iface: lab.serverIface } },
-      placement: "round_robin",
-      scaling: { min: 2, max: 4, ...THRESHOLDS, ...(IS_STANDARD ? {} : TIMES) },
-      chain: CHAIN,
-    };
-    // YAML is what JSON is part of.
-    writeFileSync(file, JSON.stringify(web));
-    await cluster.json("deploy", "web", "-f", file);
-  }
 
   const runtimesOf = (sample: Sample) => (sample.deployments[0]?.runtimes ?? []).filter(({ runtime }) => runtime > 0);
   const loadOf = (sample: Sample): number => runtimesOf(sample).reduce((sum, { load }) => sum + load, 0);
@@ -148,8 +88,11 @@ describe.skipIf(!isRoot)("a deployment", () => {
   test(
     "takes a load step that is too much for one runtime by itself, and gives back what it took, without a packet lost",
     async () => {
+      const { lab, cluster } = at;
       await cluster.up();
-      await deploy();
+      await cluster.json("push", writeWorkNf(lab.folder));
+      const scaling = { min: 2, max: 4, ...THRESHOLDS, ...(IS_STANDARD ? {} : TIMES) };
+      await cluster.deploy("web", { placement: "round_robin", scaling, chain: CHAIN });
       lab.silence();
       const traffic = await NumberedFlows.start(lab, { flows: FLOWS, everyMs: CALM_MS });
       traffic.setPaces(CALM_MS, CALM_MS);

@@ -1,31 +1,19 @@
 /** What Prometheus gets of a system that runs, with real traffic through it. Needs root, as CI has. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, test } from "vitest";
 import { type Family, parsePrometheus } from "../../controller/src/rest/testing/prometheus_text.ts";
-import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
-import { ClusterLab } from "../../scripts/lib/cluster_lab.ts";
-import { pause } from "./testing/members.ts";
+import { clusterForEach, describeAsRoot } from "./testing/labs.ts";
 
 const FLOWS = 20;
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: a scrape of what runs needs root for network namespaces");
-
-describe.skipIf(!isRoot)("a scrape", () => {
-  let lab: NetworkLab;
-  let cluster: ClusterLab;
-  beforeEach(() => {
-    lab = new NetworkLab();
-    cluster = new ClusterLab(lab);
-  });
-  afterEach(async () => {
-    await cluster.close();
-    lab.close();
-  });
+describeAsRoot("a scrape", () => {
+  const at = clusterForEach();
 
   const scrape = async (): Promise<Map<string, Family>> => {
+    const { lab, cluster } = at;
     const token = readFileSync(join(cluster.state, "admin.token"), "utf8").trim();
     const { code, stdout, stderr } = await lab.run("wire", "curl", ["-sS", "--fail", "-H", `Authorization: Bearer ${token}`, "http://127.0.0.1:7780/metrics"]);
     expect(code, stderr).toBe(0);
@@ -38,22 +26,17 @@ describe.skipIf(!isRoot)("a scrape", () => {
 
   /** Of a runtime that has some. */
   const ownerOfFlows = async (): Promise<number> => {
-    const { runtimes } = await cluster.json<{ runtimes: { runtime: number; flows: number; pid: number }[] }>("runtimes", "web");
+    const { runtimes } = await at.cluster.json<{ runtimes: { runtime: number; flows: number; pid: number }[] }>("runtimes", "web");
     return runtimes.find(({ runtime, flows }) => runtime > 0 && flows > 0)!.pid;
   };
 
   test("has packets, bytes, drops by reason, requests to the host, moves of flows, what scaling has done, delays and recoveries", async () => {
+    const { lab, cluster } = at;
     await cluster.up();
     await cluster.json("push", "flow_monitor");
     await cluster.json("push", "firewall");
-    const file = join(lab.folder, "web.yaml");
-    const ports = `{ client: { iface: ${lab.clientIface} }, server: { iface: ${lab.serverIface} } }`;
-    const config = "config: { rules: [{ action: drop, protocol: icmp }], default: allow }";
-    writeFileSync(
-      file,
-      `apiVersion: nfactor/v1\nports: ${ports}\nreplication: {}\nscaling: { min: 2, max: 3 }\nchain:\n  - nf: flow_monitor\n  - nf: firewall\n    ${config}\n`,
-    );
-    await cluster.json("deploy", "web", "-f", file);
+    const config = { rules: [{ action: "drop", protocol: "icmp" }], default: "allow" };
+    await cluster.deploy("web", { replication: {}, scaling: { min: 2, max: 3 }, chain: [{ nf: "flow_monitor" }, { nf: "firewall", config }] });
     const traffic = await NumberedFlows.start(lab, { flows: FLOWS, everyMs: 20 });
     await lab.run("client", "ping", ["-c", "3", "-i", "0.05", "-W", "1", lab.serverAddress]);
     await cluster.json("migrate", "web", "--from", "1", "--to", "2", "--count", "2");

@@ -5,8 +5,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { Random } from "@nfactor/sdk/test";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { NfError } from "../../sdk/errors.ts";
 import type { ControlClient } from "../../host/src/rpc/client.ts";
 import type { Params } from "../../host/src/rpc/protocol.ts";
@@ -16,15 +17,12 @@ import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { tcpCounters } from "../../scripts/lib/tcp_counters.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { BalancedLab, balancedChain, before } from "./testing/balanced_lab.ts";
+import { describeAsRoot } from "./testing/labs.ts";
 import { keepsItsPromises, tableOf } from "./testing/promises.ts";
 
 const SEED = Number(process.env["NF_MOVING_SEED"] ?? Date.now() % 1_000_000);
 const RUNTIMES = 4;
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: live tests of moving flows need root for network namespaces");
-else console.log(`seed ${SEED}; NF_MOVING_SEED=${SEED} repeats it`);
-
-const later = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+console.log(`seed ${SEED}; NF_MOVING_SEED=${SEED} repeats it`);
 
 /** Random moves between random runtimes, over connections of its own, until it is ended. */
 class Turmoil {
@@ -47,7 +45,7 @@ class Turmoil {
     try {
       while (this.#going) {
         if (this.moved > (perSecond * (performance.now() - this.#begin)) / 1000) {
-          await later(1);
+          await pause(1);
           continue;
         }
         const from = random.below(RUNTIMES);
@@ -84,7 +82,7 @@ class Turmoil {
   }
 }
 
-describe.skipIf(!isRoot)("while everything moves", () => {
+describeAsRoot("while everything moves", () => {
   const labs: { close(): void }[] = [];
   afterEach(() => {
     for (const lab of labs.splice(0)) lab.close();
@@ -110,7 +108,7 @@ describe.skipIf(!isRoot)("while everything moves", () => {
     const which = (random: Random): Params<"migrate">["flows"] =>
       random.pick([{ count: 1 + random.below(8) }, { match: [["tcp", "http_parser.requests=1"]] }, { match: [["udp"]] }]);
     const turmoil = await Turmoil.start(host, which, { perSecond: 1000 });
-    while (!(large.holds && turmoil.moved >= 3000) && large.runs) await later(10);
+    while (!(large.holds && turmoil.moved >= 3000) && large.runs) await pause(10);
     console.log(turmoil.words);
     expect(large.runs, "the download went on meanwhile").toBe(true);
     expect(await brief).toMatchObject({ code: 0, stderr: "" });

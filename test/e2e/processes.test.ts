@@ -6,14 +6,16 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import { isAlive, startOf } from "../../host/src/supervisor/process_id.ts";
 import { LiveHost, newVersion, nfactor } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import { BalancedLab, balancedChain, before as backends } from "./testing/balanced_lab.ts";
-import { Members, balance, goneBy, interrupt, isWhole, pause, pidOf } from "./testing/members.ts";
+import { describeAsRoot } from "./testing/labs.ts";
+import { Members, balance, goneBy, interrupt, isWhole, pidOf } from "./testing/members.ts";
 import { keepsItsPromises, tableOf } from "./testing/promises.ts";
 
 const CHAIN = "flow_monitor,firewall,http_parser";
@@ -22,10 +24,7 @@ const SOME_FLOWS = 40;
 /** A process of which nothing is heard for 3 s is taken to hang. */
 const STOPPED_MS = 1500;
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: tests of process mode need root for network namespaces");
-
-describe.skipIf(!isRoot)("in processes", () => {
+describeAsRoot("in processes", () => {
   let lab: NetworkLab;
   beforeEach(() => {
     lab = new NetworkLab();

@@ -1,18 +1,16 @@
 /** `nfactor recover`: runtimes of a live host are declared dead by hand, in processes and in one. Needs root, as CI has. */
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import type { Result } from "../../host/src/rpc/protocol.ts";
 import { LiveHost } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
+import { describeAsRoot } from "./testing/labs.ts";
 import { Members, balance } from "./testing/members.ts";
 
 const FLOWS = 60;
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: tests of recover need root for network namespaces");
-
-describe.skipIf(!isRoot)("recover", () => {
+describeAsRoot("recover", () => {
   let lab: NetworkLab;
   beforeEach(() => {
     lab = new NetworkLab();

@@ -18,6 +18,7 @@ import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { classicPcap } from "../conformance/pcap_file.ts";
 import { generateTraffic } from "../conformance/traffic.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
+import { describeAsRoot } from "./testing/labs.ts";
 
 const SEED = Number(process.env["NF_RUNTIMES_SEED"] ?? Date.now() % 1_000_000);
 const CHAIN = "flow_monitor,firewall,http_parser";
@@ -76,10 +77,7 @@ describe("a capture", () => {
   });
 });
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: live tests of runtimes need root for network namespaces");
-
-describe.skipIf(!isRoot)("live", () => {
+describeAsRoot("live", () => {
   let lab: NetworkLab;
   const clients: ControlClient[] = [];
   beforeEach(() => {

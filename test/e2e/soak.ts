@@ -8,10 +8,11 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { setTimeout as pause } from "node:timers/promises";
 import { Random } from "@nfactor/sdk/test";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
-import { isWhole, pause, sum } from "./testing/members.ts";
+import { isWhole, sum } from "./testing/members.ts";
 import { Streams } from "./testing/streams.ts";
 import { SurvivalLab, assertKept, booksOf } from "./testing/survival_lab.ts";
 

@@ -3,9 +3,11 @@
  * states with the right values. How long the traffic was silent is printed. Needs root, as CI has.
  *   NF_SURVIVAL_CONNECTIONS=5000 npx vitest run test/e2e/survival.test.ts      for more of them
  */
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { tcpCounters } from "../../scripts/lib/tcp_counters.ts";
-import { isWhole, pause } from "./testing/members.ts";
+import { describeAsRoot } from "./testing/labs.ts";
+import { isWhole } from "./testing/members.ts";
 import { Streams } from "./testing/streams.ts";
 import { SurvivalLab, booksOf, assertKept } from "./testing/survival_lab.ts";
 
@@ -14,11 +16,9 @@ const SEED = Number(process.env["NF_SURVIVAL_SEED"] ?? Date.now() % 1_000_000);
 const EVERY_MS = 200;
 const OBSERVERS = ["flow_monitor", "http_parser"];
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: tests of failures need root for network namespaces");
-else console.log(`seed ${SEED}; NF_SURVIVAL_SEED=${SEED} repeats it`);
+console.log(`seed ${SEED}; NF_SURVIVAL_SEED=${SEED} repeats it`);
 
-describe.skipIf(!isRoot)(`${CONNECTIONS} connections`, () => {
+describeAsRoot(`${CONNECTIONS} connections`, () => {
   let lab: SurvivalLab;
   beforeEach(() => {
     lab = new SurvivalLab();

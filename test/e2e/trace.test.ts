@@ -3,17 +3,15 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import type { TraceResultJson } from "../../host/src/cli/results.ts";
 import { LiveHost, nfactor } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
+import { describeAsRoot } from "./testing/labs.ts";
 
 const NAT = "192.0.2.1";
 const PORT = 4321;
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: tests of traces need root for network namespaces");
-
-describe.skipIf(!isRoot)("trace", () => {
+describeAsRoot("trace", () => {
   let lab: NetworkLab;
   beforeEach(async () => {
     lab = new NetworkLab();

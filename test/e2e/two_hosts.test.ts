@@ -5,7 +5,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RuntimeJson } from "../../host/src/result/runtimes_result.ts";
 import type { Method, Params, Result } from "../../host/src/rpc/protocol.ts";
 import { startOf } from "../../host/src/supervisor/process_id.ts";
@@ -13,16 +14,14 @@ import { HeldDownload } from "../../scripts/lib/held_download.ts";
 import { LiveHost, NFACTOR, newVersion } from "../../scripts/lib/live_host.ts";
 import { NetworkLab } from "../../scripts/lib/network_lab.ts";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
-import { Members, balance, interrupt, isWhole, pause, pidOf, sum } from "./testing/members.ts";
-import { AT_LINK, TwoHosts, controlFrames, forgedHeartbeat, isProtected, tsharkFields } from "./testing/two_hosts.ts";
+import { describeAsRoot } from "./testing/labs.ts";
+import { Members, balance, interrupt, isProtected, isWhole, pidOf, sum } from "./testing/members.ts";
+import { AT_LINK, TwoHosts, controlFrames, forgedHeartbeat, tsharkFields } from "./testing/two_hosts.ts";
 
 const FILE_BYTES = 40_000_000;
 const HOLD_AT = 10_000_000;
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: tests of two hosts need root for network namespaces");
-
-describe.skipIf(!isRoot)("on two hosts", () => {
+describeAsRoot("on two hosts", () => {
   let lab: NetworkLab;
   let hosts: TwoHosts;
   beforeEach(async () => {

@@ -2,9 +2,11 @@
  * When nobody is left to keep replicas: strict lets output wait, and drops what finds no room, visibly; available lets it leave, and says of how many flows.
  * Both go on protected when there is somebody again. Needs root, as CI has.
  */
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
-import { pause, sum } from "./testing/members.ts";
+import { describeAsRoot } from "./testing/labs.ts";
+import { sum } from "./testing/members.ts";
 import { SurvivalLab, booksOf } from "./testing/survival_lab.ts";
 
 const [FLOWS, EVERY_MS] = [60, 20];
@@ -23,10 +25,7 @@ interface Alone {
   held: number;
 }
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: tests of failures need root for network namespaces");
-
-describe.skipIf(!isRoot)("the only runtime that is left", () => {
+describeAsRoot("the only runtime that is left", () => {
   let lab: SurvivalLab;
   beforeEach(() => {
     lab = new SurvivalLab();

@@ -4,9 +4,11 @@
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { NumberedFlows } from "../../scripts/lib/numbered_flows.ts";
-import { isWhole, pause } from "./testing/members.ts";
+import { describeAsRoot } from "./testing/labs.ts";
+import { isWhole } from "./testing/members.ts";
 import { Streams } from "./testing/streams.ts";
 import { SurvivalLab, assertKept, booksOf } from "./testing/survival_lab.ts";
 
@@ -33,11 +35,9 @@ async function standbyBeside(spec: string): Promise<number> {
   }
 }
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: tests of failures need root for network namespaces");
-else console.log(`seed ${SEED}; NF_SURVIVAL_SEED=${SEED} repeats it`);
+console.log(`seed ${SEED}; NF_SURVIVAL_SEED=${SEED} repeats it`);
 
-describe.skipIf(!isRoot)("the vswitch dies", () => {
+describeAsRoot("the vswitch dies", () => {
   let lab: SurvivalLab;
   beforeEach(() => {
     lab = new SurvivalLab();

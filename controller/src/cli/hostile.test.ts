@@ -7,7 +7,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer, r
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { runtimeOf } from "../rest/testing/memory_cluster.ts";
+import { runtimeJsonOf } from "@nfactor/host/testing";
 import { type RestLab, openRestLab } from "../rest/testing/rest_lab.ts";
 import { User } from "./testing.ts";
 import type { Captured } from "./testing_writes.ts";
@@ -51,7 +51,11 @@ async function relay(asked: IncomingMessage, answer: ServerResponse): Promise<vo
 
 beforeAll(async () => {
   lab = await openRestLab();
-  const runtimes = [runtimeOf(0), runtimeOf(1, { peer: "h2", agent: "10.0.0.2:7700", refused_frames: { forged: 1 } }), runtimeOf(2, { state: "down" })];
+  const runtimes = [
+    runtimeJsonOf(0),
+    runtimeJsonOf(1, { peer: "h2", agent: "10.0.0.2:7700", refused_frames: { forged: 1 } }),
+    runtimeJsonOf(2, { state: "down" }),
+  ];
   lab.cluster.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes } }];
   await lab.cluster.tell();
   await lab.send("PUT", "/v1/tenants/blue", { token: lab.token.admin, body: {} });

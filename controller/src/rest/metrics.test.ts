@@ -1,6 +1,6 @@
 /** What Prometheus gets: it can be read, means what it says, and is bounded. */
 import { afterEach, expect, test } from "vitest";
-import { runtimeOf } from "./testing/memory_cluster.ts";
+import { runtimeJsonOf } from "@nfactor/host/testing";
 import { type Family, type Sample, parsePrometheus } from "./testing/prometheus_text.ts";
 import { type RestLab, openRestLab } from "./testing/rest_lab.ts";
 
@@ -37,8 +37,8 @@ test("each family says what it is, in base units", async () => {
 test("runtimes are told as they reported, also when a process began anew", async () => {
   lab = await openRestLab();
   const labels = { tenant: "blue", deployment: "web", runtime: "1" };
-  const report = (more: Parameters<typeof runtimeOf>[1]) =>
-    (lab.cluster.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes: [runtimeOf(1, more)] } }]);
+  const report = (more: Parameters<typeof runtimeJsonOf>[1]) =>
+    (lab.cluster.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes: [runtimeJsonOf(1, more)] } }]);
   report({
     received: 700,
     received_bytes: 70_000,
@@ -81,7 +81,7 @@ test("reasons of drops are those of the list, whatever a host says, and none is 
   lab = await openRestLab();
   const strange = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`made_up_${i}`, 1]));
   const drops = { flow_closing: 4, 'a"b\nc': 2, ...strange };
-  const runtimes = [runtimeOf(0, { dropped: 7, runtime_full: 7 }), runtimeOf(1, { dropped: 600, drops, refused_frames: { forged: 1, ...strange } })];
+  const runtimes = [runtimeJsonOf(0, { dropped: 7, runtime_full: 7 }), runtimeJsonOf(1, { dropped: 600, drops, refused_frames: { forged: 1, ...strange } })];
   lab.cluster.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes } }];
   const families = await scrape();
   const of = (runtime: string) => samplesOf(families, "nfactor_runtime_packets_dropped_total", { runtime }).map(({ labels, value }) => [labels.reason, value]);
@@ -103,7 +103,7 @@ test("reasons of drops are those of the list, whatever a host says, and none is 
 test("delays are a histogram of what the switch has counted, whatever number of counts it tells", async () => {
   lab = await openRestLab();
   const delayOf = async (counts: number[], sum_us: number) => {
-    lab.cluster.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes: [runtimeOf(0, { delay: { counts, sum_us } }), runtimeOf(1)] } }];
+    lab.cluster.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes: [runtimeJsonOf(0, { delay: { counts, sum_us } }), runtimeJsonOf(1)] } }];
     const families = await scrape();
     const of = (name: string) => samplesOf(families, `nfactor_packet_delay_seconds_${name}`, { tenant: "blue", deployment: "web" });
     const buckets = new Map(of("bucket").map(({ labels, value }) => [labels.le, value]));
@@ -122,7 +122,7 @@ test("delays are a histogram of what the switch has counted, whatever number of 
 test("recoveries after deaths are a histogram, too", async () => {
   lab = await openRestLab();
   const counts = [1, 0, 2, ...Array<number>(8).fill(0), 1];
-  lab.cluster.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes: [runtimeOf(0, { recoveries: { counts, sum_ms: 20_033 } })] } }];
+  lab.cluster.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes: [runtimeJsonOf(0, { recoveries: { counts, sum_ms: 20_033 } })] } }];
   const families = await scrape();
   const of = (le: string) => valueOf(families, "nfactor_runtime_death_recovery_seconds_bucket", { deployment: "web", le });
   expect([of("0.005"), of("0.01"), of("0.02"), of("10"), of("+Inf")]).toEqual([1, 1, 3, 3, 4]);
@@ -131,7 +131,7 @@ test("recoveries after deaths are a histogram, too", async () => {
 
 test("series of runtimes are bounded, and those left out are counted", async () => {
   lab = await openRestLab({ limits: { series: 400 } });
-  const runtimes = Array.from({ length: 15 }, (_, n) => runtimeOf(n));
+  const runtimes = Array.from({ length: 15 }, (_, n) => runtimeJsonOf(n));
   lab.cluster.reports = Array.from({ length: 100 }, (_, n) => ({ deployment: `blue/d${n}`, report: { at_us: 1, runtimes } }));
   const families = await scrape();
   const of = [...families].filter(([name]) => name.startsWith("nfactor_runtime_")).flatMap(([, { samples }]) => samples);

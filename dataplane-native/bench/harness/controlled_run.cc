@@ -156,11 +156,7 @@ void Controller::ReleaseIfAll(uint32_t entry) {
 ControlledRun::ControlledRun(Engine& engine, const Options& options)
     : migrations_(options.migrations), frames_(MessageFramePool()), markers_(MarkerPool()) {
   Transit::Prepare();
-  RuntimeSpec spec;
-  spec.input = FabricInput{.client = options.client, .server = options.server, .pool = options.pool};
-  spec.flows_max = options.flows_max;
-  spec.idle_ms = kIdleNever;
-  spec.chain = options.chain;
+  const RuntimeSpec spec = SwitchedRun::SpecOf(options);
   for (uint16_t id = 0; id <= kSwitch; ++id) {
     mails_.push_back(Must(MemberMail::Create(id, frames_, FlowImageBytesMax(spec.chain))));
     mails_.back()->set_incarnation(id + 1u);

@@ -7,8 +7,7 @@
 //   2. puts the state to the target, which keeps the packets back that the switch sends it;
 //   3. sends the target what events had to wait meanwhile, and from then on each one as it comes;
 //   4. installs the route in two phases: to the source and itself, then to the target. The switch says the last
-//   sequence
-//      that went to the source;
+//      sequence that went to the source;
 //   5. when it has forwarded the event of that packet, it tells the target to release what it has kept.
 //
 // To its advantage: enabling events, getting and deleting are one request, and so are putting and enabling the target's

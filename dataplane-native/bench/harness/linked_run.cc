@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "harness/member_pools.h"
 #include "harness/must.h"
-#include "harness/switched_run.h"
 #include "link/link_port.h"
 #include "packet/packet_meta.h"
 #include "runtime/flow_image.h"
@@ -28,11 +27,7 @@ LinkedRun::LinkedRun(Engine& engine, const Options& options) : frames_(MessageFr
   std::string folder = (std::filesystem::temp_directory_path() / "nfactor-bench-XXXXXX").string();
   folder_ = mkdtemp(folder.data());
   Transit::Prepare();
-  RuntimeSpec spec;
-  spec.input = FabricInput{.client = options.client, .server = options.server, .pool = options.pool};
-  spec.flows_max = options.flows_max;
-  spec.idle_ms = kIdleNever;
-  spec.chain = options.chain;
+  RuntimeSpec spec = SwitchedRun::SpecOf(options);
   spec.switching = SwitchingSpec{};
   for (uint16_t member : {uint16_t{0}, kRuntime}) {
     mails_[member] = Must(MemberMail::Create(member, frames_, FlowImageBytesMax(spec.chain)));

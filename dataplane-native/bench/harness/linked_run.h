@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "flow/lease_table.h"
+#include "harness/switched_run.h"
 #include "harness/turns.h"
 #include "link/runtime_bridge.h"
 #include "link/vswitch_bridge.h"
@@ -17,13 +18,8 @@ namespace nf {
 
 class LinkedRun {
  public:
-  struct Options {
-    std::vector<NfSpec> chain;
-    uint32_t flows_max = 65536;
-    Port* client = nullptr;  // They outlive the run, and so does the pool.
-    Port* server = nullptr;
-    rte_mempool* pool = nullptr;
-  };
+  // `runtimes`, `migrations` and `replication` are those of one runtime without replicas, whatever they say.
+  using Options = SwitchedRun::Options;
   LinkedRun(Engine& engine, const Options& options);
   ~LinkedRun();
   LinkedRun(const LinkedRun&) = delete;

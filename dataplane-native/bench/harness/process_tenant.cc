@@ -1,12 +1,5 @@
 #include "harness/process_tenant.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,16 +15,9 @@
 namespace nf {
 namespace {
 
-using Json = nlohmann::json;
+using test::Json;
 
 constexpr uint64_t kPatienceNs = 60'000'000'000;
-
-bool Matches(const Json& event, const Json& fields) {
-  for (const auto& [name, value] : fields.items()) {
-    if (!event.contains(name) || event[name] != value) return false;
-  }
-  return true;
-}
 
 void WriteFile(const std::string& path, const std::vector<uint8_t>& bytes) {
   std::ofstream(path, std::ios::binary)
@@ -72,91 +58,28 @@ void RemoveFolder() {
 
 }  // namespace
 
-BenchMember::BenchMember(const char* kind, const std::string& folder, Json spec) : spec_(std::move(spec)) {
-  const std::string name = spec_["member"].dump() + "-" + spec_["incarnation"].dump();
-  const std::string path = folder + "/spec-" + name, log = folder + "/log-" + name;
-  std::ofstream(path) << spec_.dump();
-  int ends[2];
-  Must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
-  pid_ = fork();
-  Must(pid_ >= 0, "fork");
-  if (pid_ == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    const int control = fcntl(ends[1], F_DUPFD, 10);
-    dup2(out, 1);
-    dup2(out, 2);
-    dup2(control, 3);
-    execl(NFACTOR_NFACTORD, "nfactord", kind, path.c_str(), nullptr);
-    _exit(127);
-  }
-  close(ends[1]);
-  socket_ = ends[0];
-}
-
-BenchMember::~BenchMember() {
-  Kill();
-  WaitForEnd();
-  close(socket_);
-  if (counters_ != nullptr) munmap(const_cast<link::CounterFileLayout*>(counters_), sizeof *counters_);
-}
-
-void BenchMember::Kill() const {
-  if (pid_ > 0) kill(pid_, SIGKILL);
-}
-
-void BenchMember::WaitForEnd() {
-  if (pid_ > 0) waitpid(pid_, nullptr, 0);
-  pid_ = -1;
-}
-
-void BenchMember::Read(int timeout_ms) {
-  pollfd polled{.fd = socket_, .events = POLLIN, .revents = 0};
-  if (poll(&polled, 1, timeout_ms) <= 0) return;
-  char bytes[65536];
-  const ssize_t count = recv(socket_, bytes, sizeof bytes, MSG_DONTWAIT);
-  if (count <= 0) return;
-  in_.append(bytes, static_cast<size_t>(count));
-  for (size_t at; (at = in_.find('\n')) != std::string::npos; in_.erase(0, at + 1)) {
-    Json line = Json::parse(in_.substr(0, at));
-    if (line.contains("event")) {
-      events_.emplace_back(std::move(line), MonotonicNs());
-      continue;
-    }
-    Must(line["id"].is_number(), line.dump().c_str());
-    const int id = line["id"].get<int>();
-    answers_[id] = std::move(line);
-  }
-}
-
-void BenchMember::Begin(const char* word, Json fields) {
-  fields["id"] = ++last_id_;
-  fields["do"] = word;
-  const std::string line = fields.dump() + "\n";
-  Must(send(socket_, line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size()), word);
+int BenchMember::Begin(const char* word, Json fields) {
+  const std::optional<int> id = Send(word, std::move(fields));
+  Must(id.has_value(), word);
+  return *id;
 }
 
 Json BenchMember::Ask(const char* word, Json fields) {
-  Begin(word, std::move(fields));
+  const int id = Begin(word, std::move(fields));
   const uint64_t end = MonotonicNs() + kPatienceNs;
-  while (!answers_.contains(last_id_)) {
+  while (!Answer(id)) {
     Must(MonotonicNs() < end, (std::string("no answer to ") + word).c_str());
     Read(10);
   }
-  const Json answer = answers_[last_id_];
+  const Json answer = *Answer(id);
   Must(answer.contains("ok"), answer.dump().c_str());
   return answer["ok"];
 }
 
 std::optional<uint64_t> BenchMember::Look(const Json& fields) {
   Read(0);
-  for (auto event = events_.begin(); event != events_.end(); ++event) {
-    if (!Matches(event->first, fields)) continue;
-    const uint64_t when = event->second;
-    events_.erase(event);
-    return when;
-  }
-  return std::nullopt;
+  const auto event = TakeEvent(fields);
+  return event ? std::optional(event->second) : std::nullopt;
 }
 
 uint64_t BenchMember::WaitFor(const Json& fields) {
@@ -166,18 +89,6 @@ uint64_t BenchMember::WaitFor(const Json& fields) {
     Must(MonotonicNs() < end, ("there was no " + fields.dump()).c_str());
     Read(10);
   }
-}
-
-const link::CounterFileLayout& BenchMember::counters() {
-  if (counters_ == nullptr) {
-    const int fd = open(spec_["counters"].get<std::string>().c_str(), O_RDONLY | O_CLOEXEC);
-    Must(fd >= 0, "the counter file");
-    void* mapped = mmap(nullptr, sizeof *counters_, PROT_READ, MAP_SHARED, fd, 0);
-    close(fd);
-    Must(mapped != MAP_FAILED, "the counter file");
-    counters_ = static_cast<const link::CounterFileLayout*>(mapped);
-  }
-  return *counters_;
 }
 
 ProcessTenant::ProcessTenant(const Options& options) : options_(options) {

@@ -2,51 +2,28 @@
 // and told what a supervisor starts and tells. What goes wrong ends the benchmark; no process outlives it.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "chain/nf_spec.h"
-#include "link/counter_file.h"
+#include "nfactord/test_member_client.h"
 
 namespace nf {
 
-class BenchMember {
+class BenchMember : public test::MemberClient {
  public:
-  using Json = nlohmann::json;
-  BenchMember(const char* kind, const std::string& folder, Json spec);
-  ~BenchMember();  // Kills it.
-  BenchMember(const BenchMember&) = delete;
-  BenchMember& operator=(const BenchMember&) = delete;
+  using MemberClient::MemberClient;
 
-  const Json& spec() const { return spec_; }
-  Json life() const { return {{"member", spec_["member"]}, {"incarnation", spec_["incarnation"]}}; }
-  Json Ask(const char* word, Json fields = Json::object());
-  void Begin(const char* word, Json fields = Json::object());
+  // What it answers.
+  test::Json Ask(const char* word, test::Json fields = test::Json::object());
+  int Begin(const char* word, test::Json fields = test::Json::object());
   // When an event with these fields was read; waits for it, or looks once.
-  uint64_t WaitFor(const Json& fields);
-  std::optional<uint64_t> Look(const Json& fields);
-  void Kill() const;
-  void WaitForEnd();
-  const link::CounterFileLayout& counters();
-
- private:
-  void Read(int timeout_ms);
-
-  Json spec_;
-  pid_t pid_ = -1;
-  int socket_ = -1;
-  int last_id_ = 0;
-  std::string in_;
-  std::map<int, Json> answers_;
-  std::vector<std::pair<Json, uint64_t>> events_;
-  const link::CounterFileLayout* counters_ = nullptr;
+  uint64_t WaitFor(const test::Json& fields);
+  std::optional<uint64_t> Look(const test::Json& fields);
 };
 
 class ProcessTenant {
@@ -74,11 +51,11 @@ class ProcessTenant {
   void WaitUntilProtected(uint64_t flows);
 
  private:
-  BenchMember::Json Base(uint16_t member);
+  test::Json Base(uint16_t member);
 
   Options options_;
   std::string folder_;
-  BenchMember::Json chain_;
+  test::Json chain_;
   uint32_t lives_ = 0;
   std::unique_ptr<BenchMember> vswitch_;
   std::map<uint16_t, std::unique_ptr<BenchMember>> runtimes_;

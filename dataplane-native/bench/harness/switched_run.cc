@@ -18,13 +18,18 @@ constexpr uint32_t kIdleRoundsMax = 20'000'000;  // Seconds.
 
 }  // namespace
 
-SwitchedRun::SwitchedRun(Engine& engine, const Options& options) : frames_(MessageFramePool()), markers_(MarkerPool()) {
-  Transit::Prepare();
+RuntimeSpec SwitchedRun::SpecOf(const Options& options) {
   RuntimeSpec spec;
   spec.input = FabricInput{.client = options.client, .server = options.server, .pool = options.pool};
   spec.flows_max = options.flows_max;
   spec.idle_ms = kIdleNever;
   spec.chain = options.chain;
+  return spec;
+}
+
+SwitchedRun::SwitchedRun(Engine& engine, const Options& options) : frames_(MessageFramePool()), markers_(MarkerPool()) {
+  Transit::Prepare();
+  RuntimeSpec spec = SpecOf(options);
   spec.switching =
       SwitchingSpec{.runtimes = options.runtimes, .migrations = options.migrations, .replication = options.replication};
   const uint32_t image_bytes = FlowImageBytesMax(spec.chain);

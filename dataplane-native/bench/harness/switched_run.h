@@ -33,6 +33,9 @@ class SwitchedRun {
     Port* server = nullptr;
     rte_mempool* pool = nullptr;
   };
+  // What every runtime of a run with these options has; also of runs that are put together otherwise.
+  static RuntimeSpec SpecOf(const Options& options);
+
   SwitchedRun(Engine& engine, const Options& options);
   ~SwitchedRun();
   SwitchedRun(const SwitchedRun&) = delete;

@@ -6,13 +6,9 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -120,138 +116,35 @@ void TestNetwork::Collect() {
   }
 }
 
-TestMember::TestMember(const char* kind, const std::string& folder, Json spec) : spec_(std::move(spec)) {
-  const std::string name = spec_["member"].dump() + "-" + spec_["incarnation"].dump();
-  const std::string path = folder + "/spec-" + name, log = folder + "/log-" + name;
-  std::ofstream(path) << spec_.dump();
-  int ends[2];
-  NF_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
-  pid_ = fork();
-  NF_CHECK(pid_ >= 0, "fork");
-  if (pid_ == 0) {
-    const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    // Without the flag that closes it, also where it has that number already.
-    const int control = fcntl(ends[1], F_DUPFD, 10);
-    dup2(out, 1);
-    dup2(out, 2);
-    dup2(control, 3);
-    execl(NF_NFACTORD, "nfactord", kind, path.c_str(), nullptr);
-    _exit(127);
-  }
-  close(ends[1]);
-  socket_ = ends[0];
-}
-
-TestMember::~TestMember() {
-  if (socket_ >= 0) close(socket_);
-  if (counters_ != nullptr) munmap(const_cast<link::CounterFileLayout*>(counters_), sizeof *counters_);
-  if (has_ended_) return;
-  kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
-}
-
-void TestMember::Signal(int signal) const { kill(pid_, signal); }
-
 std::optional<int> TestMember::WaitForEnd(int timeout_ms) {
   const auto end = Clock::now() + std::chrono::milliseconds(timeout_ms);
-  for (;;) {
-    int status = 0;
-    if (waitpid(pid_, &status, WNOHANG) == pid_) {
-      has_ended_ = true;
-      return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    }
-    if (Clock::now() > end) return std::nullopt;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-}
-
-void TestMember::Read(int timeout_ms) {
-  pollfd polled{.fd = socket_, .events = POLLIN, .revents = 0};
-  if (socket_ < 0 || poll(&polled, 1, timeout_ms) <= 0) return;
-  char bytes[65536];
-  const ssize_t count = recv(socket_, bytes, sizeof bytes, MSG_DONTWAIT);
-  if (count == 0) Disconnect();
-  if (count <= 0) return;
-  in_.append(bytes, static_cast<size_t>(count));
-  for (size_t at; (at = in_.find('\n')) != std::string::npos; in_.erase(0, at + 1)) {
-    Json line = Json::parse(in_.substr(0, at));
-    if (line.contains("event")) {
-      events_.push_back(std::move(line));
-    } else if (line["id"].is_number()) {
-      const int id = line["id"].get<int>();
-      answers_[id] = std::move(line);
-    }
-  }
+  while (!exit_code() && Clock::now() <= end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return exit_code();
 }
 
 int TestMember::Begin(const char* word, Json fields) {
-  fields["id"] = ++last_id_;
-  fields["do"] = word;
-  const std::string line = fields.dump() + "\n";
-  NF_CHECK(send(socket_, line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size()), word);
-  return last_id_;
-}
-
-std::optional<Json> TestMember::Answer(int id) {
-  Read(0);
-  const auto found = answers_.find(id);
-  if (found == answers_.end()) return std::nullopt;
-  return found->second;
+  const std::optional<int> id = Send(word, std::move(fields));
+  NF_CHECK(id.has_value(), word);
+  return *id;
 }
 
 Json TestMember::Ask(const char* word, Json fields) {
   const int id = Begin(word, std::move(fields));
   const auto end = Clock::now() + std::chrono::seconds(20);
-  while (!answers_.contains(id) && Clock::now() < end && socket_ >= 0) Read(10);
-  if (!answers_.contains(id)) {
-    ADD_FAILURE() << "no answer to " << word;
-    return Json::object();
-  }
-  return answers_[id];
+  while (!Answer(id) && Clock::now() < end && is_connected()) Read(10);
+  if (const std::optional<Json> answer = Answer(id)) return *answer;
+  ADD_FAILURE() << "no answer to " << word;
+  return Json::object();
 }
 
 std::optional<Json> TestMember::WaitForEvent(const Json& fields, int timeout_ms) {
   const auto end = Clock::now() + std::chrono::milliseconds(timeout_ms);
   for (;;) {
-    for (auto event = events_.begin(); event != events_.end(); ++event) {
-      bool matches = true;
-      for (const auto& [name, value] : fields.items()) matches &= event->contains(name) && (*event)[name] == value;
-      if (!matches) continue;
-      Json found = std::move(*event);
-      events_.erase(event);
-      return found;
-    }
+    if (auto event = TakeEvent(fields)) return std::move(event->first);
     const auto left = Left(end);
     if (left.count() == 0) return std::nullopt;
     Read(static_cast<int>(std::min<int64_t>(left.count(), 10)));
   }
-}
-
-void TestMember::Disconnect() {
-  close(socket_);
-  socket_ = -1;
-  in_.clear();
-}
-
-bool TestMember::Reconnect() {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const auto path = spec_["control"].get<std::string>();
-  std::memcpy(address.sun_path, path.c_str(), path.size());
-  socket_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  return connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-}
-
-const link::CounterFileLayout& TestMember::counters() {
-  if (counters_ == nullptr) {
-    const int fd = open(spec_["counters"].get<std::string>().c_str(), O_RDONLY | O_CLOEXEC);
-    NF_CHECK(fd >= 0, "the counter file");
-    void* mapped = mmap(nullptr, sizeof *counters_, PROT_READ, MAP_SHARED, fd, 0);
-    close(fd);
-    NF_CHECK(mapped != MAP_FAILED, "the counter file");
-    counters_ = static_cast<const link::CounterFileLayout*>(mapped);
-  }
-  return *counters_;
 }
 
 TestTenantProcesses::TestTenantProcesses() {

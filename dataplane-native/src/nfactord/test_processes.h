@@ -2,22 +2,17 @@
 // numbered traffic through them. Everything ends with the objects. Not part of the product.
 #pragma once
 
-#include <sys/types.h>
-
 #include <array>
 #include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "link/counter_file.h"
+#include "nfactord/test_member_client.h"
 
 namespace nf::test {
-
-using Json = nlohmann::json;
 
 // The calling thread, and processes that it starts, live in a namespace of their own with the interfaces nf-c and nf-s,
 // whose other ends this sends to and receives from; nf-l and nf-l1 are the ends of a wire for a link.
@@ -45,15 +40,10 @@ class TestNetwork {
   uint64_t sent_ = 0, received_ = 0, out_of_order_ = 0;
 };
 
-class TestMember {
+class TestMember : public MemberClient {
  public:
-  TestMember(const char* kind, const std::string& folder, Json spec);
-  // Killed, if it still runs.
-  ~TestMember();
+  using MemberClient::MemberClient;
 
-  pid_t pid() const { return pid_; }
-  const Json& spec() const { return spec_; }
-  void Signal(int signal) const;
   // The exit code; -1 for a signal, nothing while it runs after so long.
   std::optional<int> WaitForEnd(int timeout_ms = 10'000);
 
@@ -61,27 +51,7 @@ class TestMember {
   Json Ask(const char* word, Json fields = Json::object());
   // Sends it; Answer looks for what came.
   int Begin(const char* word, Json fields = Json::object());
-  std::optional<Json> Answer(int id);
-  // The first event with these fields that has not been returned before.
   std::optional<Json> WaitForEvent(const Json& fields, int timeout_ms = 20'000);
-  // The connection ends, and another begins through the socket's path.
-  void Disconnect();
-  bool Reconnect();
-
-  const link::CounterFileLayout& counters();
-
- private:
-  void Read(int timeout_ms);
-
-  Json spec_;
-  pid_t pid_ = -1;
-  bool has_ended_ = false;
-  int socket_ = -1;
-  int last_id_ = 0;
-  std::string in_;
-  std::map<int, Json> answers_;
-  std::vector<Json> events_;
-  const link::CounterFileLayout* counters_ = nullptr;
 };
 
 // One tenant: a vswitch, and runtimes that are started as a supervisor would.

@@ -17,8 +17,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "base/clock.h"
-#include "packet/packet_meta.h"
+#include "port/arrivals.h"
 
 namespace nf {
 namespace {
@@ -193,15 +192,7 @@ EthdevPort::~EthdevPort() {
 
 uint32_t EthdevPort::RxBurst(rte_mbuf** packets, uint32_t count) {
   const uint16_t n = rte_eth_rx_burst(port_, 0, packets, static_cast<uint16_t>(count));
-  if (n == 0) return 0;
-  const uint64_t now_ns = ClockNs();
-  for (uint16_t i = 0; i < n; ++i) {
-    PacketMeta* meta = MetaOf(packets[i]);
-    meta->timestamp_ns = now_ns;
-    meta->wire_length = rte_pktmbuf_pkt_len(packets[i]);
-    meta->in_port = side_;
-    meta->arrival = arrival_++;
-  }
+  if (n != 0) StampArrivals(packets, n, side_, &arrival_);
   return n;
 }
 

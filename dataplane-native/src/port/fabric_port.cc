@@ -7,8 +7,7 @@
 #include <cstring>
 #include <string>
 
-#include "base/clock.h"
-#include "packet/packet_meta.h"
+#include "port/arrivals.h"
 
 namespace nf {
 namespace {
@@ -45,15 +44,7 @@ FabricPort::~FabricPort() {
 
 uint32_t FabricPort::RxBurst(rte_mbuf** packets, uint32_t count) {
   const uint32_t n = rte_ring_sc_dequeue_burst(rx_, reinterpret_cast<void**>(packets), count, nullptr);
-  if (n == 0) return 0;
-  const uint64_t now_ns = ClockNs();
-  for (uint32_t i = 0; i < n; ++i) {
-    PacketMeta* meta = MetaOf(packets[i]);
-    meta->timestamp_ns = now_ns;
-    meta->wire_length = rte_pktmbuf_pkt_len(packets[i]);
-    meta->in_port = side_;
-    meta->arrival = arrival_++;
-  }
+  if (n != 0) StampArrivals(packets, n, side_, &arrival_);
   return n;
 }
 

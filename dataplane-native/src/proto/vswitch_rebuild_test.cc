@@ -5,6 +5,16 @@ namespace nf::proto::test {
 namespace {
 
 constexpr uint32_t kOldEpoch = 0x01000005;  // Of term 1.
+// Of the source of a move to runtime 2 that V had switched.
+const ReportRecord kHandedOver{.entry = 3,
+                               .epoch = kOldEpoch,
+                               .handle = 8,
+                               .sequence = 41,
+                               .attempt = 9,
+                               .new_epoch = kOldEpoch + 1,
+                               .switch_sequence = 41,
+                               .role = FlowRole::kFinal,
+                               .other = {.id = 2, .incarnation = 2}};
 
 class VswitchRebuildTest : public testing::Test {
  protected:
@@ -80,14 +90,7 @@ TEST_F(VswitchRebuildTest, AnOwnersFlowGoesOnBehindWhatItHasSeen) {
 }
 
 TEST_F(VswitchRebuildTest, OfTwoWhoHaveTheStateTheLaterOwnerIsRight) {
-  Report(1, {.entry = 3,
-             .epoch = kOldEpoch,
-             .sequence = 41,
-             .attempt = 9,
-             .new_epoch = kOldEpoch + 1,
-             .switch_sequence = 41,
-             .role = FlowRole::kFinal,
-             .other = {.id = 2, .incarnation = 2}});
+  Report(1, kHandedOver);
   Report(2, {.entry = 3, .epoch = kOldEpoch + 1, .sequence = 50, .role = FlowRole::kOwner});
   AllHaveTold();
   EXPECT_EQ(v.entry(3).owner.id, 2);
@@ -108,15 +111,7 @@ TEST_F(VswitchRebuildTest, WhoAwaitsAStateIsNotItsOwnerUnlessVHadSwitched) {
 
 TEST_F(VswitchRebuildTest, AMoveThatVHadSwitchedGoesOn) {
   Report(2, {.entry = 3, .epoch = kOldEpoch, .handle = 5, .sequence = 44, .attempt = 9, .role = FlowRole::kAwaiting});
-  Report(1, {.entry = 3,
-             .epoch = kOldEpoch,
-             .handle = 8,
-             .sequence = 41,
-             .attempt = 9,
-             .new_epoch = kOldEpoch + 1,
-             .switch_sequence = 41,
-             .role = FlowRole::kFinal,
-             .other = {.id = 2, .incarnation = 2}});
+  Report(1, kHandedOver);
   AllHaveTold();
   uint16_t runtime = 0;
   const Stamp stamp = NextStamp(3, &runtime);
@@ -195,17 +190,9 @@ TEST_F(VswitchRebuildTest, WhatADeadTargetHasDoneIsNotKnownUnlessItReplicated) {
                          &post, &host);
     for (uint16_t id = 1; id < kMembers; ++id) other.MemberUp(id, id);
     other.BeginRebuild(&host, 8);
-    const ReportRecord report{.entry = 3,
-                              .epoch = kOldEpoch,
-                              .sequence = 41,
-                              .attempt = 9,
-                              .new_epoch = kOldEpoch + 1,
-                              .switch_sequence = 41,
-                              .role = FlowRole::kFinal,
-                              .other = {.id = 2, .incarnation = 2}};
     const Note note{};
     for (uint16_t id = 1; id < kMembers; ++id) {
-      if (id == 1) post.Say(kVswitch, MessageType::kReport, report);
+      if (id == 1) post.Say(kVswitch, MessageType::kReport, kHandedOver);
       if (id == 1) other.OnMessage(1, *DecodeMessage(letters.back().bytes), 1'000);
       post.Say(kVswitch, MessageType::kReported, note);
       if (id != 2) other.OnMessage(id, *DecodeMessage(letters.back().bytes), 1'000);

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { NfError } from "@nfactor/sdk/errors";
+import { runtimeJsonOf } from "../result/testing.ts";
 import type { CallName, Request } from "../session/method.ts";
 import type { HOST_METHODS } from "../session/host_methods.ts";
 import type { Params, Result } from "../session/cluster_types.ts";
@@ -124,7 +125,7 @@ export class FakeChildren implements Children {
     const members = this.members.get(run)!;
     const handlers: Partial<Handlers> = {
       info: async () => ({ name: run, pid: child.id.pid, version: "0", chain: [] }),
-      runtimes: async () => ({ at_us: 1, runtimes: [0, 1, 2].map((runtime) => ({ ...NO_RUNTIME, runtime, flows: runtime === 1 ? this.flows : 0 })) }),
+      runtimes: async () => ({ at_us: 1, runtimes: [0, 1, 2].map((runtime) => runtimeJsonOf(runtime, { flows: runtime === 1 ? this.flows : 0 })) }),
       trace_start: async () => ({ trace: 5, entries: ["a"] }),
       trace_read: async ({ trace }) => {
         if (trace !== 5) throw new NfError("trace.ended", "this trace has ended");
@@ -153,27 +154,6 @@ export class FakeChildren implements Children {
 }
 
 const NO_SWAP = { flows: 7, pause_ns: 1, burst_ns: 1, prepare_ms: 1, packets_dropped: 0 };
-const NO_RUNTIME = {
-  ...{
-    runtime: 0,
-    lcore: 0,
-    state: "running" as const,
-    flows: 0,
-    received: 0,
-    sent: 0,
-    dropped: 0,
-    held: 0,
-    received_bytes: 0,
-    sent_bytes: 0,
-    drops: {},
-    moved_in: 0,
-    moved_out: 0,
-    under_way: 0,
-    nf_asked: 0,
-  },
-  ...{ nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0, queued: 0, missed: 0, replicas: 0, unprotected: 0, replication_lag: 0, relayed: 0, recovered: 0 },
-  ...{ state_lost: 0, runtime_full: 0, refused_messages: 0, busy_us: 0 },
-};
 
 export class TestHost {
   readonly folder = mkdtempSync(join(tmpdir(), "nfa-host-"));

@@ -1,7 +1,7 @@
 /** From what the dataplane counts to the objects of run_result.ts. */
 import { type StateSchema, stateToJson } from "@nfactor/sdk/manifest";
+import { protocolName } from "@nfactor/sdk/protocols";
 import type { NativeFlow, NativeFlowKey } from "../dataplane/native_types.ts";
-import { protocolName } from "./flow_text.ts";
 import type { FlowJson, FlowKeyJson, RunResult } from "./run_result.ts";
 
 /** What is needed of a chain to name the states of its flows. */

@@ -1,20 +1,6 @@
 /** Flows as people write them: `tcp 10.0.0.1:4242 > 10.0.0.2:80`. */
 import { isIPv6 } from "node:net";
 
-const NAMES: ReadonlyMap<number, string> = new Map([
-  [1, "icmp"],
-  [6, "tcp"],
-  [17, "udp"],
-  [58, "icmpv6"],
-  [132, "sctp"],
-  [136, "udplite"],
-]);
-
-/** Name of an IP protocol; `ip<number>` for those without ports. */
-export function protocolName(protocol: number): string {
-  return NAMES.get(protocol) ?? `ip${protocol}`;
-}
-
 export interface Endpoint {
   address: string;
   port: number;

@@ -1,32 +1,17 @@
 import { expect, test } from "vitest";
 import { MOVE_REFUSALS, type RuntimeJson } from "./runtimes_result.ts";
 import { operationText, ratesOf, runtimesSummary, runtimesTable } from "./runtimes_text.ts";
+import { runtimeJsonOf } from "./testing.ts";
 
-const byNfs = { nf_asked: 0, nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0 };
-const replication = { replicas: 0, unprotected: 0, replication_lag: 0, relayed: 0, recovered: 0, state_lost: 0 };
-const packets = {
-  received: 0,
-  sent: 0,
-  dropped: 0,
-  held: 0,
-  received_bytes: 0,
-  sent_bytes: 0,
-  drops: {},
-  queued: 0,
-  missed: 0,
-  runtime_full: 0,
-  refused_messages: 0,
-  ...replication,
-};
-const none = { lcore: 0, state: "running" as const, flows: 0, ...packets, moved_in: 0, moved_out: 0, under_way: 0, ...byNfs };
+const rowOf = (runtime: number, more: Partial<RuntimeJson> = {}) => ({ ...runtimeJsonOf(runtime, more), load: 0, received_pps: 0, sent_pps: 0 });
 const at = (atUs: number, runtimes: RuntimeJson[]) => ({ atUs, runtimes });
 const ended = { dry_run: false, flows: 10, moved: 10, failed: 0, reason: "none" as const, drained: false, undrained: false, duration_ns: 2_000_000 };
 
 test("rates are of the time between two looks; a runtime that is new counts from zero", () => {
-  const before = at(1_000_000, [{ ...none, runtime: 1, received: 100, sent: 100, busy_us: 0 }]);
+  const before = at(1_000_000, [runtimeJsonOf(1, { received: 100, sent: 100 })]);
   const now = at(3_000_000, [
-    { ...none, runtime: 1, received: 300, sent: 200, busy_us: 500_000 },
-    { ...none, runtime: 2, received: 20, sent: 10, busy_us: 9_000_000 },
+    runtimeJsonOf(1, { received: 300, sent: 200, busy_us: 500_000 }),
+    runtimeJsonOf(2, { received: 20, sent: 10, busy_us: 9_000_000 }),
   ]);
   expect(ratesOf(now, before)).toMatchObject([
     { runtime: 1, load: 0.25, received_pps: 100, sent_pps: 50 },
@@ -35,13 +20,13 @@ test("rates are of the time between two looks; a runtime that is new counts from
 });
 
 test("two looks at the same moment give numbers", () => {
-  const [row] = ratesOf(at(5, [{ ...none, runtime: 1, busy_us: 7 }]), at(5, [{ ...none, runtime: 1, busy_us: 7 }]));
+  const look = at(5, [runtimeJsonOf(1, { busy_us: 7 })]);
+  const [row] = ratesOf(look, look);
   expect(row).toMatchObject({ load: 0, received_pps: 0 });
 });
 
 test("what NFs did about moves has columns once there is something", () => {
-  const rows = (...some: Partial<RuntimeJson>[]) =>
-    runtimesTable(some.map((one, i) => ({ ...none, runtime: i + 1, busy_us: 0, load: 0, received_pps: 0, sent_pps: 0, ...one })));
+  const rows = (...some: Partial<RuntimeJson>[]) => runtimesTable(some.map((one, i) => rowOf(i + 1, one)));
   expect(rows({}, {})).not.toMatch(/by NFs|not taken/);
   const [head, first, second] = rows({ nf_moves: 12 }, { arrivals_refused: 3 }).split("\n");
   expect(head).toMatch(/moved out +by NFs +not taken +queue/);
@@ -50,7 +35,7 @@ test("what NFs did about moves has columns once there is something", () => {
 });
 
 test("packets that a full queue has cost have a column once there are some", () => {
-  const rows = (one: Partial<RuntimeJson>) => runtimesTable([{ ...none, runtime: 1, busy_us: 0, load: 0, received_pps: 0, sent_pps: 0, ...one }]);
+  const rows = (one: Partial<RuntimeJson>) => runtimesTable([rowOf(1, one)]);
   expect(rows({})).not.toContain("queue full");
   const [head, row] = rows({ runtime_full: 4200, queued: 512 }).split("\n");
   expect(head).toMatch(/moved out +queue full +queue/);
@@ -58,7 +43,7 @@ test("packets that a full queue has cost have a column once there are some", () 
 });
 
 test("what replication is about has columns once there is something", () => {
-  const rows = (one: Partial<RuntimeJson>) => runtimesTable([{ ...none, runtime: 1, busy_us: 0, load: 0, received_pps: 0, sent_pps: 0, ...one }]);
+  const rows = (one: Partial<RuntimeJson>) => runtimesTable([rowOf(1, one)]);
   expect(rows({})).not.toMatch(/replicas|unprotected|lag|relayed|recovered|lost/);
   const [head, row] = rows({ replicas: 10, unprotected: 2, replication_lag: 3, relayed: 5, recovered: 4, state_lost: 1 }).split("\n");
   expect(head).toMatch(/replicas +unprotected +lag +relayed +recovered +state lost +queue/);
@@ -66,16 +51,10 @@ test("what replication is about has columns once there is something", () => {
 });
 
 test("what should be 0 is told below the table when it isn't", () => {
-  const rows = [
-    { ...none, runtime: 0, busy_us: 0, load: 0, received_pps: 0, sent_pps: 0 },
-    { ...none, runtime: 1, busy_us: 0, load: 0, received_pps: 0, sent_pps: 0 },
-  ];
+  const rows = [rowOf(0), rowOf(1)];
   expect(runtimesTable(rows).split("\n")).toHaveLength(3);
   expect(runtimesSummary(rows).split("\n")).toHaveLength(3);
-  const [vswitch, one] = [
-    { ...rows[0]!, missed: 1234 },
-    { ...rows[1]!, refused_messages: 1 },
-  ];
+  const [vswitch, one] = [rowOf(0, { missed: 1234 }), rowOf(1, { refused_messages: 1 })];
   const refused = "1 could not read 1 message of the others: a fault of NFActor, please report it";
   expect(runtimesTable([vswitch, one]).split("\n").slice(3)).toEqual([
     "the interfaces lost 1,234 packets before they came here: packets come faster than they are taken",

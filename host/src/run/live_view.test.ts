@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { CountersSnapshot } from "../dataplane/native_types.ts";
 import type { RuntimeJson } from "../result/runtimes_result.ts";
+import { runtimeJsonOf } from "../result/testing.ts";
 import { LiveView, viewLine, viewLines } from "./live_view.ts";
 
 const none: CountersSnapshot = {
@@ -53,37 +54,7 @@ test("what the interfaces lost shows, once there is some", () => {
   expect(viewLines(now, before, 0, "fw").join()).not.toContain("missed");
 });
 
-const runtime = (number: number, flows: number, more: Partial<RuntimeJson> = {}): RuntimeJson => ({
-  ...{
-    runtime: number,
-    lcore: 0,
-    state: number === 0 ? "vswitch" : "running",
-    flows,
-    received: 0,
-    sent: 0,
-    dropped: 0,
-    held: 0,
-    received_bytes: 0,
-    sent_bytes: 0,
-    drops: {},
-  },
-  ...{
-    moved_in: 0,
-    moved_out: 0,
-    under_way: 0,
-    queued: 0,
-    missed: 0,
-    runtime_full: 0,
-    refused_messages: 0,
-    busy_us: 0,
-    nf_asked: 0,
-    nf_moves: 0,
-    nf_moves_failed: 0,
-    arrivals_refused: 0,
-  },
-  ...{ replicas: 0, unprotected: 0, replication_lag: 0, relayed: 0, recovered: 0, state_lost: 0 },
-  ...more,
-});
+const runtime = (number: number, flows: number, more: Partial<RuntimeJson> = {}): RuntimeJson => runtimeJsonOf(number, { flows, ...more });
 
 test("in process mode: what was lost, who was started again, and which process is whose", () => {
   const runtimes = [runtime(0, 7, { restarts: 1, pid: 70 }), runtime(1, 5, { restarts: 2, pid: 71 }), runtime(2, 2, { restarts: 0, state: "down" })];

@@ -54,7 +54,6 @@ export const welcome = z.object({ t: z.literal("welcome"), version, ...greeting 
 /** The last message of a connection; with `error` when something was wrong. */
 export const bye = z.object({ t: z.literal("bye"), error: error.optional() });
 export type Hello = z.output<typeof hello>;
-export type Welcome = z.output<typeof welcome>;
 export type Bye = z.output<typeof bye>;
 /** The first message of whoever has connected, and of whom it has connected to. */
 export const first = z.discriminatedUnion("t", [hello, bye]);

@@ -44,7 +44,6 @@ export type Hello = z.output<typeof helloSchema>;
 export type Purpose = { for: "orders" } | { for: "member"; member: number; incarnation: number } | { for: "file"; sha256: string; bytes: number };
 
 const problem = z.object({ code: z.string().max(64), message: z.string().max(LOG_BYTES_MAX) });
-export type Problem = z.output<typeof problem>;
 
 const lifeReport = z.object({
   ...life,

@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import { NfError } from "@nfactor/sdk/errors";
 import { nearest } from "@nfactor/sdk/manifest";
+import { PROTOCOLS } from "@nfactor/sdk/protocols";
 import { matchTerms } from "../result/flow_match.ts";
 
 /** Addresses as 16 bytes in hex, IPv4 mapped; `bits` of them count. */
@@ -10,7 +11,6 @@ export interface TraceFilter {
   ends: { address: string; bits: number; port?: number }[];
 }
 const ENDS_MAX = 8;
-const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132, udplite: 136 };
 const MAPPED_BITS = 96;
 
 /** Throws NfError (usage): a word that is not understood, or that cannot be seen in a packet. */

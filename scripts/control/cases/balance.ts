@@ -3,13 +3,16 @@
  * what was lost of numbered packets meanwhile. The policy's times are the standard ones. Its thresholds are low, so that two CPUs have room for runtimes, the
  * wire and its ends; the step is set by what a packet costs on the machine at hand.
  */
+import { createHash } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { LIMITS } from "@nfactor/sdk/abi";
+import { buildNf } from "@nfactor/sdk/build";
 import { NumberedFlows } from "../../lib/numbered_flows.ts";
+import { WORK, writeWorkNf } from "../../lib/work_nf.ts";
 import type { DeploymentJson } from "../../../controller/src/cli/api.ts";
 import type { ControlLab } from "../control_lab.ts";
 import type { Samples } from "../samples.ts";
-import { clockMs, wait } from "../worker.ts";
-import { WORK, buildWorkNf } from "../work_nf.ts";
+import { clockMs } from "../worker.ts";
 import type { Effort } from "./index.ts";
 
 const CASE = "load step, 2 to 3 runtimes";
@@ -35,7 +38,8 @@ const runtimesOf = (report: Report): Runtime[] => report.runtimes.filter(({ runt
 export async function measureBalance(lab: ControlLab, samples: Samples, { steps }: Effort): Promise<void> {
   if (steps === 0) return;
   await lab.start();
-  await lab.user.ask("push", await buildWorkNf(lab.network.folder));
+  const { component } = await buildNf(writeWorkNf(lab.network.folder));
+  await lab.user.ask("push", { component, digest: createHash("sha256").update(component).digest("hex") });
   for (let i = 0; i < steps; i++) await step(lab, samples);
 }
 
@@ -43,7 +47,7 @@ async function step(lab: ControlLab, samples: Samples): Promise<void> {
   await lab.user.ask("deploy", NAME, deployment(lab, CALM_ROUNDS));
   const traffic = await NumberedFlows.start(lab.network, { flows: FLOWS, everyMs: EVERY_MS });
   const first = await report(lab);
-  await wait(CALIBRATE_MS);
+  await pause(CALIBRATE_MS);
   const calm = loads(first, await report(lab)).reduce((sum, load) => sum + load, 0);
   const rounds = Math.min(ROUNDS_MAX, Math.round((CALM_ROUNDS * STEP_LOAD) / calm));
 
@@ -70,7 +74,7 @@ function deployment(lab: ControlLab, rounds: number): object {
 }
 
 async function report(lab: ControlLab): Promise<Report> {
-  for (const endMs = clockMs() + WITHIN_MS; clockMs() < endMs; await wait(LOOK_MS)) {
+  for (const endMs = clockMs() + WITHIN_MS; clockMs() < endMs; await pause(LOOK_MS)) {
     const { runtimes } = (await lab.user.ask("deployment", NAME)).value;
     if (runtimes) return runtimes;
   }
@@ -91,7 +95,7 @@ async function untilBalanced(lab: ControlLab): Promise<{ readonly grownMs: numbe
   let grownMs: number | undefined;
   let seen: { readonly atMs: number; readonly report: Report }[] = [];
   let last: readonly number[] = [];
-  for (const endMs = clockMs() + WITHIN_MS; clockMs() < endMs; await wait(LOOK_MS)) {
+  for (const endMs = clockMs() + WITHIN_MS; clockMs() < endMs; await pause(LOOK_MS)) {
     const now = await report(lab);
     if (now.at_us === seen.at(-1)?.report.at_us) continue;
     const own = runtimesOf(now);

@@ -3,12 +3,13 @@
  * run through the deployment, so that there is something to move, to drain and to recover. Compared with `info`, for which the host does next to nothing.
  */
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { ControlLab } from "../control_lab.ts";
 import type { ControllerOperations } from "../controller.ts";
 import type { Samples } from "../samples.ts";
 import { StampedFlows } from "../stamped_flows.ts";
 import { STAMP, buildStampingNf } from "../stamping_nf.ts";
-import { Worker, wait } from "../worker.ts";
+import { Worker } from "../worker.ts";
 import type { Effort } from "./index.ts";
 import { deploymentOf } from "./serving.ts";
 
@@ -76,7 +77,7 @@ export async function measureCalls(lab: ControlLab, samples: Samples, { calls: t
   timed("swap", swaps);
   for (let i = 0; i < few; i++) {
     await call("recover", { ...of, runtime: 1, dry_run: false }, { isChange: true, times: 1 });
-    await wait(REPAIRED_MS);
+    await pause(REPAIRED_MS);
   }
   await controller.ask("undeploy", NAME);
   await controller.end();

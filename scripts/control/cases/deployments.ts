@@ -2,11 +2,11 @@
  * What a controller costs with nothing, one deployment and many: CPU and memory at rest, scrapes, and how long it takes, killed and started again, until it
  * knows that its host has what it should. On the way: many deployments ordered at once, until all of their runtimes run.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { type ControlLab, end } from "../control_lab.ts";
 import type { Samples } from "../samples.ts";
 import { type StampingNf, buildStampingNf } from "../stamping_nf.ts";
 import { cpuShare, proportionalMib, residentMib } from "../usage.ts";
-import { wait } from "../worker.ts";
 import type { Effort } from "./index.ts";
 import { RUNTIMES, deploymentOf } from "./serving.ts";
 
@@ -64,7 +64,7 @@ function smallOne(lab: ControlLab, nf: StampingNf, i: number, runtimes: number):
 
 async function at(lab: ControlLab, samples: Samples, effort: Effort, stage: Stage, restarts: number): Promise<void> {
   await lab.user.ask("untilRunning", stage, READY_MS);
-  await wait(effort.settleMs);
+  await pause(effort.settleMs);
   const { value: all } = await lab.user.ask("deployments");
   await atRest(samples, effort, `at rest, ${stage.words}`, { "nfactor up": lab.pid }, dataplaneOf(all));
   await scrapes(lab, samples, stage);
@@ -133,7 +133,7 @@ async function apart(lab: ControlLab, samples: Samples, effort: Effort, stage: S
   const controller = lab.up("--no-host");
   const host = lab.host();
   await lab.user.ask("untilRunning", stage, READY_MS);
-  await wait(effort.settleMs);
+  await pause(effort.settleMs);
   const nobody = { supervisors: [], members: [] };
   await atRest(samples, effort, `at rest in two processes, ${stage.words}`, { controller: controller.pid, "host daemon": host.pid }, nobody);
   await end(host.child, "SIGKILL");

@@ -3,12 +3,13 @@
  * over the same connections. The deployment and the ends of its wire have one CPU to themselves, which they use up; controller, its user, supervisors and other
  * deployments have the other one. What is left that could slow packets down is what the controller asks of the deployment itself: once a second its load.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { tcpCounters } from "../../lib/tcp_counters.ts";
 import { type ControlLab, pin } from "../control_lab.ts";
 import type { Samples } from "../samples.ts";
 import { buildStampingNf } from "../stamping_nf.ts";
 import { TcpStream } from "../tcp_stream.ts";
-import { clockMs, wait } from "../worker.ts";
+import { clockMs } from "../worker.ts";
 import { dataplaneOf } from "./deployments.ts";
 import type { Effort } from "./index.ts";
 import { RUNTIMES, deploymentOf } from "./serving.ts";
@@ -40,9 +41,9 @@ export async function measureThroughput(lab: ControlLab, samples: Samples, { rou
   const { members } = dataplaneOf([(await lab.user.ask("deployment", NAME)).value]);
   const stream = await TcpStream.start(lab.network, CONNECTIONS);
   pin([...members, ...stream.pids], PACKET_CPU);
-  await wait(WARM_UP_MS);
+  await pause(WARM_UP_MS);
 
-  const slice = async (condition: string, meanwhile: () => Promise<unknown> = () => wait(sliceMs)): Promise<void> => {
+  const slice = async (condition: string, meanwhile: () => Promise<unknown> = () => pause(sliceMs)): Promise<void> => {
     const [before, sentAgain] = [await stream.arrived(), await tcpCounters(lab.network, "server")];
     await meanwhile();
     const [after, again] = [await stream.arrived(), await tcpCounters(lab.network, "server")];
@@ -54,18 +55,18 @@ export async function measureThroughput(lab: ControlLab, samples: Samples, { rou
   for (let round = 0; round < rounds; round++) {
     await slice("idle");
     const { endedMs: busyMs } = await lab.user.ask("beginBusy", busyWith);
-    await wait(SETTLE_MS);
+    await pause(SETTLE_MS);
     await slice("busy");
     const { value: counts, endedMs: calmMs } = await lab.user.ask("endBusy");
-    await wait(SETTLE_MS);
+    await pause(SETTLE_MS);
     await slice("idle again");
     for (const [what, count] of Object.entries(counts)) samples.add(caseOf("busy"), what, "a second", (count * 1000) / (calmMs - busyMs));
     await lab.kill();
-    await wait(SETTLE_MS);
+    await pause(SETTLE_MS);
     await slice("dead");
     await slice("restarting", () => restarting(lab, sliceMs));
     await lab.user.ask("untilRunning", { deployments: 1, runtimes: RUNTIMES }, READY_MS);
-    await wait(SETTLE_MS);
+    await pause(SETTLE_MS);
   }
   stream.end();
 }
@@ -77,7 +78,7 @@ async function restarting(lab: ControlLab, forMs: number): Promise<void> {
       await lab.kill();
       lab.up();
       pin([lab.pid], CONTROL_CPU);
-      await wait(livesMs);
+      await pause(livesMs);
     }
   }
 }

@@ -6,6 +6,7 @@ import { type ChildProcess, execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { RpcLine } from "@nfactor/host/session";
 import type { deploymentView } from "../../../controller/src/rest/views.ts";
 import { finished } from "../../../host/src/cli/testing.ts";
@@ -47,8 +48,6 @@ export interface Process {
   readonly words: readonly string[];
   readonly where: "h1" | "h2";
 }
-
-const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 export class Scene {
   readonly commands: Command[] = [];

@@ -1,5 +1,6 @@
 /** The processes of a tenant as a test sees and ends them. */
 import { readFile } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import type { RunResult } from "../../../host/src/result/run_result.ts";
 import type { RuntimeJson } from "../../../host/src/result/runtimes_result.ts";
 import type { ControlClient } from "../../../host/src/rpc/client.ts";
@@ -12,7 +13,6 @@ const ASKED_EVERY_MS = 1000;
 /** Updates on their way while packets flow: a replica that is missing altogether has more. */
 const LAG_MAX = 1000;
 
-export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 export const sum = (counts: Record<string, number>): number => Object.values(counts).reduce((a, b) => a + b, 0);
 /** 0 when every packet is in the books exactly once. */
 export const balance = ({ received, sent, held, dropped, emitted = 0, lost_in_failure = 0 }: RunResult["packets"]): number =>

@@ -5,11 +5,12 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { FlowJson, RunResult } from "../../../host/src/result/run_result.ts";
 import { LiveHost } from "../../../scripts/lib/live_host.ts";
 import { BACKEND_PORTS, BalancedLab, CLIENTS, PUBLIC, balancedChain, before, isOffered } from "./balanced_lab.ts";
 import { NO_FRAMES, framesAt } from "../../../scripts/lib/kernel_counts.ts";
-import { Members, balance, pause, sum } from "./members.ts";
+import { Members, balance, sum } from "./members.ts";
 import { tableOf } from "./promises.ts";
 import type { StreamEnd } from "./streams.ts";
 

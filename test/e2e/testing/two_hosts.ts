@@ -7,11 +7,10 @@ import { createCipheriv } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { emptyPcap, pcapRecord, readCapture, writeCapture } from "@nfactor/sdk/capture";
-import type { RuntimeJson } from "../../../host/src/result/runtimes_result.ts";
 import { LiveHost, NFACTOR } from "../../../scripts/lib/live_host.ts";
 import type { NetworkLab } from "../../../scripts/lib/network_lab.ts";
-import { isWhole, pause } from "./members.ts";
 
 const PORT = 7700;
 const MTU = 1700;
@@ -132,5 +131,3 @@ export function tsharkFields(capture: string, filter: string, names: readonly st
     .filter(Boolean)
     .map((line) => line.split("\t"));
 }
-
-export const isProtected = (all: readonly RuntimeJson[]): boolean => isWhole(all) && all.every(({ unprotected }) => unprotected === 0);

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "@nfactor/host/clock";
 import type { DeploymentSpec, DeploymentStatus, HostInfo, Params, Result, RuntimesReport } from "@nfactor/host/cluster";
 import { ControllerLink } from "@nfactor/host/identity";
 import { type CONTROLLER_METHODS, type HOST_METHODS, type Handlers, type SessionOptions, type Sessions, fetchArtifact } from "@nfactor/host/session";
+import { runtimeJsonOf } from "@nfactor/host/testing";
 import { NfError } from "@nfactor/sdk/errors";
 import { changeOf } from "../reconcile.ts";
 import { pause, repeat } from "../repeat.ts";
@@ -51,25 +52,6 @@ export interface FakeDeployment {
 }
 
 const KEEP_ALIVE_MS = 10_000;
-const NO_FIGURES = {
-  ...{
-    lcore: 0,
-    sent: 0,
-    dropped: 0,
-    held: 0,
-    received_bytes: 0,
-    sent_bytes: 0,
-    drops: {},
-    moved_in: 0,
-    moved_out: 0,
-    under_way: 0,
-    nf_asked: 0,
-    nf_moves: 0,
-    nf_moves_failed: 0,
-    arrivals_refused: 0,
-  },
-  ...{ missed: 0, replicas: 0, unprotected: 0, replication_lag: 0, relayed: 0, recovered: 0, state_lost: 0, runtime_full: 0, refused_messages: 0 },
-} as const;
 const MOVED = { dry_run: false, reason: "none", undrained: false, duration_ns: 1_000_000 } as const;
 
 export class FakeHost {
@@ -388,6 +370,9 @@ const freshRuntime = (runtime: number, at?: { readonly name: string; readonly ad
 
 function jsonOf({ runtime, state, flows, queued, busyUs, received, agent, peer }: FakeRuntime): RuntimeJson {
   const shown = runtime === 0 ? "vswitch" : state === "draining" && flows === 0 ? "drained" : state;
-  const figures = { ...NO_FIGURES, runtime, state: shown, flows, queued, busy_us: busyUs, received } as const;
-  return { ...figures, restarts: 0, pid: 5000 + runtime, ...(agent ? { agent } : {}), ...(peer ? { peer } : {}) };
+  return runtimeJsonOf(runtime, {
+    ...{ state: shown, flows, queued, busy_us: busyUs, received, restarts: 0, pid: 5000 + runtime },
+    ...(agent ? { agent } : {}),
+    ...(peer ? { peer } : {}),
+  });
 }

@@ -1,6 +1,7 @@
 /** A cluster that is only objects in a store: what is wanted is so at once. For tests of what is in front of a cluster. */
 import type { HostInfo, RuntimesReport } from "@nfactor/host/cluster";
 import { deploymentSpecSchema } from "@nfactor/host/deployment";
+import { runtimeJsonOf } from "@nfactor/host/testing";
 import { NfError } from "@nfactor/sdk/errors";
 import type { ArtifactRegistry } from "../../artifacts/index.ts";
 import type {
@@ -16,29 +17,6 @@ import type {
 import { DEPLOYMENT, type ClusterEvent, type Deployment, EVENT, HOST, type Host, TENANT, type Tenant } from "../../cluster/kinds.ts";
 import { groupPolicySchema } from "../../scaling/policy.ts";
 import { Collection, type Store, type Stored } from "../../store/index.ts";
-
-type Runtime = RuntimesReport["runtimes"][number];
-
-export const runtimeOf = (runtime: number, more: Partial<Runtime> = {}): Runtime => ({
-  ...{
-    runtime,
-    lcore: runtime,
-    state: runtime === 0 ? "vswitch" : "running",
-    flows: 0,
-    received: 0,
-    sent: 0,
-    dropped: 0,
-    held: 0,
-    received_bytes: 0,
-    sent_bytes: 0,
-    drops: {},
-    moved_in: 0,
-    moved_out: 0,
-  },
-  ...{ under_way: 0, nf_asked: 0, nf_moves: 0, nf_moves_failed: 0, arrivals_refused: 0, queued: 0, missed: 0, replicas: 0, unprotected: 0 },
-  ...{ replication_lag: 0, relayed: 0, recovered: 0, state_lost: 0, runtime_full: 0, refused_messages: 0, busy_us: 0 },
-  ...more,
-});
 
 const MOVED = { flows: 3, moved: 3, failed: 0, reason: "none", drained: false, undrained: false, duration_ns: 2_000_000 } as const;
 const SPEC = deploymentSpecSchema.parse({
@@ -80,7 +58,7 @@ export class MemoryCluster implements ClusterApi {
   async fill(): Promise<void> {
     for (const name of ["h1", "h2"]) await this.#hosts.create(name, { cordoned: false, joined: 1 });
     await this.refill();
-    this.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes: [0, 1, 2].map((n) => runtimeOf(n)) } }];
+    this.reports = [{ deployment: "blue/web", report: { at_us: 1, runtimes: [0, 1, 2].map((n) => runtimeJsonOf(n)) } }];
   }
 
   /** What was removed. */
