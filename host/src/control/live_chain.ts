@@ -117,7 +117,7 @@ export class LiveChain implements Pick<Handlers, "info" | "flows" | "swap"> {
       const counters = dataplane.counters();
       return { ...versions, dry_run: true, flows: counters.flowsOpen, pause_ns: 0, burst_ns: 0, prepare_ms: performance.now() - from, packets_dropped: 0 };
     }
-    events.know(next.digest, next.source);
+    events.know(next);
     const report = await dataplane.swap(plan.name, nfSpec(next, native)).catch((error: unknown) => {
       throw explainStart(error, [plan]);
     });

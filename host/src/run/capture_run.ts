@@ -56,7 +56,7 @@ export async function runCapture(options: CaptureRunOptions): Promise<RunSummary
   try {
     const specs = [];
     for (const nf of chain) {
-      events.know(nf.digest, nf.source);
+      events.know(nf);
       specs.push(nfSpec(nf, await compileNf(nf.core, nf.digest)));
     }
     const { addon } = startAddon({ hugepages: settings.memory.hugepages, memoryMb: memoryOf(settings, true) });

@@ -101,7 +101,7 @@ export async function runLive(options: LiveRunOptions): Promise<RunSummary> {
     const events = new RunEvents(chain, new FlowList({ which: "last", flows: options.flows }), say);
     const specs = [];
     for (const nf of chain) {
-      events.know(nf.digest, nf.source);
+      events.know(nf);
       specs.push(nfSpec(nf, await compileNf(nf.core, nf.digest)));
     }
     const spec = runtimeSpec(

@@ -1,7 +1,8 @@
 /**
  * What a runtime reports while it runs: faults, log lines, quarantines, ended flows. Everything in them that comes from a guest is untrusted text.
  *
- * A swap changes the sources that faults point into, so these are looked up by the module's digest.
+ * A swap changes the sources that faults point into, so these are looked up by the module's digest. Faults of the version before may come a little later, and
+ * a swap may be undone; older ones are not kept.
  */
 import { logLevelName } from "@nfactor/sdk/abi";
 import type { NativeEvent, NativeFlow } from "../dataplane/native_types.ts";
@@ -15,11 +16,20 @@ function orderOf({ flowId, runtime, startNs }: NativeFlow): bigint {
   return runtime === 0 ? flowId : (startNs << 64n) + flowId;
 }
 
+interface Known {
+  /** Of the module, as its faults carry it. */
+  readonly digest: string;
+  readonly source: FaultSource;
+}
+
+const SOURCES_KEPT = 4;
+
 export class RunEvents {
   readonly faults = new FaultLog();
   readonly flows: FlowList;
   readonly #chain: ChainStates;
-  readonly #sources = new Map<string, FaultSource>();
+  /** By entry, the newest last. */
+  readonly #sources = new Map<string, readonly Known[]>();
   readonly #say: (text: string) => void;
 
   /** `say` gets what a person at the terminal should read at once. */
@@ -29,9 +39,10 @@ export class RunEvents {
     this.#say = say;
   }
 
-  /** Sources of a module, by the digest that its faults carry. */
-  know(digest: string, source: FaultSource): void {
-    this.#sources.set(digest, source);
+  /** Sources of an entry's next version. */
+  know({ entry, digest, source }: Known & { readonly entry: string }): void {
+    const others = (this.#sources.get(entry) ?? []).filter((known) => known.digest !== digest);
+    this.#sources.set(entry, [...others, { digest, source }].slice(-SOURCES_KEPT));
   }
 
   take(event: NativeEvent): void {
@@ -40,7 +51,7 @@ export class RunEvents {
         this.flows.add(orderOf(event.flow), () => flowJson(event.flow, this.#chain));
         break;
       case "fault": {
-        const source = this.#sources.get(event.digest);
+        const source = this.#sources.get(event.entry)?.find(({ digest }) => digest === event.digest)?.source;
         if (this.faults.add(event, source)) this.#say(faultText(event, source));
         break;
       }

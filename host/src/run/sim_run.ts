@@ -44,7 +44,7 @@ export function runSimulation(options: SimRunOptions): RunSummary {
   const capture = readCapture(options.in);
   const { tcp, tcp_opening, tcp_closing, udp, icmp, other } = settings.flows.idle_ms;
   const events = new RunEvents(chain, new FlowList(options.keep), (text) => options.write(`${text}\n`));
-  for (const nf of chain) events.know(nf.digest, nf.source);
+  for (const nf of chain) events.know(nf);
   const report = started(plans, () =>
     simulate(
       {
