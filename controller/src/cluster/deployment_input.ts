@@ -4,8 +4,10 @@ import { deploymentSpecSchema } from "@nfactor/host/deployment";
 import { NfError } from "@nfactor/sdk/errors";
 import { z } from "zod";
 import { groupPolicySchema } from "../scaling/policy.ts";
+import { RUNTIMES } from "./deployment_object.ts";
 
 const spec = deploymentSpecSchema.shape;
+const count = z.int().min(RUNTIMES.least).max(RUNTIMES.most);
 
 export const deploymentInputSchema = z.strictObject({
   apiVersion: z.literal("nfactor/v1"),
@@ -22,8 +24,12 @@ export const deploymentInputSchema = z.strictObject({
     .max(1 << 20)
     .default(256)
     .describe("Of each process, MiB. With less than 256 it has fewer packets at once."),
-  /** Its `min` is what it starts with. */
-  scaling: groupPolicySchema.prefault({ min: 2 }),
+  scaling: groupPolicySchema
+    .safeExtend({
+      min: count.default(RUNTIMES.least).describe("Runtimes at least, and what it starts with."),
+      max: count.default(RUNTIMES.most).describe("Runtimes at most."),
+    })
+    .prefault({}),
   peers: z
     .array(z.strictObject({ host: z.string().max(63), iface: z.string().max(15) }))
     .max(16)

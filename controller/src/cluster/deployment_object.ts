@@ -12,9 +12,8 @@ export const RUNTIMES = { least: 2, most: 15 } as const;
 
 /** Replicas are wanted when either place says so. Throws NfError (config.field). */
 export function scalingOf({ scaling, replication }: Pick<DeploymentInput, "scaling" | "replication">): GroupPolicy {
-  const sizes = { min: Math.max(scaling.min, RUNTIMES.least), max: scaling.max };
-  requireSizes(sizes);
-  return { ...scaling, ...sizes, replicas: replication || scaling.replicas === 1 ? 1 : 0 };
+  requireSizes(scaling);
+  return { ...scaling, replicas: replication || scaling.replicas === 1 ? 1 : 0 };
 }
 
 /** Throws NfError (config.field). */
