@@ -143,7 +143,10 @@ describe("deployments", () => {
     expect(await refused("nobody/web", {})).toMatchObject({ code: "store.not_found" });
     expect(await refused("blue/web", { host: "h9" })).toMatchObject({ code: "store.not_found", allowed: "h1" });
     expect(await refused("blue/web", { chain: [] })).toMatchObject({ code: "config.field" });
-    expect(await refused("blue/web", { scaling: { min: 1 } })).toMatchObject({ code: "config.field", message: expect.stringContaining("scaling.min") as string });
+    expect(await refused("blue/web", { scaling: { min: 1 } })).toMatchObject({
+      code: "config.field",
+      message: expect.stringContaining("scaling.min") as string,
+    });
     expect(await refused("blue/web", { chain: [{ nf: "nat99" }] })).toMatchObject({ code: "artifact.not_found" });
     expect(await refused("blue/web", { chain: [{ nf: "firewall" }, { nf: "firewall" }] })).toMatchObject({ code: "config.field" });
     expect(await refused("blue/web", { chain: [{ nf: "firewall", config: { no_such: 1 } }] })).toMatchObject({ code: "config.field" });
