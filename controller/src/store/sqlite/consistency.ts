@@ -1,6 +1,6 @@
 /** What SQLite cannot know of a store's tables: that they agree with each other, and that every version is what was written. */
 import type { Database } from "better-sqlite3";
-import { type Row, versionOf } from "./row.ts";
+import { type LeaseRow, type MetaRow, type Row, requireLease, requireMeta, versionOf } from "./row.ts";
 
 const QUESTIONS: readonly { readonly sql: string; readonly says: string }[] = [
   { sql: "select count(*) <> 1 from meta", says: "its revision is missing" },
@@ -23,6 +23,8 @@ const QUESTIONS: readonly { readonly sql: string; readonly says: string }[] = [
 /** In words, or undefined. Reads everything. Throws NfError (store.damaged). */
 export function contradiction(path: string, db: Database): string | undefined {
   for (const { sql, says } of QUESTIONS) if (db.prepare(sql).pluck().get() !== 0) return says;
+  requireMeta(path, db.prepare("select * from meta").get() as MetaRow);
+  for (const row of db.prepare("select * from leases").all() as LeaseRow[]) requireLease(path, row);
   for (const row of db.prepare("select * from versions").iterate() as Iterable<Row>) versionOf(path, row);
   return undefined;
 }

@@ -154,5 +154,7 @@ function migrate(path: string, db: Database.Database, schema: Schema): void {
   db.transaction(() => {
     for (let version = from; version < schema.version; version++) schema.migrations[version]!(db);
     db.pragma(`user_version = ${schema.version}`);
+    const why = contradiction(path, db);
+    if (why) throw damaged(path, why);
   })();
 }

@@ -1,8 +1,9 @@
-/** A row of the table `versions`, and the checksum that ties its columns together: SQLite has none, and a bit that flipped in a value is no error to it. */
+/** Rows of the tables, and the checksums that tie their columns together: SQLite has none, and a bit that flipped in a value is no error to it. */
 import { crc32 } from "node:zlib";
 import type { Version } from "../local/backend.ts";
 import { damaged } from "./sqlite_error.ts";
 
+/** Of the table `versions`. */
 export interface Row {
   readonly key: string;
   readonly mod_revision: number;
@@ -41,4 +42,33 @@ export function versionOf(path: string, row: Row): Version {
     lease: row.lease === null ? undefined : String(row.lease),
     value: row.value ?? undefined,
   };
+}
+
+/** The only row of the table `meta`. */
+export interface MetaRow {
+  readonly revision: number;
+  readonly compacted: number;
+  readonly crc: number;
+}
+
+export const metaRow = (revision: number, compacted: number): MetaRow => ({ revision, compacted, crc: crc32(JSON.stringify([revision, compacted])) });
+
+/** Throws NfError (store.damaged). */
+export function requireMeta(path: string, row: MetaRow): void {
+  if (metaRow(row.revision, row.compacted).crc !== row.crc) throw damaged(path, "the checksum of its revision is wrong");
+}
+
+/** Of the table `leases`. */
+export interface LeaseRow {
+  readonly id: number;
+  readonly ttl_seconds: number;
+  readonly crc: number;
+}
+
+/** Of what is known before a lease has its number. */
+export const leaseChecksum = (ttlSeconds: number): number => crc32(JSON.stringify([ttlSeconds]));
+
+/** Throws NfError (store.damaged). */
+export function requireLease(path: string, { id, ttl_seconds, crc }: LeaseRow): void {
+  if (leaseChecksum(ttl_seconds) !== crc) throw damaged(path, `the checksum of lease ${id} is wrong`);
 }

@@ -3,7 +3,7 @@ import type { Database, Statement } from "better-sqlite3";
 import { type Backend, type KeptLease, type LiveVersion, type Version, versionBytes } from "../local/backend.ts";
 import type { KeyRange } from "../names.ts";
 import type { LeaseId, Revision } from "../store.ts";
-import { type Row, rowOf, versionOf } from "./row.ts";
+import { type Row, leaseChecksum, metaRow, rowOf, versionOf } from "./row.ts";
 import { sqlite } from "./sqlite_error.ts";
 
 const BYTES = `coalesce(sum(length(key) + coalesce(length(value), 0) + ${versionBytes("", undefined)}), 0)`;
@@ -23,14 +23,13 @@ const SQL = {
     values (:key, :mod_revision, :create_revision, :version, :lease, :value, :crc)`,
   setLive: "insert into live (key, id) values (:key, :id) on conflict (key) do update set id = excluded.id",
   removeLive: "delete from live where key = :key",
-  setRevision: "update meta set revision = :revision",
-  addLease: "insert into leases (ttl_seconds) values (:ttlSeconds)",
+  setMeta: "update meta set revision = :revision, compacted = :compacted, crc = :crc",
+  addLease: "insert into leases (ttl_seconds, crc) values (:ttlSeconds, :crc)",
   removeLease: "delete from leases where id = :id",
   leases: "select id, ttl_seconds from leases order by id",
   leasedKeys: "select v.key, v.lease from live join versions as v using (id) where v.lease is not null order by v.key",
   unseenBytes: `select ${BYTES} ${UNSEEN}`,
   removeUnseen: `delete ${UNSEEN}`,
-  setCompacted: "update meta set compacted = :revision",
 } as const;
 
 interface State {
@@ -118,13 +117,13 @@ export class SqliteBackend implements Backend {
       }
       if (endedLease !== undefined) this.#sql.removeLease.run({ id: Number(endedLease) });
       if (versions.length > 0) next.revision += 1;
-      this.#sql.setRevision.run({ revision: next.revision });
+      this.#sql.setMeta.run(metaRow(next.revision, next.compacted));
     });
     this.#state = next;
   }
 
   addLease(ttlSeconds: number): LeaseId {
-    return String(this.#write(() => this.#sql.addLease.run({ ttlSeconds })).lastInsertRowid);
+    return String(this.#write(() => this.#sql.addLease.run({ ttlSeconds, crc: leaseChecksum(ttlSeconds) })).lastInsertRowid);
   }
 
   leases(): readonly KeptLease[] {
@@ -141,7 +140,7 @@ export class SqliteBackend implements Backend {
     const bytes = this.#write(() => {
       const gone = this.#sql.unseenBytes.pluck().get({ revision }) as number;
       this.#sql.removeUnseen.run({ revision });
-      this.#sql.setCompacted.run({ revision });
+      this.#sql.setMeta.run(metaRow(this.#state.revision, revision));
       return gone;
     });
     this.#state = { ...this.#state, compacted: revision, bytes: this.#state.bytes - bytes };
