@@ -13,8 +13,11 @@ class Placing {
  public:
   explicit Placing(Placement policy) : policy_(policy) {}
 
-  // `load` is how much runtime `id` has to do, in any unit, as of now.
-  void SetLoad(uint16_t id, uint64_t load) { load_[id] = load; }
+  // What runtime `id` has to do as of now. Work that waits says most, then how busy it is; what differs less than a
+  // step of either is chance, and flows decide.
+  void SetLoad(uint16_t id, uint32_t queued, uint32_t load_permille, uint32_t flows) {
+    load_[id] = uint64_t{queued / kQueuedStep} << 48 | uint64_t{load_permille / kPermilleStep} << 32 | flows;
+  }
 
   // One of `ids` for which `accepts(id)` holds; 0: none.
   template <typename Accepts>
@@ -30,12 +33,12 @@ class Placing {
       if (chosen == 0 || load_[id] < load_[chosen]) chosen = id;
     }
     // Its load shows what it has got only after a while.
-    if (chosen != 0) load_[chosen] += kLoadOfFlow;
+    if (chosen != 0) ++load_[chosen];
     return chosen;
   }
 
  private:
-  static constexpr uint64_t kLoadOfFlow = 8;
+  static constexpr uint32_t kQueuedStep = 32, kPermilleStep = 50;
 
   Placement policy_;
   size_t next_ = 0;

@@ -316,9 +316,7 @@ void Vswitch::Publish(uint64_t mono_ns) {
   for (uint16_t id : present_) {
     const Runtime& runtime = runtimes_[id];
     const ClusterBoard::Standing standing = board_.Of(id);
-    // Work that waits says most, then how busy it is; flows decide between idle ones.
-    placing_.SetLoad(id, uint64_t{runtime.queue->queued()} * 4096 + standing.load_permille * uint64_t{64} +
-                             standing.flows * uint64_t{64} / info_.size());
+    placing_.SetLoad(id, runtime.queue->queued(), standing.load_permille, standing.flows);
   }
   if (mono_ns - missed_ns_ >= kMissedEveryNs) {
     missed_ns_ = mono_ns;
