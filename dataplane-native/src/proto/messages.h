@@ -38,7 +38,7 @@ enum class MessageType : uint8_t {
   // O, R: an owner and the runtime that has its replica. O to R, in order:
   kFull,         // FullRecord and bytes: all of a flow's state.
   kDelta,        // DeltaRecord and bytes: what has changed since the update before.
-  kReplicaOver,  // Of this entry and epoch no replica is needed any more.
+  kReplicaOver,  // Of this entry up to this epoch no replica is needed any more.
   kBucketOver,   // value = bucket: of none of its flows.
   kStored,       // R to O, value = updates that R has had, but for those refused before this.
   kUnstored,     // R to O, value = Refusal, attempt = its number: an update isn't stored; kBusy: send all of the flow.

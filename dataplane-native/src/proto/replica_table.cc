@@ -215,7 +215,8 @@ void ReplicaTable::OnReplicaOver(const MemberRef& owner, uint32_t entry, uint32_
   const uint32_t life = FindLife(owner);
   const uint32_t place = entry < of_entry_.size() ? of_entry_[entry] : kNone;
   if (life == kNone || place == kNone) return;
-  if (replicas_[place].life == life && replicas_[place].epoch == epoch && !lives_[life].sealed) Free(place);
+  const bool is_later = EpochNewer(replicas_[place].epoch, epoch);
+  if (replicas_[place].life == life && !is_later && !lives_[life].sealed) Free(place);
 }
 
 void ReplicaTable::OnBucketOver(const MemberRef& owner, uint32_t bucket) {

@@ -154,7 +154,12 @@ void RuntimeMachine::OnPromote(const Marker& marker) {
   replicas_->Seal(place);
   const FlowKey key = replicas_->key(place);
   const uint32_t index = NewActor(entry, key);
-  if (index == kNone) return;  // V will say it again.
+  if (index == kNone) {
+    if ((marker.flags & kLastTime) == 0) return;  // V will say it again.
+    // For good: without the replica what V has said before, and comes yet, makes no flow any more.
+    replicas_->Free(place);
+    return Marked(MarkerType::kGone, {entry, marker.new_epoch, 0}, marker.sequence);
+  }
   Actor& a = actors_[index];
   a.state = ActorState::kActive;
   a.epoch = marker.new_epoch;

@@ -72,10 +72,10 @@ void ReplicationSource::Freed(uint32_t actor) {
   for (int s = 0; s < 2; ++s) {
     Slot& slot = bucket.slots[s];
     if (slot.peer.incarnation == 0) continue;
-    if (flow.copies[s].round == slot.round)
-      OweOver(slot.peer, a.entry, a.epoch);
-    else if (!Based(flow, slot, s))
-      --slot.missing;
+    const bool has_copy = flow.copies[s].round == slot.round;
+    // One of an epoch before, too.
+    if (has_copy || flow.copies[s].said == slot.round) OweOver(slot.peer, a.entry, a.epoch);
+    if (!has_copy && !Based(flow, slot, s)) --slot.missing;
   }
   if (bucket.cursor == actor) bucket.cursor = flow.after;
   (flow.before == kNone ? bucket.first : flows_[flow.before].after) = flow.after;

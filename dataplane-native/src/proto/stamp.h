@@ -66,9 +66,12 @@ enum class MarkerType : uint8_t {
 };
 inline constexpr MarkerType kLastMarkerType = MarkerType::kPathEnd;
 
+inline constexpr uint8_t kLastTime = 1;  // Who has no room for the flow now gives its replica up, and says so.
+
 struct Marker {
   MarkerType type;
-  uint8_t flags;    // Of kSourceLost: kStateLost, if output of the flow has left. kRelayed: `member` says it.
+  // Of kSourceLost: kStateLost, if output of the flow has left. Of kPromote: kLastTime. kRelayed: `member` says it.
+  uint8_t flags;
   uint16_t member;  // Of kSourceLost: who may have a replica; 0: nobody.
   MigrationId id;   // Without a migration: entry and epoch of the flow.
   uint32_t sequence;
@@ -98,8 +101,10 @@ inline bool IsRelayable(MarkerType type) {
 inline bool IsSound(const Marker& marker) {
   const bool plain = marker.flags == 0 && marker.member == 0;
   const bool relayed = marker.flags == kRelayed && marker.member != kVswitch && IsRelayable(marker.type);
+  const bool source_lost = marker.type == MarkerType::kSourceLost && (marker.flags & ~kStateLost) == 0;
+  const bool last_promote = marker.type == MarkerType::kPromote && marker.flags == kLastTime && marker.member == 0;
   return marker.type >= MarkerType::kSwitched && marker.type <= kLastMarkerType &&
-         (plain || relayed || (marker.type == MarkerType::kSourceLost && (marker.flags & ~kStateLost) == 0));
+         (plain || relayed || source_lost || last_promote);
 }
 
 // Markers that follow each other may share a datagram, under one checksum behind the last.

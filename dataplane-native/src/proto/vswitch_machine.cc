@@ -270,14 +270,18 @@ bool VswitchMachine::Sweep(uint32_t index, uint64_t now_ns) {
       Remove(index, e.ever_opened);
     return true;
   }
-  if (e.recovering) SendPromote(index);
+  // An owner that is yet to make the flow is not asked whether it has it, since the question may overtake the order;
+  // but it is not waited for without end to have room.
+  const bool is_quiet = InForce(Protection::kIdleProbe) && now_ns - e.stamped_ns >= config_.probe_ns;
+  if (e.recovering) SendPromote(index, is_quiet);
   if (e.returned && !e.confirmed) KeepLife(e.lost_owner);
   if (e.switched && !e.returned && !e.confirmed && !Alive(e.previous))
     SendSourceLost(e, {index, e.previous_epoch, e.attempt});
-  if (InForce(Protection::kIdleProbe) && now_ns - e.stamped_ns >= config_.probe_ns) {
+  if (is_quiet) {
     e.stamped_ns = now_ns;
     ++counters_.probes;
-    host_->SendMarker(e.owner.id, MakeMarker(MarkerType::kProbe, {index, e.epoch, 0}, e.next_sequence - 1));
+    if (!e.recovering)
+      host_->SendMarker(e.owner.id, MakeMarker(MarkerType::kProbe, {index, e.epoch, 0}, e.next_sequence - 1));
   }
   return e.recovering;
 }

@@ -275,7 +275,7 @@ class VswitchMachine {
   bool RecoverUndone(uint32_t index);
   bool GoBack(uint32_t index, uint64_t now_ns);
   void PromoteAt(uint32_t index, const MemberRef& target, const MemberRef& lost_owner, uint32_t epoch);
-  void SendPromote(uint32_t index);
+  void SendPromote(uint32_t index, bool is_last);
   void KeepLife(const MemberRef& ref);
   void Swept(uint32_t count);
 

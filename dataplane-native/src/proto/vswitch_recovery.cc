@@ -132,15 +132,17 @@ void VswitchMachine::PromoteAt(uint32_t index, const MemberRef& target, const Me
   e.recovering = true;
   e.may_open = e.draining = e.switched = e.returned = e.confirmed = e.has_cancelled = false;
   ++counters_.recovered;
-  SendPromote(index);
+  e.stamped_ns = turned_ns_;  // From now on it has time to have room for the flow.
+  SendPromote(index, false);
 }
 
-void VswitchMachine::SendPromote(uint32_t index) {
+void VswitchMachine::SendPromote(uint32_t index, bool is_last) {
   const RouteEntry& e = entries_[index];
   KeepLife(e.lost_owner);
   if (e.has_second) KeepLife(e.previous);
-  host_->SendMarker(e.owner.id,
-                    MakeMarker(MarkerType::kPromote, {index, e.replica_epoch, 0}, e.next_sequence - 1, e.epoch));
+  Marker marker = MakeMarker(MarkerType::kPromote, {index, e.replica_epoch, 0}, e.next_sequence - 1, e.epoch);
+  if (is_last) marker.flags = kLastTime;
+  host_->SendMarker(e.owner.id, marker);
 }
 
 // It is still needed when the sweep comes to this entry again.

@@ -369,6 +369,20 @@ bool World::Empty() {
          std::all_of(runtimes_.begin() + 1, runtimes_.end(), empty);
 }
 
+std::string World::WhatIsLeft() const {
+  std::string left = Text("V has %u flows", vswitch_->machine().entries_used());
+  if (!vswitch_->tuples().empty()) left += " and aliases";
+  if (operations_ != 0) left += Text("; %u operations go on", operations_);
+  for (uint16_t id = 1; id < members_; ++id) {
+    if (runtimes_[id] == nullptr) continue;
+    const auto& machine = runtimes_[id]->machine();
+    left += Text("; runtime %u has %u flows", id, machine.actors_used());
+    if (machine.replicates()) left += Text(", %u replicas", machine.replicas().used());
+    if (!runtimes_[id]->idle()) left += ", work";
+  }
+  return left;
+}
+
 // All live by now. Who has no room, or another layout, keeps nothing wherever it is to be.
 bool World::AtHome() const {
   const Conditions& c = scenario_.conditions;
@@ -424,7 +438,7 @@ void World::Ending() {
     if (!vswitch_->machine().accepts(id))
       model_.Violate(Text("the vswitch never heard that runtime %u takes flows", id));
   std::fill(flow_ended_.begin(), flow_ended_.end(), true);
-  if (!RunUntilDone(kBound, [&] { return Empty(); })) model_.Violate("something is left in a table");
+  if (!RunUntilDone(kBound, [&] { return Empty(); })) model_.Violate("something is left in a table: " + WhatIsLeft());
 }
 
 Outcome World::Run() {

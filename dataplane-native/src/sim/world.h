@@ -141,6 +141,7 @@ class World {
   bool IsProtected();
   bool MayFail(const Action& action);
   bool Empty();
+  std::string WhatIsLeft() const;
   // Replicas are where they are to be.
   bool AtHome() const;
   void Ending();
