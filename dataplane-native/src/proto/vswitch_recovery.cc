@@ -51,22 +51,19 @@ MemberRef VswitchMachine::ReplicaOf(const MemberRef& owner, const FlowKey& key) 
 }
 
 // The owner is dead, and nobody has the flow's state but its replica. Until output of the owner's epoch has left, that
-// of the one before will do as well: of another owner, if the flow was moving, or its own.
+// of another owner may have to do: of the one before, if the flow was moving; of the one whom it was moving to, if it
+// was given back. The latter first, since the one before may have sent output on its word.
 bool VswitchMachine::Recover(uint32_t index) {
   RouteEntry& e = entries_[index];
   const bool unseen = e.switched && !e.confirmed;
-  const MemberRef target = ReplicaOf(e.owner, e.key);
-  const uint32_t epoch = unseen && e.returned ? e.previous_epoch : e.epoch;
-  const bool has_second = unseen && !e.returned && InForce(Protection::kSecondReplica);
-  if (target.incarnation != 0) {
-    e.has_second = has_second;
-    PromoteAt(index, target, e.owner, epoch);
-    return true;
-  }
-  e.has_second = false;
-  const MemberRef second = has_second ? ReplicaOf(e.previous, e.key) : MemberRef{};
-  if (second.incarnation == 0) return false;
-  PromoteAt(index, second, e.previous, e.previous_epoch);
+  const bool has_second = unseen && InForce(Protection::kSecondReplica);
+  const bool undone = has_second && e.returned;
+  const MemberRef owner = undone ? e.lost_owner : e.owner;
+  const uint32_t epoch = undone ? e.replica_epoch : e.epoch;
+  const MemberRef target = ReplicaOf(owner, e.key);
+  e.has_second = has_second;
+  if (target.incarnation == 0) return RecoverSecond(index);
+  PromoteAt(index, target, owner, epoch);
   return true;
 }
 

@@ -95,6 +95,7 @@ void SwitchedRuntime::OperationEnded(uint32_t id, const proto::OperationResult& 
   operations_[id] = nullptr;
   --operations_count_;
   operation->result = result;
+  Publish();  // Who hears that it is over, and looks at the runtime then, sees it over.
   operation->done.store(true, std::memory_order_release);
 }
 
