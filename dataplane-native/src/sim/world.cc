@@ -69,6 +69,7 @@ void World::SendData(uint16_t from, uint16_t to, const DataItem& item) {
     if (copy > 0 && !item.marker) to == kVswitch ? model_.CopyOutput(item.number) : model_.CopyPacket(item.number);
     // A repetition may come much later.
     const uint64_t later = copy > 0 && !faults.keeps_order ? random_.Below(500'000) : 0;
+    on_data_links_ += item.marker ? 0 : 1;
     Post(Arrival(&link, faults) + later, {.kind = EventKind::kData,
                                           .from = from,
                                           .to = to,
@@ -326,6 +327,7 @@ void World::Step(Event* event) {
         runtimes_[to]->Arrive(event->from, std::move(event->frame));
       return;
     case EventKind::kData:
+      on_data_links_ -= event->data.marker ? 0 : 1;
       if (to == kVswitch && event->incarnation == term_) return vswitch_->Arrive(event->from, event->data);
       if (to != kVswitch && runtimes_[to] != nullptr && incarnations_[to] == event->incarnation)
         return runtimes_[to]->Arrive(event->data, event->source_incarnation);
@@ -356,7 +358,7 @@ bool World::RunUntilDone(uint64_t at_most_ns, Done done) {
 
 bool World::AtRest() {
   const auto rests = [](const auto& runtime) { return runtime != nullptr && runtime->idle(); };
-  return operations_ == 0 && !vswitch_dead_ && vswitch_->idle() &&
+  return operations_ == 0 && on_data_links_ == 0 && !vswitch_dead_ && vswitch_->idle() &&
          std::all_of(runtimes_.begin() + 1, runtimes_.end(), rests);
 }
 

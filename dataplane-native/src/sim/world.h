@@ -176,6 +176,7 @@ class World {
   uint32_t wakes_after_ns_ = 0;
   std::vector<std::unique_ptr<SimRuntime>> runtimes_;
   int64_t operations_ = 0;
+  uint32_t on_data_links_ = 0;  // Packets and output; V asks after quiet flows, so there may always be a marker.
   uint64_t recovered_ = 0;
   uint32_t places_ = 0;          // Bits.
   std::vector<uint32_t> homes_;  // By runtime; bits, 0: any.
