@@ -48,14 +48,16 @@ void VswitchMachine::OnOver(const MigrationId& id) {
 VswitchMachine::Claim* VswitchMachine::Rebuild(uint32_t index, uint64_t now_ns) {
   Claims& claims = claims_[index];
   const auto epoch_of = [this](const Claim& claim) { return Alive(claim.of) ? claim.report.epoch : 0; };
-  const uint32_t owner = epoch_of(claims.owner), final = epoch_of(claims.final), replica = epoch_of(claims.replica);
+  const uint32_t owner = epoch_of(claims.owner), final = epoch_of(claims.final);
+  // Who lives has said himself what he is to the flow: his replica may only not have heard yet that it is over.
+  const uint32_t replica = Alive(claims.replica.report.other) ? 0 : epoch_of(claims.replica);
   const uint32_t holder = EpochNewer(final, owner) ? final : owner;
   const bool over = EpochNewer(claims.over, holder) && EpochNewer(claims.over, replica);
   // Its owner had asked whether it may end, and the other V may have agreed.
   const bool closes =
       holder == owner && (claims.owner.report.flags & kIsClosing) != 0 && InForce(Protection::kClosingIsOver);
   if (over || closes) return nullptr;
-  if (EpochNewer(replica, holder) && !Alive(claims.replica.report.other)) return RebuildOfReplica(index);
+  if (EpochNewer(replica, holder)) return RebuildOfReplica(index);
   if (holder == 0) return nullptr;
   const bool moves = final != 0 && (holder == final || claims.final.report.new_epoch == owner);
   Claim* claim = holder == owner ? &claims.owner : &claims.final;

@@ -218,5 +218,17 @@ TEST_F(VswitchRebuildTest, WhatIsOverInALaterEpochDoesNotComeBack) {
   EXPECT_TRUE(v.entry(4).used);
 }
 
+// The target's flow has ended before the source heard that it was there; so has its replica yet to hear of the end.
+TEST_F(VswitchRebuildTest, TheReplicaOfWhoHasLetGoKeepsNoFlowOfAnEarlierEpochAlive) {
+  Report(1, kHandedOver, "before");
+  Report(3, {.entry = 3, .epoch = kOldEpoch + 1, .role = FlowRole::kReplica, .other = kHandedOver.other});
+  Hear(2, MessageType::kOver, Note{{3, kOldEpoch + 1, 0}, 0});
+  AllHaveTold();
+  EXPECT_FALSE(v.entry(3).used);
+  ASSERT_EQ(host.to_runtime[1].size(), 1u);
+  EXPECT_EQ(host.to_runtime[1].front().what.type, MarkerType::kDisowned);
+  EXPECT_EQ(host.to_runtime[1].front().what.id, (MigrationId{3, kOldEpoch, 0}));
+}
+
 }  // namespace
 }  // namespace nf::proto::test
