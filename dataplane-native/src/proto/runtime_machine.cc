@@ -163,12 +163,13 @@ PacketOutcome RuntimeMachine::OpenByPacket(const PacketHeader& header, const Flo
   // The marker that told of it is lost, or nothing is free; V will say it again.
   if (header.flags & kRecovered) return Drop(PacketDrop::kNoRoom);
   if (!(header.flags & kMayOpen)) {
-    Marked(MarkerType::kGone, id, stamp.sequence);
+    Deny(MarkerType::kGone, id, stamp.sequence);
     return Drop(PacketDrop::kNoFlow);
   }
-  const uint32_t index = NewActor(stamp.entry, key);
+  const bool denied = views_[stamp.entry].Denied(stamp.epoch, stamp.sequence);
+  const uint32_t index = denied ? kNone : NewActor(stamp.entry, key);
   if (index == kNone) {
-    Marked(MarkerType::kNoRoom, id, stamp.sequence);
+    Deny(MarkerType::kNoRoom, id, stamp.sequence);
     return Drop(PacketDrop::kNoRoom);
   }
   Actor& a = actors_[index];
@@ -179,6 +180,17 @@ PacketOutcome RuntimeMachine::OpenByPacket(const PacketHeader& header, const Flo
   host_->StartFresh(index, key, header.flags & kStateLost);
   Owned(index);
   return Accept(index, header);
+}
+
+// There is no flow here. V forgets it if nothing later is stamped, so this stands, also when there is room again: what
+// comes late would open a flow that V doesn't know.
+void RuntimeMachine::Deny(MarkerType type, const MigrationId& id, uint32_t sequence) {
+  View& view = views_[id.entry];
+  if (!view.Denied(id.epoch, sequence)) {
+    view.denied_epoch = id.epoch;
+    view.denied_sequence = sequence;
+  }
+  Marked(type, id, sequence);
 }
 
 PacketOutcome RuntimeMachine::Accept(uint32_t index, const PacketHeader& header) {
@@ -304,7 +316,7 @@ void RuntimeMachine::OnMarker(const Marker& marker, uint64_t now_ns) {
       return OnReturned(marker, now_ns);
     case MarkerType::kProbe: {
       if (marker.id.entry >= views_.size()) return;
-      if (views_[marker.id.entry].actor == kNone) Marked(MarkerType::kGone, marker.id, marker.sequence);
+      if (views_[marker.id.entry].actor == kNone) Deny(MarkerType::kGone, marker.id, marker.sequence);
       return;
     }
     case MarkerType::kSourceLost:

@@ -180,10 +180,17 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
   const RuntimeCounters& counters() const { return counters_; }
 
  private:
-  // What is known of V's entry: our actor, and the epoch up to which everything is over.
+  // What is known of V's entry: our actor, the epoch up to which everything is over, and what V was told last that there
+  // is no flow for, by epoch and sequence: V may have forgotten the flow since, so no packet up to there opens one.
   struct View {
     uint32_t actor = kNone;
     uint32_t floor = 0;
+    uint32_t denied_epoch = 0;
+    uint32_t denied_sequence = 0;
+    bool Denied(uint32_t epoch, uint32_t sequence) const {
+      if (epoch == denied_epoch) return !SerialLess(denied_sequence, sequence);
+      return !EpochNewer(epoch, denied_epoch);
+    }
   };
   struct Operation {
     bool used = false;
@@ -217,6 +224,7 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
   void DropHeldOf(uint32_t index);
   PacketOutcome Drop(PacketDrop reason);
   PacketOutcome OpenByPacket(const PacketHeader& header, const FlowKey& key);
+  void Deny(MarkerType type, const MigrationId& id, uint32_t sequence);
   PacketOutcome Accept(uint32_t index, const PacketHeader& header);
   PacketOutcome Hold(uint32_t index, PacketRef packet, const PacketHeader& header);
   void WorkOff(uint32_t index);

@@ -94,6 +94,54 @@ TEST_F(RuntimeMachineTest, WithoutRoomThePacketIsDroppedAndVForgetsTheFlow) {
   EXPECT_EQ(vswitch.machine.entries_used(), 4u);
 }
 
+TEST_F(RuntimeMachineTest, APacketThatFoundNoRoomOpensNothingWhenItComesAgain) {
+  uint32_t others[4];
+  for (uint32_t& other : others) other = OpenFlow();
+  const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+  Send(entry, 0);
+  const test::OnData first = vswitch.to_runtime[1].front();
+  Settle();
+  ASSERT_TRUE(At(1).machine.Close(ActorAt(1, others[0]), now_ns));
+  Settle();
+  At(1).Take(first, now_ns);  // There is room, but V has forgotten the flow.
+  EXPECT_EQ(At(1).machine.actors_used(), 3u);
+  EXPECT_EQ(At(1).dropped.back().second, PacketDrop::kNoRoom);
+}
+
+TEST_F(RuntimeMachineTest, WhatIsStampedBehindAPacketThatFoundNoRoomMayOpenTheFlow) {
+  uint32_t others[4];
+  for (uint32_t& other : others) other = OpenFlow();
+  const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+  Send(entry, 0);
+  DeliverToRuntime(1);
+  Send(entry, 1);  // Before V hears that there was no room.
+  DeliverFromRuntime(1);
+  const test::OnData second = vswitch.to_runtime[1].front();
+  vswitch.to_runtime[1].clear();
+  ASSERT_TRUE(At(1).machine.Close(ActorAt(1, others[0]), now_ns));
+  Settle();
+  At(1).Take(second, now_ns);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "b");
+}
+
+TEST_F(RuntimeMachineTest, APacketThatComesBehindTheWordThatThereIsNoFlowOpensNothing) {
+  const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+  Send(entry, 0);
+  const test::OnData first = vswitch.to_runtime[1].front();
+  vswitch.to_runtime[1].clear();
+  const Stamp& stamp = first.header.stamp;
+  At(1).machine.OnMarker(MakeMarker(MarkerType::kProbe, {entry, stamp.epoch, 0}, stamp.sequence), now_ns);
+  Settle();
+  ASSERT_EQ(vswitch.machine.entries_used(), 0u);
+  At(1).Take(first, now_ns);
+  EXPECT_EQ(At(1).machine.actors_used(), 0u);
+  ASSERT_EQ(vswitch.machine.Open({}, 1, now_ns), entry);
+  Send(entry, 1);  // Of the next flow.
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "b");
+}
+
 TEST_F(RuntimeMachineTest, PartsOfOnePacketsOutputAreNumberedAndBounded) {
   const uint32_t entry = OpenFlow();
   const uint32_t actor = ActorAt(1, entry);
