@@ -152,31 +152,31 @@ bool ReplicationSource::MayRefuse(const Flow& flow, const Slot& slot, int s) con
 bool ReplicationSource::WriteBoth(uint32_t actor, uint64_t now_ns) {
   Flow& flow = flows_[actor];
   Bucket& bucket = buckets_[flow.bucket];
-  bool delta[2] = {}, full[2] = {}, sent[2] = {}, all = true;
+  bool delta[2] = {}, full[2] = {}, takes[2] = {}, sent[2] = {}, all = true;
   for (int s = 0; s < 2; ++s) {
     const Slot& slot = bucket.slots[s];
     if (!Alive(slot.peer) || peers_[slot.peer.id].unfit) continue;
     if (flow.copies[s].refused == slot.round && now_ns < peers_[slot.peer.id].refused_until_ns) continue;
-    if (peers_[slot.peer.id].congested) {
-      all = false;
-      continue;
-    }
     (IsCurrent(flow, slot, s) ? delta : full)[s] = true;
+    takes[s] = !peers_[slot.peer.id].congested;
   }
+  if (!takes[0] && !takes[1]) return !(delta[0] || full[0] || delta[1] || full[1]);
   uint32_t number = flow.number + 1;
   if (delta[0] || delta[1]) {
     const uint32_t bytes = host_->WriteDelta(actor, scratch_);
+    // What hasn't changed keeps its number: a place that has it and takes nothing now would be told of no other.
     if (bytes == 0) number = flow.number;
     if (bytes > 0xffff) {
       for (int s = 0; s < 2; ++s) full[s] = full[s] || delta[s];
     } else {
       for (int s = 0; s < 2; ++s)
-        if (delta[s]) sent[s] = bytes != 0 && SayDelta(actor, bucket.slots[s].peer, number, bytes);
+        if (delta[s]) sent[s] = bytes != 0 && takes[s] && SayDelta(actor, bucket.slots[s].peer, number, bytes);
     }
     for (int s = 0; s < 2; ++s) delta[s] = delta[s] && bytes != 0 && bytes <= 0xffff;
   }
   for (int s = 0; s < 2; ++s)
-    if (full[s]) sent[s] = !MayRefuse(flow, bucket.slots[s], s) && SayFull(actor, bucket.slots[s].peer, number);
+    if (full[s])
+      sent[s] = takes[s] && !MayRefuse(flow, bucket.slots[s], s) && SayFull(actor, bucket.slots[s].peer, number);
   if (sent[0] || sent[1]) {
     flow.number = number;
     host_->Sent(actor);

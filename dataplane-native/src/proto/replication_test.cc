@@ -249,6 +249,23 @@ TEST_F(ReplicationTest, OutputWaitsForBothPlacesWhileVIsTold) {
   EXPECT_EQ(At(2).machine.replicas().used(), 0u);
 }
 
+// Its home takes nothing when it is copied to the next, which then isn't needed.
+TEST_F(ReplicationTest, AFlowThatHasNotChangedIsAtItsHomeAsItIs) {
+  SetAllPlaces({2});
+  const uint32_t first = OpenFlow(), second = OpenFlow();
+  Process(first, 1, 1);
+  At(1).post.full_to = 2;
+  SetPlaces(1, {3});
+  Process(second, 2, 1);
+  EXPECT_EQ(At(1).machine.source().counters().copies, 4u);
+  At(1).post.full_to = kNone;
+  SetPlaces(1, {2});
+  Settle();
+  EXPECT_EQ(vswitch.released, "aabc");
+  EXPECT_EQ(At(2).machine.replicas().used(), 2u);
+  EXPECT_EQ(At(3).machine.replicas().used(), 0u);
+}
+
 TEST_F(ReplicationTest, AMovedFlowHasItsNewReplicaBeforeTheOldOneGoes) {
   SetAllPlaces({3});
   const uint32_t entry = OpenFlow();

@@ -28,7 +28,7 @@ class Post final : public MessageSink {
   Post(uint16_t own, std::deque<Letter>* letters) : own_(own), letters_(letters) {}
   using MessageSink::Say;
   bool Say(uint16_t peer, MessageType type, std::span<const uint8_t> record, std::span<const uint8_t> tail) override {
-    if (is_full) return false;
+    if (is_full || peer == full_to) return false;
     const MessageHeader header{
         .type = type, .zero = 0, .count = 1, .bytes = static_cast<uint32_t>(record.size() + tail.size())};
     Letter letter{own_, peer, std::vector<uint8_t>(sizeof header + header.bytes)};
@@ -40,6 +40,7 @@ class Post final : public MessageSink {
   }
   bool IsBusy(uint16_t) const override { return is_busy; }
   bool is_full = false;
+  uint32_t full_to = kNone;  // To this member alone.
   bool is_busy = false;
 
  private:
