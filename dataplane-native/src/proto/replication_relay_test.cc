@@ -205,6 +205,26 @@ TEST_F(RelayTest, WhatIsOnTheWayWhenTheReplicaBecomesTheFlowLeavesBeforeItsOwn) 
   EXPECT_EQ(vswitch.released, "ab");
 }
 
+TEST_F(RelayTest, WhatHasLeftIsNotLostThoughItsOwnerHadSaidThatThereIsNoFlow) {
+  SetPlaces(1, {2});
+  const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+  Send(entry, 0);
+  vswitch.to_runtime[1].clear();
+  now_ns += 60'000'000;
+  vswitch.machine.Turn(now_ns);  // Which asks for the flow.
+  Process(entry, 1, 1);
+  ASSERT_EQ(At(1).to_vswitch.front().what.type, MarkerType::kGone);
+  DeliverLettersTo(2);
+  DeliverFromRuntime(2);
+  EXPECT_EQ(vswitch.released, "b");
+  Settle();
+  Send(entry, 2);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "bc");
+  EXPECT_EQ(vswitch.released, "bc");
+  EXPECT_EQ(vswitch.machine.counters().state_lost, 0u);
+}
+
 TEST_F(RelayTest, OnlyWhoIsMadeTheFlowSendsForADeadOwner) {
   SetPlaces(1, {2});
   const uint32_t entry = OpenFlow();

@@ -91,6 +91,24 @@ TEST_F(VswitchMachineTest, AFlowThatNeverReachedItsRuntimeIsFoundByAProbe) {
   EXPECT_FALSE(vswitch.removed.at(0).second);  // There was no state to lose.
 }
 
+TEST_F(VswitchMachineTest, AFlowThatOpensBehindTheAnswerToAProbeIsNotLost) {
+  const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+  Send(entry, 0);
+  vswitch.to_runtime[1].clear();
+  now_ns += 60'000'000;
+  vswitch.machine.Turn(now_ns);
+  Send(entry, 1);
+  DeliverToRuntime(1);
+  ASSERT_EQ(At(1).to_vswitch.front().what.type, MarkerType::kGone);
+  At(1).machine.ReportOpened(ActorAt(1, entry));
+  ASSERT_TRUE(DeliverLetter(MessageType::kFlowOpened));
+  const uint32_t epoch = vswitch.machine.entry(entry).epoch;
+  Settle();
+  EXPECT_EQ(vswitch.machine.entry(entry).epoch, epoch);
+  EXPECT_EQ(vswitch.machine.counters().state_lost, 0u);
+  EXPECT_EQ(vswitch.released, "b");
+}
+
 TEST_F(VswitchMachineTest, EntriesAreBoundedAndTheirEpochsGoOn) {
   std::vector<uint32_t> entries;
   for (uint32_t entry; (entry = vswitch.machine.Open({}, 1, now_ns)) != kNone;) entries.push_back(entry);

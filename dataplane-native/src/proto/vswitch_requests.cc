@@ -175,9 +175,12 @@ void VswitchMachine::OnClose(uint16_t runtime, const Marker& marker) {
 void VswitchMachine::OnGone(uint16_t runtime, const Marker& marker, uint64_t now_ns) {
   RouteEntry* e = Used(marker.id.entry);
   if (e == nullptr || e->epoch != marker.id.epoch || !Owns(*e, runtime)) return;
+  // It opened the flow after it had said so, and what the flow caused, by way of a replica, or the word of it came
+  // first. In one epoch nobody lets go of a flow before V knows.
+  if (e->confirmed) return;
   if (GoBack(marker.id.entry, now_ns)) return;  // A target that has given up: this overtook its word.
   if (e->recovering && RecoverSecond(marker.id.entry)) return;
-  if (e->returned && !e->confirmed && RecoverUndone(marker.id.entry)) return;
+  if (e->returned && RecoverUndone(marker.id.entry)) return;
   const bool more_under_way = e->next_sequence - 1 != marker.sequence;
   if (!more_under_way) return Remove(marker.id.entry, e->ever_opened);
   if (!e->may_open) Lose(marker.id.entry);
