@@ -180,8 +180,9 @@ class RuntimeMachine final : private ReplicationSource::Outlet {
   const RuntimeCounters& counters() const { return counters_; }
 
  private:
-  // What is known of V's entry: our actor, the epoch up to which everything is over, and what V was told last that there
-  // is no flow for, by epoch and sequence: V may have forgotten the flow since, so no packet up to there opens one.
+  // What is known of V's entry: our actor, the epoch up to which everything is over, and what V was told last that
+  // there is no flow for, by epoch and sequence: V may have forgotten the flow since, so no packet up to there opens
+  // one.
   struct View {
     uint32_t actor = kNone;
     uint32_t floor = 0;

@@ -162,7 +162,8 @@ GateVerdict VswitchMachine::OnOutput(uint16_t runtime, PacketRef packet, const P
     if (e.recovering) [[unlikely]]
       Answered(&e);
     e.may_open = e.lost = false;
-    e.confirmed = e.ever_opened = true;
+    Confirm(&e);
+    e.ever_opened = true;
   } else if (InForce(Protection::kGateEpoch)) {
     const bool old = InForce(Protection::kGateWindow) && e.used && e.draining && stamp.epoch == e.previous_epoch &&
                      (relayed || e.previous.id == runtime) && !SerialLess(e.switch_sequence, stamp.sequence);
@@ -195,7 +196,8 @@ void VswitchMachine::CloseDrain(uint32_t index) {
       continue;
     }
     e.handle = held.header.stamp.handle;
-    e.confirmed = e.ever_opened = true;
+    Confirm(&e);
+    e.ever_opened = true;
     e.released = position;
     ++counters_.released;
     host_->Release(held.packet, held.header);

@@ -133,6 +133,7 @@ struct alignas(64) RouteEntry {
   uint32_t previous_handle = kNoHandle;
   uint32_t attempt = 0;
   uint32_t cancelled_attempt = 0;
+  uint32_t confirmed_sequence = 0;  // What is stamped from here on finds the flow at its owner, once that is known.
   bool has_cancelled = false;
   HeldList held;
   TimerLink timer;  // While draining.
@@ -219,6 +220,10 @@ class VswitchMachine {
   }
   void CountDrop(GateDrop reason) { ++counters_.dropped[static_cast<size_t>(reason)]; }
 
+  static void Confirm(RouteEntry* e) {
+    if (!e->confirmed) e->confirmed_sequence = e->next_sequence;
+    e->confirmed = true;
+  }
   void CloseDrain(uint32_t index);
   void DropHeld(RouteEntry* e, GateDrop reason);
   void ReturnToPrevious(uint32_t index, uint64_t now_ns);

@@ -109,6 +109,23 @@ TEST_F(VswitchMachineTest, AFlowThatOpensBehindTheAnswerToAProbeIsNotLost) {
   EXPECT_EQ(vswitch.released, "b");
 }
 
+// Nobody who keeps to the protocol says so, but what one has lost all the same is opened anew and does not drop its
+// packets for ever.
+TEST_F(VswitchMachineTest, AnOwnerWhoHasNotWhatWasStampedSinceHasLostTheFlow) {
+  const uint32_t entry = OpenFlow();
+  Send(entry, 1);
+  const PacketHeader header = vswitch.to_runtime[1].front().header;
+  vswitch.to_runtime[1].clear();
+  const Marker gone = MakeMarker(MarkerType::kGone, {entry, header.stamp.epoch, 0}, header.stamp.sequence);
+  Marker earlier = gone;
+  --earlier.sequence;
+  vswitch.machine.OnMarker(1, earlier, now_ns);
+  EXPECT_TRUE(vswitch.machine.entry(entry).used);
+  vswitch.machine.OnMarker(1, gone, now_ns);
+  EXPECT_FALSE(vswitch.machine.entry(entry).used);
+  EXPECT_EQ(vswitch.machine.counters().state_lost, 1u);
+}
+
 TEST_F(VswitchMachineTest, EntriesAreBoundedAndTheirEpochsGoOn) {
   std::vector<uint32_t> entries;
   for (uint32_t entry; (entry = vswitch.machine.Open({}, 1, now_ns)) != kNone;) entries.push_back(entry);

@@ -73,6 +73,7 @@ VswitchMachine::Claim* VswitchMachine::Rebuild(uint32_t index, uint64_t now_ns) 
        .ever_opened = true,
        .stamped_ns = now_ns};
   if (moves) RebuildMove(index, holder == final, now_ns);
+  e.confirmed_sequence = e.next_sequence;
   // What has left is not known, but that what comes is later, since links to the other V are no more.
   e.released = Position(e.next_sequence - (1u << 30), 0);
   return claim;

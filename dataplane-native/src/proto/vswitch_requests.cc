@@ -80,7 +80,7 @@ void VswitchMachine::OnWithdrawn(uint16_t peer, const MigrationId& id, uint32_t 
   RouteEntry* e = Switched(id);
   if (e == nullptr || e->returned || !Owns(*e, peer)) return;
   if ((value & kHasIt) != 0) {
-    e->confirmed = true;
+    Confirm(e);
     return Tell(e->previous.id, MessageType::kCompleted, id, value & kIsBare);
   }
   if (!GoBack(id.entry, now_ns)) Lose(id.entry);
@@ -114,7 +114,8 @@ void VswitchMachine::OnNote(uint16_t peer, MessageType type, const Note& note, u
       e->handle = note.value;
       if (e->recovering) Answered(e);
       e->may_open = e->lost = false;
-      e->ever_opened = e->confirmed = true;
+      Confirm(e);
+      e->ever_opened = true;
       return;
     }
     case MessageType::kDraining:
@@ -176,11 +177,11 @@ void VswitchMachine::OnGone(uint16_t runtime, const Marker& marker, uint64_t now
   RouteEntry* e = Used(marker.id.entry);
   if (e == nullptr || e->epoch != marker.id.epoch || !Owns(*e, runtime)) return;
   // It opened the flow after it had said so, and what the flow caused, by way of a replica, or the word of it came
-  // first. In one epoch nobody lets go of a flow before V knows.
-  if (e->confirmed) return;
+  // first.
+  if (e->confirmed && SerialLess(marker.sequence, e->confirmed_sequence)) return;
   if (GoBack(marker.id.entry, now_ns)) return;  // A target that has given up: this overtook its word.
   if (e->recovering && RecoverSecond(marker.id.entry)) return;
-  if (e->returned && RecoverUndone(marker.id.entry)) return;
+  if (e->returned && !e->confirmed && RecoverUndone(marker.id.entry)) return;
   const bool more_under_way = e->next_sequence - 1 != marker.sequence;
   if (!more_under_way) return Remove(marker.id.entry, e->ever_opened);
   if (!e->may_open) Lose(marker.id.entry);
