@@ -11,8 +11,8 @@ import { freshFolder } from "./testing/folder.ts";
 import { startHolder } from "./testing/holder.ts";
 import { contents, put } from "./testing/stores.ts";
 
-/** Called when the file system has been asked for a file, or is about to give it its name. */
-const hook = vi.hoisted(() => ({ asked: (_: string): void => undefined, linking: (): void => undefined }));
+/** Called when the file system has been asked whether there is a file, or is about to give it its name. */
+const hook = vi.hoisted(() => ({ asked: (): void => undefined, linking: (): void => undefined }));
 
 vi.mock("node:fs", async (original) => {
   const fs = await original<typeof Fs>();
@@ -20,7 +20,7 @@ vi.mock("node:fs", async (original) => {
     ...fs,
     existsSync: (path: string) => {
       const isThere = fs.existsSync(path);
-      hook.asked(path);
+      hook.asked();
       return isThere;
     },
     linkSync: (from: string, to: string) => {
@@ -47,25 +47,23 @@ async function storeOfKilled(): Promise<string> {
   return copy;
 }
 
-test.each(["after the file was asked for", "after its log was asked for", "before the file gets its name"])(
-  "of somebody who makes it %s, it is that one's",
-  async (when) => {
-    const theirs = await storeOfKilled();
-    const path = join(freshFolder(), "a/store.db");
-    mkdirSync(dirname(path));
-    let made = 0;
-    const make = (): void => {
-      if (made++ === 0) for (const end of ["", "-wal"]) renameSync(theirs + end, path + end);
-    };
-    if (when.startsWith("before")) hook.linking = make;
-    else hook.asked = (asked) => void (asked === (when.includes("log") ? `${path}-wal` : path) && make());
-    const store = openSqliteStore(path);
-    expect(made).toBeGreaterThan(0);
-    expect(await contents(store)).toEqual([expect.stringMatching("theirs")]);
-    await store.close();
-    expect(readdirSync(dirname(path))).toEqual(["store.db"]);
-  },
-);
+test.each([
+  ["looked once", 1],
+  ["looked twice", 2],
+  ["made its own, which is about to get the name", Infinity],
+])("one that another process makes, after this one has %s, is that one's", async (_, looks) => {
+  const theirs = await storeOfKilled();
+  const path = join(freshFolder(), "a/store.db");
+  mkdirSync(dirname(path));
+  const make = (): void => ["", "-wal"].forEach((end) => renameSync(theirs + end, path + end));
+  let looked = 0;
+  hook.asked = () => void ((looked += 1) === looks && make());
+  if (looks === Infinity) hook.linking = make;
+  const store = openSqliteStore(path);
+  expect(await contents(store)).toEqual([expect.stringMatching("theirs")]);
+  await store.close();
+  expect(readdirSync(dirname(path))).toEqual(["store.db"]);
+});
 
 describe("who waits for a file that somebody reads", () => {
   const connect = (path: string) => new Database(path, { nativeBinding: sqliteAddon(), timeout: 0 });
