@@ -181,7 +181,8 @@ export class FakeHost {
       poll_load: async ({ deployment }) => this.report(deployment),
       watch_load: async ({ every_ms }, sink, { signal }) => {
         while (!signal.aborted) {
-          if (!this.isSilent) for (const [deployment, { state }] of this.deployments) if (state === "running") sink.offer({ deployment, ...this.report(deployment) });
+          if (!this.isSilent)
+            for (const [deployment, { state }] of this.deployments) if (state === "running") sink.offer({ deployment, ...this.report(deployment) });
           await pause(this.#clock, every_ms, signal);
         }
         throw signal.reason as Error;
