@@ -7,7 +7,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { NFACTOR } from "@nfactor/host/cli";
 import { z } from "zod";
@@ -135,16 +134,26 @@ test("deploy: a dry run changes nothing; then it runs; then there is nothing to 
 
 test("status: a table, the API's objects, and YAML", async () => {
   await good("status", "web", "--wait");
-  // Its load is heard of within a second, and until then not known.
-  const line = /\ndefault\/web +running +1 +h1 +2 \(2\.\.15\) +0 +monitor@1\.0\.0 > fw=firewall@1\.0\.0\n/;
-  let text = await good("status");
-  for (let look = 0; look < 100 && !line.test(text); look++) {
-    await sleep(100);
-    text = await good("status");
-  }
-  expect(text).toMatch(line);
+  expect(await good("status")).toMatch(/\ndefault\/web +running +1 +h1 +2 \(2\.\.15\) +0 +monitor@1\.0\.0 > fw=firewall@1\.0\.0\n/);
   expect(await json(views.deploymentView, "status", "web")).toMatchObject({ name: NAME, state: "running" });
   expect(await good("status", "web", "-o", "yaml")).toMatch(/^---\nname: default\/web\n/);
+});
+
+test("status --wait: a deployment of which nobody has heard since is not known to be well", async () => {
+  await host.stop();
+  host.isSilent = true;
+  host.start();
+  try {
+    for (const which of [["web"], []])
+      expect(await user.run("status", ...which, "--wait", "--timeout", "2")).toMatchObject({
+        code: 7,
+        stderr: expect.stringContaining(`nothing has been heard of the runtimes of ${NAME} yet`) as string,
+      });
+  } finally {
+    host.isSilent = false;
+  }
+  await good("status", "--wait");
+  expect(await good("status")).not.toContain("?");
 });
 
 test("swap, versions, rollback", async () => {

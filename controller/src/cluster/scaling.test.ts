@@ -68,6 +68,18 @@ test("when load has gone, runtimes are drained, and end when they are empty", as
   expect(asked("remove_runtime").every(({ force }) => force === false)).toBe(true);
 });
 
+test("a deployment that is replaced has other processes: their counters begin anew, and that is nothing to be told", async () => {
+  await deploy({ min: 2, max: 6 });
+  for (const runtime of numbers()) world.host().set(NAME, runtime, { load: 0.6 });
+  await world.advance(10_000);
+  await world.settle(world.cluster.deploy(NAME, inputOf({ scaling: { min: 2, max: 6 }, memory_mb: 512 }), { ...BY, replace: true }));
+  for (const runtime of numbers()) world.host().set(NAME, runtime, { load: 0.98, flows: 100 });
+  await world.advance(10_000);
+  const said = await explanations();
+  expect(said).not.toContainEqual(expect.stringContaining("refused"));
+  expect(said).toContainEqual(expect.stringContaining("the load is too high"));
+});
+
 test("a runtime that stays dead is replaced", async () => {
   await deploy({ min: 3, max: 6 });
   world.host().set(NAME, 2, { state: "down" });

@@ -30,7 +30,7 @@ export async function carryOutDecision(decision: Decision, target: DecisionTarge
   const number = (runtime: string): number => {
     const known = target.numberOf(runtime);
     if (known !== undefined) return known;
-    throw new NfError("runtime.unknown", `runtime ${runtime} is no more`);
+    throw new NfError("runtime.unknown", `runtime ${runtime} is no more`, { fix: "Nothing has to be done: what is wanted instead is decided anew." });
   };
   switch (decision.kind) {
     case "start":

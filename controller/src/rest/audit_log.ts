@@ -24,6 +24,8 @@ export class AuditLog {
   #numbers: number[];
   /** Those of them that were refused. */
   #refused: number[];
+  /** One that is being written takes the oldest along: others that are written meanwhile leave them to it. */
+  #isSweeping = false;
 
   private constructor(store: Store, numbers: number[], refused: number[], dateMs: () => number, kept: number) {
     this.#store = store;
@@ -60,20 +62,30 @@ export class AuditLog {
     const record = { at, who: safe(who, 128), from: safe(from, 64), method: safe(method, 16), path: safe(path, 1024), outcome: safe(outcome, 64), status };
     this.#numbers.push(number);
     if (isRefused(record)) this.#refused.push(number);
-    const oldest = this.#refused.length > this.#kept / 2 ? this.#refused : this.#numbers;
-    const surplus = this.#numbers.length - this.#kept >= SWEEP ? oldest.slice(0, SWEEP).filter((each) => each !== number) : [];
+    const surplus = this.#surplus(number);
     const deletions = surplus.map((each) => ({ op: "delete" as const, key: this.#records.keyOf(nameOf(each)) }));
+    if (surplus.length > 0) this.#isSweeping = true;
     try {
       await this.#store.txn({ then: [this.#records.put(nameOf(number), record), ...deletions] });
+      this.#forget(surplus);
     } catch (error) {
       // It has no record, and those that were to go are there still: the next one that is written takes them along.
       this.#forget([number]);
       throw error;
+    } finally {
+      if (surplus.length > 0) this.#isSweeping = false;
     }
-    if (surplus.length > 0) this.#forget(surplus);
+  }
+
+  /** What gives way when this one is written. */
+  #surplus(number: number): readonly number[] {
+    if (this.#isSweeping || this.#numbers.length - this.#kept < SWEEP) return [];
+    const oldest = this.#refused.length > this.#kept / 2 ? this.#refused : this.#numbers;
+    return oldest.slice(0, SWEEP).filter((each) => each !== number);
   }
 
   #forget(numbers: readonly number[]): void {
+    if (numbers.length === 0) return;
     const gone = new Set(numbers);
     this.#numbers = this.#numbers.filter((each) => !gone.has(each));
     this.#refused = this.#refused.filter((each) => !gone.has(each));

@@ -29,6 +29,36 @@ test("one that tells nothing more is silent, not idle", () => {
   expect(readReport(next, report(8000, 7900), SMOOTH_MS, false).memory!.load).toBeCloseTo(0.4);
 });
 
+/** As report(), of a process that began at `sinceMs`. */
+function reportOf(pid: number, ms: number, sinceMs: number): Report {
+  const process = { pid, restarts: 0, isUp: true, busyAtUs: ms * 1000 };
+  return report(ms, ms, { received: BigInt(ms - sinceMs) * 10n, busyNs: BigInt(ms - sinceMs) * 400_000n, process });
+}
+
+test("another process of the same number begins anew, whatever its counters and the clock of its machine say", () => {
+  const { memory } = readReport(readReport(undefined, reportOf(1, 50_000, 0), SMOOTH_MS, false).memory, reportOf(1, 51_000, 0), SMOOTH_MS, false);
+  for (const ms of [52_000, 9000]) {
+    const first = readReport(memory, reportOf(2, ms, ms - 500), SMOOTH_MS, false);
+    expect(first.refused).toBeUndefined();
+    expect(first.memory!.load).toBeUndefined();
+    const second = readReport(first.memory, reportOf(2, ms + 1000, ms - 500), SMOOTH_MS, false);
+    expect(second.refused).toBeUndefined();
+    expect(second.memory!.load).toBeCloseTo(0.4);
+  }
+});
+
+test("a process that goes on under another supervisor, which it has told nothing yet, has not gone back", () => {
+  const { memory } = readReport(undefined, reportOf(1, 50_000, 0), SMOOTH_MS, false);
+  const untold = report(51_000, 0, { busyNs: 0n, process: { pid: 1, restarts: 0, isUp: true } });
+  expect(readReport(memory, untold, SMOOTH_MS, false)).toEqual({ memory });
+  expect(readReport(memory, reportOf(1, 52_000, 0), SMOOTH_MS, false).memory!.load).toBeCloseTo(0.4);
+});
+
+test("a counter that goes back in the same process is refused", () => {
+  const { memory } = readReport(undefined, reportOf(1, 50_000, 0), SMOOTH_MS, false);
+  expect(readReport(memory, reportOf(1, 51_000, 40_000), SMOOTH_MS, false).refused).toBe("a counter went back");
+});
+
 test("a runtime whose own queue loses packets gives flows away, though another one works more", () => {
   const world = new Written(1, { max: 3 }).add("a", { load: 0.3 }).add("b", { load: 0.7 }).add("c", { load: 0.1 });
   let full = 0n;

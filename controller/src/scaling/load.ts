@@ -25,11 +25,15 @@ export function readReport(before: LoadMemory | undefined, report: Report | unde
   if (report === undefined) return { memory: before };
   const { takenUs, arrivedMs, status } = report;
   if (before !== undefined && takenUs === before.takenUs) return { memory: before };
-  const { restarts = 0, busyAtUs = takenUs } = status.process ?? {};
+  const { restarts = 0, pid, busyAtUs = takenUs } = status.process ?? {};
   const now: LoadMemory = { takenUs, busyAtUs, arrivedMs, busyNs: Number(status.busyNs), received: Number(status.received), restarts };
+  if (pid !== undefined) now.pid = pid;
   if (status.runtimeFull !== undefined) now.full = Number(status.runtimeFull);
   if (!isSensible(now, report)) return { memory: before, refused: "a figure is missing, negative or no number" };
-  if (before === undefined || now.restarts !== before.restarts) return { memory: now };
+  // Counters of another process; when its machine was rebooted, also another clock.
+  if (before === undefined || now.restarts !== before.restarts || now.pid !== before.pid) return { memory: now };
+  // Its supervisor is a new one, which it has told nothing yet.
+  if (status.process && status.process.busyAtUs === undefined && now.busyNs === 0 && before.busyNs > 0) return { memory: before };
   const us = takenUs - before.takenUs;
   const busyUs = busyAtUs - (before.busyAtUs ?? before.takenUs);
   // Who has told nothing of itself since then is not idle, but silent.

@@ -12,6 +12,8 @@ export interface LoadMemory {
   busyNs: number;
   received: number;
   restarts: number;
+  /** Where it has a process of its own: a deployment that is replaced has others, which have not been started again either. */
+  pid?: number;
   /** Averaged part of the time with work in it; absent until two reports that belong together have come. */
   load?: number;
   /** The same between the last two reports. */

@@ -213,7 +213,8 @@ test("recover: not without --yes when nobody can be asked; what it would lose is
 
 test("what the host refuses is one paragraph, or one object", async () => {
   const ran = await cli.run("drain", "7");
-  expect(ran).toEqual({ code: 2, stdout: "", stderr: "error[runtime.unknown]: there is no runtime 7.\n  Allowed: 1, 2, 3.\n" });
+  const lists = "'nfactor runtimes' lists them, those of a deployment 'nfactor runtimes <deployment>'.";
+  expect(ran).toEqual({ code: 2, stdout: "", stderr: `error[runtime.unknown]: there is no runtime 7.\n  Allowed: 1, 2, 3. ${lists}\n` });
   const { code, stdout } = await cli.run("migrate", "--from", "1", "--to", "2", "--flow", "tcp", "--json");
   expect(code).toBe(1);
   expect(errorResultSchema.parse(JSON.parse(stdout)).error.code).toBe("runtime.no_flow");

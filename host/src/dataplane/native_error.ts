@@ -14,6 +14,7 @@ const FIXES: Partial<Record<ErrorCode, string>> = {
   "runtime.last": "Add another one first: 'nfactor runtimes add'.",
   "runtime.limit": "Remove one that is not needed: 'nfactor runtimes remove <n>'.",
   "runtime.not_empty": "Move its flows away with 'nfactor drain <n>', or let them end with --force.",
+  "runtime.unknown": "'nfactor runtimes' lists them, those of a deployment 'nfactor runtimes <deployment>'.",
   "runtime.unreplicated": "Start the host with --replicas 1 (in nfactor.yaml: runtimes: { replication: {} }).",
   "state.too_large": "Lower --max-flows (flows.max), or keep less state per flow.",
 };
@@ -28,6 +29,9 @@ export function fromNative(error: unknown): unknown {
 export function nativeError(code: ErrorCode, message: string, cause?: unknown): NfError {
   return new NfError(code, message, { cause, fix: FIXES[code] });
 }
+
+export const unknownRuntime = (runtime: number, known: readonly number[]): NfError =>
+  new NfError("runtime.unknown", `there is no runtime ${runtime}`, { given: String(runtime), allowed: known.join(", "), fix: FIXES["runtime.unknown"] });
 
 /** A run that ended early says why in its report. */
 export function reportedError({ code, message }: { code: string; message: string }): NfError {

@@ -7,6 +7,7 @@
  */
 import { NfError } from "@nfactor/sdk/errors";
 import type { Dataplane } from "./dataplane.ts";
+import { unknownRuntime } from "./native_error.ts";
 import type { MigrateOptions, OperationReport, RuntimeStatus } from "./native_types.ts";
 
 const VSWITCH = 0;
@@ -30,7 +31,10 @@ export class Runtimes {
     const all = this.status().filter((one) => one.runtime !== VSWITCH);
     const found = all.find((one) => one.runtime === runtime);
     if (found) return found;
-    throw new NfError("runtime.unknown", `there is no runtime ${runtime}`, { given: String(runtime), allowed: all.map((one) => one.runtime).join(", ") });
+    throw unknownRuntime(
+      runtime,
+      all.map((one) => one.runtime),
+    );
   }
 
   /**

@@ -7,7 +7,7 @@ import { NfError } from "@nfactor/sdk/errors";
 import { SWITCHING } from "../config/host_config.ts";
 import type { PeerChange, PeerConfig } from "../config/peer.ts";
 import type { Dataplane, PeerStatus } from "../dataplane/dataplane.ts";
-import { nativeError } from "../dataplane/native_error.ts";
+import { nativeError, unknownRuntime } from "../dataplane/native_error.ts";
 import type {
   CountersSnapshot,
   FlowsOptions,
@@ -487,6 +487,6 @@ export class ProcessDataplane implements Dataplane {
   }
 
   #unknown(runtime: number): NfError {
-    return new NfError("runtime.unknown", `there is no runtime ${runtime}`, { allowed: this.#supervisor.runtimes.join(", ") });
+    return unknownRuntime(runtime, this.#supervisor.runtimes);
   }
 }

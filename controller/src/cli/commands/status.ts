@@ -5,7 +5,7 @@ import { EXIT, examples, ratesOf, runtimesTable } from "@nfactor/host/cli";
 import { plural, safeText } from "@nfactor/host/text";
 import { NfError } from "@nfactor/sdk/errors";
 import { type ApiOptions, addApiOptions, deploymentName, timeoutMs, withApi } from "../api_command.ts";
-import type { DeploymentJson } from "../api.ts";
+import type { DeploymentJson, HostJson } from "../api.ts";
 import { boundsText, chainText, deploymentsTable, hostsTable, nfTroubleText, troublesOf } from "../views/cluster_text.ts";
 
 interface StatusOptions extends ApiOptions {
@@ -48,13 +48,20 @@ async function untilWell(name: string | undefined, options: StatusOptions): Prom
 async function whatIsWrong(name: string | undefined, options: StatusOptions): Promise<string | undefined> {
   return withApi(options, async ({ api, chosen }) => {
     if (name !== undefined) {
-      const { state, why } = await api.deployment(deploymentName(name, chosen.tenant));
-      return state === "running" ? undefined : `${name} is ${state.replace("_", " ")}${why === undefined ? "" : `: ${safeText(why)}`}`;
+      const view = await api.deployment(deploymentName(name, chosen.tenant));
+      return view.state === "ending" ? `${safeText(view.name)} is ending` : troubleOf([view], []);
     }
     const [{ ok }, hosts, deployments] = await Promise.all([api.health(), api.hostsIfAllowed(), api.deployments(options.tenant)]);
     if (!ok) return "the controller is not well";
-    return troublesOf(deployments, hosts ?? [])[0];
+    return troubleOf(deployments, hosts ?? []);
   });
+}
+
+/** What nobody has heard of yet, as after a start of the controller, is not known to be well. */
+function troubleOf(deployments: readonly DeploymentJson[], hosts: readonly HostJson[]): string | undefined {
+  const [trouble] = troublesOf(deployments, hosts);
+  const unheard = deployments.find(({ state, runtimes }) => state === "running" && runtimes === undefined);
+  return trouble ?? (unheard && `nothing has been heard of the runtimes of ${safeText(unheard.name)} yet`);
 }
 
 async function all(options: StatusOptions): Promise<void> {

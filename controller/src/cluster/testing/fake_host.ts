@@ -26,6 +26,7 @@ export interface FakeHostOptions {
 
 export interface FakeRuntime {
   readonly runtime: number;
+  readonly pid: number;
   state: "running" | "draining" | "down";
   flows: number;
   /** Part of its time that it works. */
@@ -65,6 +66,8 @@ export class FakeHost {
   readonly artifacts = new Set<string>();
   /** What `flows` answers. */
   flows: Result<"flows"> = { flows: [], seen: 0, more: false };
+  /** It says nothing of loads. */
+  isSilent = false;
   /** Called before a method that changes something is carried out: throws, or waits. */
   before: (method: Method, params: Record<string, unknown>) => Promise<void> | void = () => undefined;
   readonly #options: FakeHostOptions;
@@ -178,7 +181,8 @@ export class FakeHost {
       poll_load: async ({ deployment }) => this.report(deployment),
       watch_load: async ({ every_ms }, sink, { signal }) => {
         while (!signal.aborted) {
-          for (const [deployment, { state }] of this.deployments) if (state === "running") sink.offer({ deployment, ...this.report(deployment) });
+          if (!this.isSilent)
+            for (const [deployment, { state }] of this.deployments) if (state === "running") sink.offer({ deployment, ...this.report(deployment) });
           await pause(this.#clock, every_ms, signal);
         }
         throw signal.reason as Error;
@@ -363,15 +367,17 @@ export class FakeHost {
   }
 }
 
+let lastPid = 5000;
+
 const freshRuntime = (runtime: number, at?: { readonly name: string; readonly address: string }): FakeRuntime => ({
-  ...{ runtime, state: "running", flows: 0, load: 0, queued: 0, busyUs: 0, received: 0, homes: [] },
+  ...{ runtime, pid: (lastPid += 1), state: "running", flows: 0, load: 0, queued: 0, busyUs: 0, received: 0, homes: [] },
   ...(at ? { agent: at.address, peer: at.name } : {}),
 });
 
-function jsonOf({ runtime, state, flows, queued, busyUs, received, agent, peer }: FakeRuntime): RuntimeJson {
+function jsonOf({ runtime, pid, state, flows, queued, busyUs, received, agent, peer }: FakeRuntime): RuntimeJson {
   const shown = runtime === 0 ? "vswitch" : state === "draining" && flows === 0 ? "drained" : state;
   return runtimeJsonOf(runtime, {
-    ...{ state: shown, flows, queued, busy_us: busyUs, received, restarts: 0, pid: 5000 + runtime },
+    ...{ state: shown, flows, queued, busy_us: busyUs, received, restarts: 0, pid },
     ...(agent ? { agent } : {}),
     ...(peer ? { peer } : {}),
   });

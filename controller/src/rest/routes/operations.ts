@@ -118,7 +118,8 @@ export const operationRoutes = [
       if (!found)
         throw new NfError("runtime.unknown", `there is no runtime ${body.runtime}`, {
           given: String(body.runtime),
-          allowed: runtimes.map(({ runtime }) => runtime).join(", "),
+          allowed: runtimes.flatMap(({ runtime }) => (runtime === 0 ? [] : [runtime])).join(", "),
+          fix: `'nfactor runtimes ${nameOf(params)}' lists them.`,
         });
       return json({ runtime: body.runtime, was_draining: found.state === "draining" || found.state === "drained", dry_run: true });
     },

@@ -1,12 +1,13 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { openMemoryStore, openSqliteStore } from "../index.ts";
 import { LocalStore } from "../local/local_store.ts";
 import { freshFolder } from "../testing/folder.ts";
+import { startHolder } from "../testing/holder.ts";
 import { ManualClock } from "@nfactor/host/manual_clock";
 import { Random, Steps, take } from "../testing/steps.ts";
 import { bytes, contents, del, everything, put } from "../testing/stores.ts";
@@ -338,22 +339,6 @@ describe("one file, two that want it", () => {
     expect((await contents(store)).map((entry) => entry.split("=")[0])).toEqual(["held"]);
     await store.close();
   });
-
-  test("of several that make it at once, one has it and the others are refused", async () => {
-    const path = join(freshFolder(), "store.db");
-    const children = Array.from({ length: 3 }, () => startHolder(path));
-    try {
-      const said = await Promise.all(children.map((child) => child.said));
-      expect(said.filter((line) => line === "held\n")).toHaveLength(1);
-      expect(said.filter((line) => line.includes("is in use"))).toHaveLength(2);
-    } finally {
-      for (const child of children) child.process.stdin.end();
-    }
-    await Promise.all(children.map((child) => child.ended));
-    const store = openSqliteStore(path);
-    expect(await contents(store)).toHaveLength(1);
-    await store.close();
-  });
 });
 
 describe("a disk without room", () => {
@@ -391,20 +376,9 @@ test("an addon that is not built, or is none, is said to be that", () => {
   }
 });
 
-function startHolder(path: string) {
-  const register = resolve(import.meta.dirname, "../../../../sdk/register.mjs");
-  const script = resolve(import.meta.dirname, "../testing/holder_child.ts");
-  const child = spawn(process.execPath, ["--import", register, script, path], { stdio: ["pipe", "pipe", "pipe"] });
-  let errors = "";
-  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-  const ended = new Promise<string>((done) => child.on("close", () => done(errors)));
-  const said = Promise.race([new Promise<string>((done) => child.stdout.once("data", (chunk: Buffer) => done(chunk.toString()))), ended]);
-  return { process: child, said, ended };
-}
-
 /** What a process says that wants the file, which somebody has. */
 async function runsInChild(path: string): Promise<string> {
   const child = startHolder(path);
-  child.process.stdin.end();
+  child.process.stdin!.end();
   return (await child.said) + (await child.ended);
 }

@@ -12,16 +12,18 @@ import { NfError } from "@nfactor/sdk/errors";
 import { sqliteAddon } from "./addon.ts";
 import { contradiction } from "./consistency.ts";
 import { APPLICATION_ID, SCHEMA, type Schema } from "./schema.ts";
-import { damaged, sqlite } from "./sqlite_error.ts";
+import { damaged, isInUse, sqlite } from "./sqlite_error.ts";
 
 /** Somebody else may be looking at the file, who is gone in a moment, or be about to die. */
 const PATIENCE_MS = 300;
+/** The longest time between two tries to get the lock. */
+const PAUSE_MS = 20;
 const FILES = ["", "-wal", "-shm", "-journal"];
 
 const removeFiles = (path: string): void => FILES.forEach((end) => rmSync(path + end, { force: true }));
 
-function connect(path: string, readonly: boolean): Database.Database {
-  const db = new Database(path, { readonly, fileMustExist: true, timeout: PATIENCE_MS, nativeBinding: sqliteAddon() });
+function connect(path: string, readonly: boolean, timeout = PATIENCE_MS): Database.Database {
+  const db = new Database(path, { readonly, fileMustExist: true, timeout, nativeBinding: sqliteAddon() });
   db.pragma("trusted_schema = off");
   db.pragma("cell_size_check = on");
   return db;
@@ -32,13 +34,12 @@ export function openDatabase(file: string, schema: Schema = SCHEMA): Database.Da
   const path = resolve(file);
   return sqlite(path, () => {
     if (!existsSync(path)) create(path, schema);
-    const version = examine(path, schema);
-    const db = connect(path, false);
+    examine(path, schema);
+    const db = hold(path);
     try {
-      hold(db);
       // Of the connection before; one that is alone needs none.
       rmSync(`${path}-shm`, { force: true });
-      if (version < schema.version) migrate(path, db, schema);
+      migrate(path, db, schema);
       return db;
     } catch (error) {
       db.close();
@@ -47,8 +48,30 @@ export function openDatabase(file: string, schema: Schema = SCHEMA): Database.Da
   });
 }
 
-/** Everything goes to disk before a transaction has taken place; the first one takes the lock, and no other connection gets any until this one is closed. */
-function hold(db: Database.Database): void {
+/**
+ * A connection that has the lock, which no other one gets until this one is closed. One that tries has a lock that it shares with others first, and keeps it
+ * for as long as SQLite waits: two that wait so keep each other out until both give up. So each try is a connection of its own, and the times between tries
+ * are random, so that those who have met once do not meet always. Patience is what was waited, not what the clock says: who was not given a CPU tries on.
+ */
+function hold(path: string): Database.Database {
+  let waitedMs = 0;
+  for (;;) {
+    const db = connect(path, false, 0);
+    try {
+      takeLock(db);
+      return db;
+    } catch (error) {
+      db.close();
+      if (!isInUse(error) || waitedMs >= PATIENCE_MS) throw error;
+    }
+    const pauseMs = 1 + Math.random() * PAUSE_MS;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs);
+    waitedMs += pauseMs;
+  }
+}
+
+/** Everything goes to disk before a transaction has taken place; the first one takes the lock. */
+function takeLock(db: Database.Database): void {
   db.pragma("locking_mode = exclusive");
   db.pragma("journal_mode = wal");
   db.pragma("synchronous = full");
@@ -57,7 +80,8 @@ function hold(db: Database.Database): void {
 }
 
 function create(path: string, schema: Schema): void {
-  if (existsSync(`${path}-wal`))
+  // In this order: when somebody else makes the file just now, its log comes after it.
+  if (existsSync(`${path}-wal`) && !existsSync(path))
     throw new NfError("store.damaged", `${path} is gone, its log ${path}-wal is there`, {
       fix: "Put the file back that the log belongs to. If there is none, move the log away to begin with an empty store.",
     });
@@ -100,8 +124,8 @@ function sync(path: string): void {
   }
 }
 
-/** The version of what is in the file. Throws NfError when it is not a whole store of a version that is known. */
-function examine(path: string, schema: Schema): number {
+/** Throws NfError when it is not a whole store of a version that is known. */
+function examine(path: string, schema: Schema): void {
   const db = connect(path, true);
   try {
     const [id, version] = ["application_id", "user_version"].map((name) => Number(db.pragma(name, { simple: true })));
@@ -115,7 +139,6 @@ function examine(path: string, schema: Schema): number {
     if (check !== "ok") throw damaged(path, String(check));
     const why = version === schema.version ? contradiction(path, db) : undefined;
     if (why) throw damaged(path, why);
-    return version!;
   } finally {
     db.close();
   }
@@ -140,7 +163,7 @@ function requireKnown(path: string, version: number, schema: Schema): void {
 
 /** A copy of the file as it was stays beside it, for the way back to the NFActor before. Throws NfError (store.format, store.io). */
 function migrate(path: string, db: Database.Database, schema: Schema): void {
-  // Anew, under the lock: another process may have done it meanwhile.
+  // Anew, under the lock: another process may have done it since the file was examined, to this version or to a later one.
   const from = Number(db.pragma("user_version", { simple: true }));
   requireKnown(path, from, schema);
   if (from === schema.version) return;

@@ -15,25 +15,30 @@ const ioError = (path: string, why: string, cause: unknown): NfError =>
     fix: "See to the disk and to the rights on the file and its folder, then open the store again.",
   });
 
+const is = ({ code }: InstanceType<typeof Database.SqliteError>, ...names: readonly string[]): boolean =>
+  names.some((name) => code === name || code.startsWith(`${name}_`));
+
+/** Somebody else has the file, or a lock on it. */
+export const isInUse = (error: unknown): boolean => error instanceof Database.SqliteError && is(error, "SQLITE_BUSY", "SQLITE_LOCKED");
+
 export function storeError(path: string, error: unknown): unknown {
   if (error instanceof Error && (error as NodeJS.ErrnoException).code === "ERR_DLOPEN_FAILED") return addonDoesNotLoad(error);
   if (error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined) return ioError(path, error.message, error);
   if (!(error instanceof Database.SqliteError)) return error;
   const { code, message } = error;
-  const is = (...names: readonly string[]): boolean => names.some((name) => code === name || code.startsWith(`${name}_`));
-  if (is("SQLITE_BUSY", "SQLITE_LOCKED"))
+  if (isInUse(error))
     return new NfError("store.locked", `the store ${path} is in use, by another process or by this one`, {
       cause: error,
       fix: "Close it there, or name another file: a file is open once.",
     });
-  if (is("SQLITE_NOTADB"))
+  if (is(error, "SQLITE_NOTADB"))
     return new NfError("store.format", `${path} is no store of NFActor's`, { cause: error, fix: "Name another file; this one was left as it is." });
-  if (is("SQLITE_FULL"))
+  if (is(error, "SQLITE_FULL"))
     return new NfError("store.full", `there is no room on the disk of the store ${path}`, {
       cause: error,
       fix: "Free some. The transaction was not carried out.",
     });
-  if (is("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_NOMEM", "SQLITE_AUTH", "SQLITE_NOLFS"))
+  if (is(error, "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_NOMEM", "SQLITE_AUTH", "SQLITE_NOLFS"))
     return ioError(path, `${message} (${code})`, error);
   return damaged(path, `${message} (${code})`, error);
 }
