@@ -1,10 +1,10 @@
-/** Whose a supervisor is, which names of runs do not say: they are the machine's. */
+/** Whose a supervisor is, which names of runs do not say: they are the machine's; and what it has said at its end. */
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { requireOwn } from "./child.ts";
+import { finalPackets, requireOwn } from "./child.ts";
 import { DeploymentFolder } from "./state_folder.ts";
 
 const base = mkdtempSync(join(tmpdir(), "nfa-child-"));
@@ -27,4 +27,12 @@ test("a supervisor is this daemon's when it was started from this state folder, 
   } finally {
     started.kill("SIGKILL");
   }
+});
+
+test("what became of packets is read also of what a newer supervisor has said", () => {
+  mkdirSync(join(base, "newer"));
+  const folder = new DeploymentFolder(join(base, "newer"));
+  const packets = { received: 3, sent: 2, held: 0, dropped: { "fw.denied": 1 } };
+  writeFileSync(folder.output, `${JSON.stringify({ packets: { ...packets, mirrored: 1 }, flows: [], faults: [], took_ms: 5 })}\n`);
+  expect(finalPackets(folder)).toEqual(packets);
 });

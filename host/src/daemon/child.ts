@@ -11,9 +11,10 @@ import { NFACTOR } from "../package.ts";
 import { type RunResult, runResultSchema } from "../result/run_result.ts";
 import { safeText } from "../result/text.ts";
 import { withClient } from "../rpc/client.ts";
-import { errorFromJson, errorSchema } from "../rpc/protocol.ts";
+import { errorOfPeer, peerErrorSchema } from "../rpc/peer_error.ts";
 import { answers } from "../rpc/private_socket.ts";
 import { existingSockets, socketFolders } from "../rpc/socket_path.ts";
+import { tolerant } from "../rpc/tolerant.ts";
 import { endProcesses } from "../supervisor/leftovers.ts";
 import { findMembers } from "../supervisor/member_process.ts";
 import { type ProcessId, isAlive, kill, startOf } from "../supervisor/process_id.ts";
@@ -190,13 +191,13 @@ function lastOutput(folder: DeploymentFolder): unknown {
 
 /** What became of its packets, when it has ended in order. */
 export function finalPackets(folder: DeploymentFolder): RunResult["packets"] | undefined {
-  const read = runResultSchema.safeParse(lastOutput(folder));
+  const read = tolerant(runResultSchema).safeParse(lastOutput(folder));
   return read.success ? read.data.packets : undefined;
 }
 
 function lastWords(folder: DeploymentFolder, how: string): NfError {
-  const read = errorSchema.safeParse((lastOutput(folder) as { error?: unknown } | undefined)?.error);
-  if (read.success) return errorFromJson(read.data);
+  const read = peerErrorSchema.safeParse((lastOutput(folder) as { error?: unknown } | undefined)?.error);
+  if (read.success) return errorOfPeer(read.data);
   const log = endOf(folder.log, LOG_BYTES_READ).trim().split("\n").at(-1) ?? "";
   return new NfError("host.not_running", `its supervisor has ended ${how}`, {
     ...(log === "" ? {} : { given: `the last that it said: ${safeText(log, 300)}` }),

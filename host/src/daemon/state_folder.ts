@@ -30,7 +30,7 @@ const orderSchema = z.strictObject({
 });
 export type Order = z.output<typeof orderSchema>;
 
-const childSchema = z.strictObject({ pid: z.int(), start: z.string(), starts: z.int().min(0) });
+const childSchema = z.object({ pid: z.int(), start: z.string(), starts: z.int().min(0) });
 export type ChildRecord = z.output<typeof childSchema>;
 
 const LOG_BYTES_MAX = 1 << 20;

@@ -1,10 +1,13 @@
 /** The other end of a host's control socket: `nfactor swap` and `nfactor flows`. */
 import { type Socket, connect } from "node:net";
 import { NfError } from "@nfactor/sdk/errors";
+import type { z } from "zod";
 import { FrameReader, packFrame } from "./frame.ts";
+import { errorOfPeer } from "./peer_error.ts";
 import { answers } from "./private_socket.ts";
-import { METHODS, type Method, PROTOCOL_VERSION, type Params, type Result, errorFromJson, responseSchema } from "./protocol.ts";
+import { METHODS, type Method, PROTOCOL_VERSION, type Params, type Result, responseSchema } from "./protocol.ts";
 import { checkName, existingSockets } from "./socket_path.ts";
+import { tolerant } from "./tolerant.ts";
 
 /** A swap admits and compiles, which may take this long on a busy machine. */
 const DEADLINE_MS = 120_000;
@@ -83,8 +86,8 @@ export class ControlClient {
       });
       const response = responseSchema.safeParse(message);
       if (!response.success || (response.data.id !== id && response.data.id !== 0)) throw new NfError("host.socket", "the host's answer is malformed");
-      if ("error" in response.data) throw errorFromJson(response.data.error);
-      const result = METHODS[method].result.safeParse(response.data.result);
+      if ("error" in response.data) throw errorOfPeer(response.data.error);
+      const result = tolerant(METHODS[method].result as z.ZodType).safeParse(response.data.result);
       if (!result.success)
         throw new NfError(
           "host.socket",

@@ -1,6 +1,6 @@
 /**
  * What goes over a host's control socket, version 1: one request, one response, in frames (frame.ts). A connection may send several requests, one
- * after the other. Both ends check every message against these schemas.
+ * after the other. Both ends check every message against these schemas: requests strictly, answers as tolerant.ts says.
  */
 import { NfError } from "@nfactor/sdk/errors";
 import { ERROR_CODES, type ErrorCode } from "@nfactor/sdk/error_codes";
@@ -10,6 +10,7 @@ import { PEERS_MAX, peerChangeFields, peerSchema } from "../config/peer.ts";
 import { flowSchema } from "../result/run_result.ts";
 import { nfHealthSchema, operationFields, runtimeSchema } from "../result/runtimes_result.ts";
 import { FRAME_BYTES_MAX, TRACE_PACKETS_MAX, TRACE_SECONDS_MAX, tracePacketSchema, traceTotalsSchema } from "../trace/packet.ts";
+import { peerErrorSchema } from "./peer_error.ts";
 
 export const PROTOCOL_VERSION = 1;
 export const FLOWS_LIMIT_MAX = 10_000;
@@ -204,8 +205,8 @@ export const errorSchema = z.strictObject({
   fix: z.string().optional(),
 });
 export const responseSchema = z.union([
-  z.strictObject({ v: z.int(), id: z.int(), result: z.unknown() }),
-  z.strictObject({ v: z.int(), id: z.int(), error: errorSchema }),
+  z.object({ v: z.int(), id: z.int(), result: z.unknown() }),
+  z.object({ v: z.int(), id: z.int(), error: peerErrorSchema }),
 ]);
 export type ErrorJson = z.output<typeof errorSchema>;
 
@@ -214,8 +215,4 @@ export function errorJson(error: unknown): ErrorJson {
   if (!(error instanceof NfError)) return { code: "internal", message: error instanceof Error ? error.message : String(error) };
   const { code, message, where, given, allowed, fix } = error;
   return JSON.parse(JSON.stringify({ code, message, where, given, allowed, fix })) as ErrorJson;
-}
-
-export function errorFromJson({ code, message, ...details }: ErrorJson): NfError {
-  return new NfError(code, message, { ...details, where: details.where as NfError["where"] });
 }

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
@@ -191,6 +191,40 @@ test("requests about runtimes that are out of bounds do not reach the host", asy
     ["undrain", { runtime: 70_000 }],
   ] as const)
     await expect(client.call(method, params as never), JSON.stringify(params)).rejects.toMatchObject({ code: "host.socket" });
+  expect(tenant.calls).toEqual([]);
+  client.close();
+});
+
+test("what a newer host answers is taken without the fields that are not known, and an error without knowing its code", async () => {
+  const newer = createServer((socket) => {
+    const reader = new FrameReader();
+    socket.on("data", (chunk) => {
+      for (const { id, method } of reader.push(chunk) as { id: number; method: string }[]) {
+        const entry = { entry: "fw", nf: "firewall", version: "1.0.0", digest: "d", since: 5 };
+        const result = { name: "x", pid: 1, version: "9", chain: [entry], uptime: 7 };
+        const error = { code: "swap.too_new", message: "not now", more: 1 };
+        socket.write(packFrame({ v: 1, id, more: 1, ...(method === "info" ? { result } : { error }) }));
+      }
+    });
+  });
+  await new Promise<void>((done) => newer.listen(path(), done));
+  const client = await ControlClient.connect(path());
+  try {
+    const chain = [{ entry: "fw", nf: "firewall", version: "1.0.0", digest: "d" }];
+    expect(await client.call("info", {})).toEqual({ name: "x", pid: 1, version: "9", chain });
+    await expect(client.call("peers", {})).rejects.toMatchObject({ code: "internal", message: "not now (swap.too_new)" });
+  } finally {
+    client.close();
+    await new Promise((done) => newer.close(done));
+  }
+});
+
+test("what a newer command asks for with a field that is not known is refused, with its name, and not done", async () => {
+  server = await ControlServer.listen(path(), handlersOf());
+  const client = await ControlClient.connect(server.path);
+  await expect(client.call("undrain", { runtime: 1, softly: true } as never)).rejects.toMatchObject({
+    ...{ code: "host.socket", message: expect.stringContaining("softly") as string },
+  });
   expect(tenant.calls).toEqual([]);
   client.close();
 });

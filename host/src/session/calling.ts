@@ -5,11 +5,12 @@
 import { NfError } from "@nfactor/sdk/errors";
 import type { z } from "zod";
 import type { Clock } from "../clock/clock.ts";
+import { tolerant } from "../rpc/tolerant.ts";
 import { Inlet } from "./inlet.ts";
 import { CREDIT_MAX, DEADLINE_MS_MAX } from "./messages.ts";
 import type { CallName, ItemOf, Methods, ParamsOf, ResultOf, StreamName } from "./method.ts";
 import { calledOff, pastDeadline } from "./outcomes.ts";
-import { breach, firstIssue } from "./peer_error.ts";
+import { breach, firstIssue } from "./breach.ts";
 import type { Wire } from "./wire.ts";
 
 export interface CallOptions {
@@ -238,7 +239,7 @@ export class Calling<M extends Methods> {
   }
 
   #checked(name: string, schema: z.ZodType, value: unknown): unknown {
-    const checked = schema.safeParse(value);
+    const checked = tolerant(schema).safeParse(value);
     if (checked.success) return checked.data;
     throw new NfError("rpc.result", `the other side's answer to '${name}' is not what it should be: ${firstIssue(checked.error)}`);
   }

@@ -8,7 +8,7 @@ import { errorJson } from "../rpc/protocol.ts";
 import { safeText } from "../result/text.ts";
 import * as messages from "./messages.ts";
 import type { Methods, Peer } from "./method.ts";
-import { breach } from "./peer_error.ts";
+import { breach } from "./breach.ts";
 import { type Admitted, REQUESTS_MAX, type Served, Session, type SessionOptions, reasonOf } from "./session.ts";
 import { pickVersion } from "./version.ts";
 import { Wire } from "./wire.ts";

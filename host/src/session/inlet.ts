@@ -3,7 +3,7 @@
  * items are read. Leaving the loop calls the stream off.
  */
 import { NfError } from "@nfactor/sdk/errors";
-import { breach } from "./peer_error.ts";
+import { breach } from "./breach.ts";
 
 export type StreamEvent<I> =
   | { readonly type: "item"; readonly item: I }

@@ -4,9 +4,12 @@
  * Whoever has connected says `hello`, the other one `welcome`. After that both may ask, and each numbers its own requests upwards. `request`, `cancel` and
  * `credit` are about the sender's own requests, `item`, `gap`, `result` and `error` about the receiver's. Each request is answered by one `result` or `error`,
  * also after a `cancel`. Greetings and `bye` stay readable for all versions: they may get more fields, none goes.
+ *
+ * Within a version what answers may get more fields, which older readers leave out, and what asks may not: docs/adr/0022 has the rules.
  */
 import { z } from "zod";
 import type { FrameFormat } from "../rpc/frame.ts";
+import { peerErrorSchema as error } from "../rpc/peer_error.ts";
 
 /** Versions of everything but the greetings. The highest that both ends have is spoken. */
 export interface VersionRange {
@@ -30,17 +33,6 @@ export const CREDIT_MAX = 256;
 const id = z.int().min(1);
 const text = (max: number): z.ZodString => z.string().max(max);
 const version = z.int().min(1).max(65_535);
-
-/** As a peer tells it: its codes may be newer than ours. */
-const error = z.object({
-  code: text(64),
-  message: z.string(),
-  where: z.object({ file: z.string(), line: z.int().optional(), column: z.int().optional() }).optional(),
-  given: z.string().optional(),
-  allowed: z.string().optional(),
-  fix: z.string().optional(),
-});
-export type PeerError = z.output<typeof error>;
 
 const greeting = {
   name: text(64),
@@ -76,10 +68,10 @@ export const message = z.discriminatedUnion("t", [
   request,
   z.strictObject({ t: z.literal("cancel"), id }),
   z.strictObject({ t: z.literal("credit"), id, items: z.int().min(1).max(CREDIT_MAX) }),
-  z.strictObject({ t: z.literal("item"), id, item: z.unknown() }),
-  z.strictObject({ t: z.literal("gap"), id, lost: z.int().min(1) }),
-  z.strictObject({ t: z.literal("result"), id, result: z.unknown() }),
-  z.strictObject({ t: z.literal("error"), id, error }),
+  z.object({ t: z.literal("item"), id, item: z.unknown() }),
+  z.object({ t: z.literal("gap"), id, lost: z.int().min(1) }),
+  z.object({ t: z.literal("result"), id, result: z.unknown() }),
+  z.object({ t: z.literal("error"), id, error }),
   z.strictObject({ t: z.literal("ping"), n: z.int().min(0) }),
   z.strictObject({ t: z.literal("pong"), n: z.int().min(0) }),
   bye,

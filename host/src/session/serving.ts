@@ -7,7 +7,7 @@ import { CREDIT_MAX, type RequestMessage } from "./messages.ts";
 import type { Methods, Peer, Request, Sink, StreamMethod } from "./method.ts";
 import { OUTLET, Outlet, type OutletLimits } from "./outlet.ts";
 import { type Outcomes, type Share, calledOff, pastDeadline } from "./outcomes.ts";
-import { breach, firstIssue } from "./peer_error.ts";
+import { breach, firstIssue } from "./breach.ts";
 import type { Wire } from "./wire.ts";
 
 export interface ServingOptions {

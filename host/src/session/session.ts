@@ -5,6 +5,7 @@
 import { NfError } from "@nfactor/sdk/errors";
 import { type Clock, systemClock } from "../clock/clock.ts";
 import type { FrameFormat } from "../rpc/frame.ts";
+import { errorOfPeer } from "../rpc/peer_error.ts";
 import { errorJson } from "../rpc/protocol.ts";
 import { safeText } from "../result/text.ts";
 import { type CallOptions, Calling, type OnCalled, QUEUED_MAX, type StreamOptions } from "./calling.ts";
@@ -13,7 +14,7 @@ import * as messages from "./messages.ts";
 import type { CallName, Handlers, ItemOf, Methods, ParamsOf, Peer, ResultOf, StreamName } from "./method.ts";
 import type { OutletLimits } from "./outlet.ts";
 import { Outcomes } from "./outcomes.ts";
-import { breach, errorOfPeer } from "./peer_error.ts";
+import { breach } from "./breach.ts";
 import { PULSE, Pulse, type PulseTimes } from "./pulse.ts";
 import { Serving } from "./serving.ts";
 import type { Tap, Wire } from "./wire.ts";

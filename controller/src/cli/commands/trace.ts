@@ -2,6 +2,7 @@
 import { EXIT, Sink, matchWords, writeAll } from "@nfactor/host/cli";
 import { integer } from "@nfactor/host/plan";
 import { plural, safeText } from "@nfactor/host/text";
+import { tolerant } from "@nfactor/host/tolerant";
 import {
   TRACE_PACKETS_MAX,
   TRACE_SECONDS_MAX,
@@ -76,7 +77,7 @@ export const traceCommand = twoTargetsOf<TraceOptions>("trace", {
 });
 
 function totalsOf(item: Record<string, unknown>): TraceTotals {
-  const parsed = traceTotalsSchema.safeParse(without(item, "lost"));
+  const parsed = tolerant(traceTotalsSchema).safeParse(without(item, "lost"));
   if (parsed.success) return parsed.data;
   throw new NfError("cli.answer", `a trace's totals are not understood: ${safeText(parsed.error.issues[0]?.message ?? "", 200)}`);
 }
@@ -86,7 +87,7 @@ function packetOf(item: unknown) {
   const withBytes = JSON.parse(JSON.stringify(item), (key, value: unknown) =>
     key === "frame" && typeof value === "string" ? new Uint8Array(Buffer.from(value, "base64")) : value,
   ) as unknown;
-  const parsed = tracePacketSchema.safeParse(withBytes);
+  const parsed = tolerant(tracePacketSchema).safeParse(withBytes);
   if (parsed.success) return parsed.data;
   throw new NfError("cli.answer", `a packet's story is not understood: ${safeText(parsed.error.issues[0]?.message ?? "", 200)}`);
 }

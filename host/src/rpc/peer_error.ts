@@ -1,14 +1,22 @@
-/** Errors of this side: those that a peer told us, made harmless; and those that both halves of a session throw. */
+/** Errors as a peer tells them, over any connection: its codes may be newer than ours, and its text goes to terminals and logs. */
 import { NfError } from "@nfactor/sdk/errors";
 import { ERROR_CODES, type ErrorCode } from "@nfactor/sdk/error_codes";
-import type { z } from "zod";
+import { z } from "zod";
 import { safeText } from "../result/text.ts";
-import type { PeerError } from "./messages.ts";
+
+export const peerErrorSchema = z.object({
+  code: z.string().max(64),
+  message: z.string(),
+  where: z.object({ file: z.string(), line: z.int().optional(), column: z.int().optional() }).optional(),
+  given: z.string().optional(),
+  allowed: z.string().optional(),
+  fix: z.string().optional(),
+});
+export type PeerError = z.output<typeof peerErrorSchema>;
 
 const LINES_MAX = 100;
 const LINE_MAX = 1000;
 
-/** Text of a peer goes to terminals and logs. */
 function harmless(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const lines = text.split("\n", LINES_MAX + 1);
@@ -25,16 +33,4 @@ export function errorOfPeer({ code, message, where, given, allowed, fix }: PeerE
     allowed: harmless(allowed),
     fix: harmless(fix),
   });
-}
-
-export function breach(what: string): NfError {
-  return new NfError("rpc.protocol", `the other side does not keep to the protocol: ${what}`, {
-    fix: "Use the same release of NFActor at both ends; if it is, report this.",
-  });
-}
-
-/** The first thing that is wrong, as `path: what`. */
-export function firstIssue(error: z.ZodError): string {
-  const { path, message } = error.issues[0]!;
-  return safeText(path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`, 500);
 }
