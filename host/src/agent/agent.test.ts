@@ -8,6 +8,7 @@ import { connect } from "node:tls";
 import { NfError } from "@nfactor/sdk/errors";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseEndpoint } from "../config/endpoint.ts";
+import type { NfSpec } from "../dataplane/native_types.ts";
 import type { Purpose } from "../supervisor/agent_messages.ts";
 import { connectAgent, readAnswer, readKey, readLine } from "../supervisor/agent_tls.ts";
 import { RemoteAgent } from "../supervisor/remote_agent.ts";
@@ -114,6 +115,45 @@ test("a file arrives whole or not at all, and once", async () => {
   expect(kept()).toEqual([`${sha256}.bin`]);
   expect((await say({ for: "file", sha256, bytes: bytes.length })).greeting).toEqual({ send: false });
   orders.socket.destroy();
+});
+
+test("of files those stay that were wanted last, and none when nobody is there who could start something with them", async () => {
+  const files = Array.from({ length: 140 }, (_, i) => Buffer.from(`file ${i}`));
+  const nameOf = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+  const kept = (): Set<string> =>
+    new Set(readdirSync(join(folder, `nfactor-${process.getuid!()}`, "x.agent")).flatMap((file) => /^(.+)\.bin$/.exec(file)?.[1] ?? []));
+  const send = async (bytes: Buffer): Promise<boolean> => {
+    const { socket, greeting } = await say({ for: "file", sha256: nameOf(bytes), bytes: bytes.length });
+    if (greeting.send) {
+      socket.write(bytes);
+      await readAnswer(socket, "the agent", 5000);
+    }
+    socket.destroy();
+    return greeting.send;
+  };
+  const orders = await say({ for: "orders" });
+  for (const [i, bytes] of files.entries()) {
+    expect(await send(bytes)).toBe(true);
+    // The first one is part of every chain.
+    if (i % 10 === 0) expect(await send(files[0]!)).toBe(false);
+  }
+  expect(kept().size).toBe(128);
+  for (const bytes of [files[0]!, ...files.slice(-100)]) expect(kept()).toContain(nameOf(bytes));
+  orders.socket.destroy();
+  await expect.poll(() => kept().size).toBe(0);
+});
+
+test("what an agent has let go of since it was sent is sent again when it is wanted", async () => {
+  const supervisor = remote();
+  await supervisor.connect();
+  const path = (bytes: string): string => join(folder, `nfactor-${process.getuid!()}`, "x.agent", `${createHash("sha256").update(bytes).digest("hex")}.bin`);
+  const nf = { entry: "a", version: "1.0.0", digest: "d", core: Buffer.from("no module"), config: Buffer.from("{}") } as unknown as NfSpec;
+  const tried = (): Promise<unknown> => supervisor.nfFiles(nf).catch((error: NfError) => error.message);
+  const why = await tried();
+  for (const bytes of ["no module", "{}"]) rmSync(path(bytes));
+  expect(await tried()).toBe(why);
+  expect(existsSync(path("no module"))).toBe(true);
+  supervisor.close();
 });
 
 test.each([

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { type Socket, connect } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { NfError } from "@nfactor/sdk/errors";
 import { compileNf } from "../nf/compile.ts";
@@ -27,6 +27,11 @@ const TRY_MS = 20;
 /** Orders that are not done yet. */
 const ORDERS_MAX = 256;
 const FILE_IDLE_MS = 30_000;
+/**
+ * Modules, native code and configurations: each swap brings others. A chain has 48 of them at the most, and while it is swapped for another one both are
+ * wanted. Processes that run have read theirs.
+ */
+const FILES_MAX = 128;
 /** A member has this many runtimes at most; as many again may wait to be forgotten. */
 const LIVES_MAX = 32;
 
@@ -75,6 +80,7 @@ export class Tenancy {
     const file = await readBytes(socket, bytes);
     if (createHash("sha256").update(file).digest("hex") !== sha256) throw new NfError("host.socket", `what came is not the file that was announced`);
     this.#folder.keepBytes(file);
+    this.#folder.keepLastBytes(FILES_MAX);
   }
 
   /** Nobody gives orders, and nothing runs. */
@@ -122,7 +128,9 @@ export class Tenancy {
     const name = lifeName(process.life);
     this.#processes.set(name, process);
     void process.ended.then(() => {
-      if (this.#processes.get(name) === process) this.#supervisor?.write(`${JSON.stringify({ event: "exited" })}\n`);
+      if (this.#processes.get(name) !== process) return;
+      this.#supervisor?.write(`${JSON.stringify({ event: "exited" })}\n`);
+      this.#tidy();
     });
   }
 
@@ -153,7 +161,13 @@ export class Tenancy {
       for (const attached of this.#attached.values()) attached.destroy();
       const goOn = [...this.#processes.values()].some(({ isAlive }) => isAlive);
       this.#say(`the supervisor of '${this.#folder.name}' is gone${goOn ? "; its runtimes go on" : ""}`);
+      this.#tidy();
     });
+  }
+
+  /** Where nothing runs and nobody starts anything, no files are wanted: a supervisor that connects sends them. */
+  #tidy(): void {
+    if (this.isIdle) this.#folder.keepLastBytes(0);
   }
 
   async #answer({ id, do: order, ...fields }: { id: number; do: Order }, socket: TLSSocket): Promise<void> {
@@ -185,8 +199,11 @@ export class Tenancy {
 
   async #prepare({ core, config }: { core: string; config: string }): Promise<{ native: string; config: string }> {
     for (const sha256 of [core, config]) if (!existsSync(this.#folder.bytesOf(sha256))) throw new NfError("host.socket", `file ${sha256} was not sent`);
-    const native = await compileNf(readFileSync(this.#folder.bytesOf(core)), core);
-    return { native: this.#folder.keepBytes(native), config: this.#folder.bytesOf(config) };
+    for (const sha256 of [core, config]) this.#folder.touchBytes(sha256);
+    const native = this.#folder.keepBytes(await compileNf(readFileSync(this.#folder.bytesOf(core)), core));
+    this.#folder.touchBytes(basename(native, ".bin"));
+    this.#folder.keepLastBytes(FILES_MAX);
+    return { native, config: this.#folder.bytesOf(config) };
   }
 
   async #spawn({ member, incarnation, spec }: { member: number; incarnation: number; spec: { vswitch: object } }): Promise<{ pid: number }> {
@@ -210,7 +227,9 @@ export class Tenancy {
 
   #has(sha256: string, bytes: number): boolean {
     const path = this.#folder.bytesOf(sha256);
-    return existsSync(path) && statSync(path).size === bytes;
+    if (!existsSync(path) || statSync(path).size !== bytes) return false;
+    this.#folder.touchBytes(sha256);
+    return true;
   }
 
   /** From now on `socket` is the process's control connection; the one before is closed. */

@@ -205,8 +205,15 @@ export class RemoteAgent {
   async nfFiles(nf: NfSpec): Promise<object> {
     const { core, config } = nf;
     if (!core) throw new Error(`entry ${nf.entry} has no module to send`);
-    const files = { core: await this.#send(core), config: await this.#send(config) };
-    return { ...nfWithoutCode(nf), ...(await this.order("prepare", files, PREPARE_MS)) };
+    const prepare = async (): Promise<OrderAnswer<"prepare">> =>
+      this.order("prepare", { core: await this.#send(core), config: await this.#send(config) }, PREPARE_MS);
+    const files = await prepare().catch((error: NfError) => {
+      if (error.code !== "host.socket" || !this.isReachable) throw error;
+      // It keeps so many files and no more: what was sent long ago may have to be sent again.
+      this.#sent.clear();
+      return prepare();
+    });
+    return { ...nfWithoutCode(nf), ...files };
   }
 
   /** Starts a process there; waits while the agent cannot be reached. Rejects with NfError. */

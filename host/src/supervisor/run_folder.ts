@@ -5,7 +5,7 @@
  * Whoever holds the lock is the supervisor. It names a process by its id and the time of its start, so that one that was killed does not hold it.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NfError } from "@nfactor/sdk/errors";
 import { writeDurably } from "../durable_file.ts";
@@ -16,6 +16,7 @@ import type { Life } from "./membership_events.ts";
 const STATE = "state.json";
 const LOCK = "lock";
 const LOG_BYTES_READ = 16_384;
+const BYTES_FILE = /^[0-9a-f]{64}\.bin$/;
 
 /** A supervisor's, or that of an agent, which keeps processes for a supervisor elsewhere. */
 export type RunFolderKind = "run" | "agent";
@@ -99,7 +100,20 @@ export class RunFolder {
   /** All other files that are named by their bytes go. */
   keepOnlyBytes(wanted: readonly Uint8Array[]): void {
     const kept = new Set(wanted.map((bytes) => `${sha256Of(bytes)}.bin`));
-    for (const file of readdirSync(this.path)) if (/^[0-9a-f]{64}\.bin$/.test(file) && !kept.has(file)) rmSync(join(this.path, file), { force: true });
+    for (const file of readdirSync(this.path)) if (BYTES_FILE.test(file) && !kept.has(file)) rmSync(join(this.path, file), { force: true });
+  }
+  /** It is wanted again, so others go before it. Throws when there is none. */
+  touchBytes(sha256: string): void {
+    const now = new Date();
+    utimesSync(this.bytesOf(sha256), now, now);
+  }
+  /** Of the files that are named by their bytes the last `most` that were wanted stay. Nothing is done by who has let go of the folder: it is another one's. */
+  keepLastBytes(most: number): void {
+    if (!this.#locked) return;
+    const files = readdirSync(this.path).filter((file) => BYTES_FILE.test(file));
+    if (files.length <= most) return;
+    const wanted = files.map((file) => ({ path: join(this.path, file), ms: statSync(join(this.path, file)).mtimeMs })).sort((a, b) => b.ms - a.ms);
+    for (const { path } of wanted.slice(most)) rmSync(path, { force: true });
   }
   bytesOf(sha256: string): string {
     return join(this.path, `${sha256}.bin`);
