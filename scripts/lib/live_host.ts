@@ -62,21 +62,22 @@ export class LiveHost {
   #stdout = "";
   #stderr = "";
 
-  private constructor(lab: NetworkLab, name: string, args: readonly string[]) {
+  private constructor(lab: NetworkLab, name: string, args: readonly string[], stderr: "pipe" | number) {
     this.name = name;
     this.#env = { XDG_RUNTIME_DIR: lab.folder };
     const ifaces = ["--client-iface", lab.clientIface, "--server-iface", lab.serverIface];
     this.#child = lab.spawn("wire", process.execPath, [NFACTOR, "run", ...args, ...ifaces, "--name", name, "--quiet", "--json"], {
       env: { ...process.env, ...this.#env },
+      stdio: ["ignore", "pipe", stderr],
     });
     this.#child.stdout?.on("data", (chunk: Buffer) => (this.#stdout += chunk.toString()));
     this.#child.stderr?.on("data", (chunk: Buffer) => (this.#stderr += chunk.toString()));
     this.#ended = new Promise((done) => this.#child.once("close", (code) => done(code ?? 1)));
   }
 
-  /** Starts a host and waits until it answers on its control socket. */
-  static async start(lab: NetworkLab, name: string, args: readonly string[]): Promise<LiveHost> {
-    const host = new LiveHost(lab, name, args);
+  /** Starts a host and waits until it answers on its control socket. `stderr`: a descriptor for its messages. */
+  static async start(lab: NetworkLab, name: string, args: readonly string[], stderr: "pipe" | number = "pipe"): Promise<LiveHost> {
+    const host = new LiveHost(lab, name, args, stderr);
     let ended = false;
     void host.#ended.then(() => (ended = true));
     for (let i = 0; i < 300 && !ended; i++) {

@@ -6,12 +6,12 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { admit } from "@nfactor/host/admit";
-import { Output, hostOptions, machineName, machineText, writeAll } from "@nfactor/host/cli";
+import { UnwaitedOutput, hostOptions, machineName, machineText } from "@nfactor/host/cli";
 import type { DaemonEvent, HostDaemon } from "@nfactor/host/daemon";
 import { type Endpoint, parseEndpoint } from "@nfactor/host/endpoint";
 import { endpointText } from "@nfactor/host/identity";
 import { CONTROLLER_METHODS, GUEST_METHODS, HOST_METHODS, RpcLog } from "@nfactor/host/session";
-import { safeText } from "@nfactor/host/text";
+import { plural, safeText } from "@nfactor/host/text";
 import { NfError } from "@nfactor/sdk/errors";
 import { FIRST_TENANT } from "../cluster/index.ts";
 import { type Controller, openController } from "../controller.ts";
@@ -24,7 +24,7 @@ import { eventLine } from "./views/cluster_text.ts";
 const STORE_BROKEN: ReadonlySet<string> = new Set(["store.io", "store.damaged"]);
 
 export async function up(options: UpOptions): Promise<void> {
-  const say = teller(new Output(options.json === true));
+  const { say, said } = teller(options.json === true);
   const wish = wishOf(options);
   const undo: (() => Promise<unknown>)[] = [];
   const end = new AbortController();
@@ -49,7 +49,7 @@ export async function up(options: UpOptions): Promise<void> {
       onTrouble,
     });
     undo.push(() => controller.close());
-    const { rest, address, token } = await serveApi(controller, options, wish);
+    const { rest, address, token } = await serveApi(controller, options, wish, say);
     undo.push(() => rest.close());
     say({ event: "api", api: address, text: `API: ${address}` });
     if (wish.rpc && controller.port !== undefined)
@@ -71,6 +71,7 @@ export async function up(options: UpOptions): Promise<void> {
     for (const step of undo.reverse()) await step().catch((error: unknown) => say({ event: "trouble", text: (error as Error).message }));
   }
   say({ event: "ended", text: "the controller has ended; 'nfactor up' with the same folder goes on where it was" });
+  await said.end();
   process.exit(0);
 }
 
@@ -124,12 +125,13 @@ async function serveApi(
   controller: Controller,
   options: UpOptions,
   { state, listen }: UpWish,
+  say: Say,
 ): Promise<{ rest: RestServer; address: string; token: string | undefined }> {
   const { store, cluster, metrics } = controller;
   const tls = options.apiCert === undefined ? undefined : readTlsFiles(options.apiCert, options.apiKey!);
   const tokens = new ApiTokens(store, { dateMs: Date.now, max: DEFAULT_REST_LIMITS.tokens });
   await ensureAdminToken(tokens, state, { renew: options.newAdminToken === true });
-  const rest = await createRestServer({ cluster, store, tokens, metrics, tls });
+  const rest = await createRestServer({ cluster, store, tokens, metrics, tls, log: (text) => say({ event: "trouble", text }) });
   try {
     const address = await rest.listen(listen);
     return { rest, address, token: tokenIn(state) };
@@ -218,17 +220,16 @@ async function follow({ cluster }: Controller, say: Say, signal: AbortSignal): P
 
 type Say = (event: { readonly event: string; readonly text: string } & Readonly<Record<string, unknown>>) => void;
 
-function teller(output: Output): Say {
-  return ({ text, ...event }) => {
-    if (output.json) writeAll(1, machineText({ at: Date.now(), ...event, text }));
-    else
-      output.note(
-        text
-          .split("\n")
-          .map((line) => safeText(line, 2000))
-          .join("\n"),
-      );
+/** Hosts and deployments do not wait until somebody has read what is said of them. */
+function teller(json: boolean): { readonly say: Say; readonly said: UnwaitedOutput } {
+  const lineOf: (...event: Parameters<Say>) => string = ({ text, ...event }) => {
+    if (json) return machineText({ at: Date.now(), ...event, text });
+    const lines = text.split("\n").map((line) => safeText(line, 2000));
+    return `${lines.join("\n")}\n`;
   };
+  const lost = (messages: number): string => lineOf({ event: "trouble", text: `${plural(messages, "message")} were dropped here: nobody read them` });
+  const said = new UnwaitedOutput(json ? 1 : 2, lost);
+  return { said, say: (event) => said.write(lineOf(event)) };
 }
 
 /** Resolves at the first signal. Another one ends the process at once: all that has to be remembered is on disk at any time. */

@@ -10,5 +10,6 @@ export { main, prepared, usageError } from "./main.ts";
 export { Output, machineText, reportError, writeAll } from "./output.ts";
 export { allCommands, createProgram, hostCommands, isFormat } from "./program.ts";
 export { Sink } from "./commands/capture.ts";
+export { UnwaitedOutput } from "./unwaited_output.ts";
 export { runtimeNumber } from "./runtime_options.ts";
 export { matchWords } from "./trace_options.ts";

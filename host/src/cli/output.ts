@@ -7,6 +7,7 @@ import { stringify } from "yaml";
 import { NfError } from "@nfactor/sdk/errors";
 import { type ErrorJson, errorJson } from "../rpc/protocol.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
+import type { UnwaitedOutput } from "./unwaited_output.ts";
 
 export const FORMATS = ["table", "json", "yaml"] as const;
 let machineFormat: "json" | "yaml" = "json";
@@ -25,9 +26,12 @@ export function machineText(object: object): string {
 
 export class Output {
   readonly json: boolean;
+  readonly #said: Pick<UnwaitedOutput, "write">;
 
-  constructor(json: boolean) {
+  /** `said`: where lines go about what is going on, when nobody is to wait until they are read. */
+  constructor(json: boolean, said: Pick<UnwaitedOutput, "write"> = { write: (text) => writeAll(2, text) }) {
     this.json = json;
+    this.#said = said;
   }
 
   /** The command's result: `object` with --json, else `text`. */
@@ -42,7 +46,7 @@ export class Output {
 
   /** Progress, as it is. */
   write(text: string): void {
-    writeAll(2, text);
+    this.#said.write(text);
   }
 }
 

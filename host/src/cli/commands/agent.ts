@@ -7,6 +7,7 @@ import { checkLinkPort } from "../../run/ports.ts";
 import { examples } from "../help.ts";
 import { safeText } from "../../result/text.ts";
 import { Output } from "../output.ts";
+import { UnwaitedOutput } from "../unwaited_output.ts";
 
 interface AgentCommandOptions {
   listen: string;
@@ -40,7 +41,8 @@ async function run({ listen, keyFile, iface, json }: AgentCommandOptions): Promi
   const key = readKey(keyFile);
   checkLinkPort(iface);
   const { Agent } = await import("../../agent/agent.ts");
-  const output = new Output(json === true);
+  const said = new UnwaitedOutput(2);
+  const output = new Output(json === true, said);
   const agent = await Agent.start({ listen: endpoint, key, iface, say: (text) => output.note(safeText(text, 2000)) });
   output.note(`listening on ${listen}; Ctrl-C ends the agent and leaves its runtimes at work`);
   await new Promise<void>((done) =>
@@ -50,6 +52,7 @@ async function run({ listen, keyFile, iface, json }: AgentCommandOptions): Promi
     ),
   );
   const left = agent.leave();
+  await said.end();
   output.result({ left: left.length }, left.length === 0 ? "" : `${left.join(", ")} go on; the next 'nfactor agent' takes them over`);
   process.exit(0);
 }

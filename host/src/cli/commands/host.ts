@@ -9,7 +9,8 @@ import type { DaemonEvent, HostDaemonOptions } from "../../daemon/index.ts";
 import { plural, safeText } from "../../result/text.ts";
 import { onStopSignals } from "../../run/signals.ts";
 import { examples } from "../help.ts";
-import { Output, writeAll } from "../output.ts";
+import { Output } from "../output.ts";
+import { UnwaitedOutput } from "../unwaited_output.ts";
 
 const STATE = "/var/lib/nfactor/host";
 const ROOM_MAX = 10_000;
@@ -56,15 +57,17 @@ export function hostCommand(): Command {
 }
 
 async function run(options: HostCommandOptions): Promise<void> {
-  const output = new Output(options.json === true);
-  const onEvent = (event: DaemonEvent): void => say(event, output);
-  if (options.end) return end(options, output);
+  if (options.end) return end(options, new Output(options.json === true));
   if (options.dryRun || options.yes) throw new NfError("usage", `${options.dryRun ? "--dry-run" : "--yes"} has no meaning without --end`);
   if (options.controller === undefined) throw new NfError("usage", "--controller is missing", { fix: "Give the path of its socket, or its address and port." });
-  const { controller, name, join, state } = options;
+  const { controller, name, join, state, json = false } = options;
   const own = hostOptions(options);
+  const stateEvent = (text: string): DaemonEvent => ({ at: Date.now(), event: "state", text });
+  const lost = (events: number): string => lineOf(stateEvent(`${plural(events, "message")} were dropped here: nobody read them`), json);
+  const said = new UnwaitedOutput(json ? 1 : 2, lost);
+  const onEvent = (event: DaemonEvent): void => said.write(lineOf(event, json));
   const [{ startHostDaemon }, { wayTo }] = await Promise.all([import("../../daemon/index.ts"), import("../../daemon/way.ts")]);
-  const note = (text: string): void => onEvent({ at: Date.now(), event: "state", text });
+  const note = (text: string): void => onEvent(stateEvent(text));
   const way = await wayTo({ controller, name: name ?? (controller.includes("/") ? machineName() : undefined), token: join, state, say: note });
   const daemon = await startHostDaemon({ state, way, ...own, onEvent });
   note(`host ${daemon.name} keeps its state in ${state}; Ctrl-C ends the daemon and leaves deployments at work`);
@@ -76,12 +79,13 @@ async function run(options: HostCommandOptions): Promise<void> {
   );
   const left = await daemon.leave();
   note(left.length === 0 ? "the daemon has ended" : `the daemon has ended; ${left.join(", ")} go on, and the next 'nfactor host' with this state finds them`);
+  await said.end();
   process.exit(0);
 }
 
 async function end({ state, yes, dryRun, json }: HostCommandOptions, output: Output): Promise<void> {
   const { startHostDaemon } = await import("../../daemon/index.ts");
-  const daemon = await startHostDaemon({ state, onEvent: (event) => json || say(event, output) });
+  const daemon = await startHostDaemon({ state, onEvent: (event) => json || output.write(lineOf(event, false)) });
   try {
     const names = daemon.all().map(({ name }) => name);
     if (!dryRun && !yes && names.length > 0) await ask(names);
@@ -93,13 +97,8 @@ async function end({ state, yes, dryRun, json }: HostCommandOptions, output: Out
   }
 }
 
-function say({ at, event, deployment, text, packets }: DaemonEvent, output: Output): void {
-  if (!output.json) return output.note(safeText(`${deployment ?? event}: ${text}`, 2000));
-  try {
-    writeAll(1, `${JSON.stringify({ at, event, deployment, text, packets })}\n`);
-  } catch {
-    // What keeps deployments running does not end because a disk that takes its words is full.
-  }
+function lineOf({ at, event, deployment, text, packets }: DaemonEvent, json: boolean): string {
+  return json ? `${JSON.stringify({ at, event, deployment, text, packets })}\n` : `${safeText(`${deployment ?? event}: ${text}`, 2000)}\n`;
 }
 
 /** Throws NfError (usage) unless somebody at a terminal says yes. */

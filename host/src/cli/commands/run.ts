@@ -10,6 +10,7 @@ import { checkName } from "../../rpc/socket_path.ts";
 import { type ChainCommandOptions, SHOWN_FLOWS, addChainOptions, collect, flowsWanted, keepOf, refuseFlags } from "../chain_options.ts";
 import { examples } from "../help.ts";
 import { writeAll } from "../output.ts";
+import { UnwaitedOutput } from "../unwaited_output.ts";
 import { printSummary } from "../run_output.ts";
 
 /** Ended flows that a live host keeps for its result. */
@@ -74,20 +75,20 @@ async function run(options: RunOptions): Promise<void> {
   const plan = makePlan(options);
   withMemory(plan, options);
   const flows = flowsWanted(options);
-  const write = (text: string): void => writeAll(2, text);
-  const note = (text: string): void => write(`${text}\n`);
   const terminal = process.stderr.isTTY;
-  const common = { settings: plan.settings, write, quiet: options.quiet === true };
+  const common = { settings: plan.settings, quiet: options.quiet === true };
   if (options.in !== undefined) {
     refuseFlags({ ...options }, ["clientIface", "serverIface", "name", "duration", "processes", "agent"], "has no meaning with --in: a capture is not live");
     const path = inputFile(options.in);
     const out = options.out === undefined ? undefined : OutputFile.prepare(options.out, path);
+    const write = (text: string): void => writeAll(2, text);
+    const note = (text: string): void => write(`${text}\n`);
     try {
       const { prepareChain } = await import("../../nf/chain.ts");
       const chain = await prepareChain(plan.entries, note);
       const { runCapture } = await import("../../run/capture_run.ts");
       const keep = keepOf(flows, options.json === true);
-      const summary = await runCapture({ ...common, plans: plan.entries, chain, in: path, out, keep, terminal });
+      const summary = await runCapture({ ...common, write, plans: plan.entries, chain, in: path, out, keep, terminal });
       if (summary.stopped) note("stopped early: the result is that of the packets up to there");
       printSummary(summary, options.json === true, options.out);
     } catch (error) {
@@ -102,20 +103,22 @@ async function run(options: RunOptions): Promise<void> {
   const durationMs = options.duration === undefined ? undefined : 1000 * integer("--duration", options.duration, 1, 10_000_000);
   checkPorts(client, server);
   const { runLive } = await import("../../run/live_run.ts");
+  // Whoever reads it may stop: what runs is looked after all the same.
+  const said = new UnwaitedOutput(2);
+  const write = (text: string): void => said.write(text);
   const summary = await runLive({
-    ...common,
-    name,
+    ...{ ...common, write, name },
     client: client.iface,
     server: server.iface,
     plans: plan.entries,
     prepare: async () => {
       const { prepareChain } = await import("../../nf/chain.ts");
-      return prepareChain(plan.entries, note);
+      return prepareChain(plan.entries, (text) => write(`${text}\n`));
     },
     flows: flows ?? (options.json ? LIVE_FLOWS : SHOWN_FLOWS),
     durationMs,
     columns: terminal ? () => process.stderr.columns : undefined,
-  });
+  }).finally(() => said.end());
   printSummary(summary, options.json === true, undefined);
 }
 
