@@ -24,7 +24,7 @@ inline uint32_t MakeEpoch(uint8_t term, uint32_t counter) {
 inline uint8_t EpochTerm(uint32_t epoch) { return static_cast<uint8_t>(epoch >> kEpochCounterBits); }
 // Whether `a` was made after `b`. Nothing has epoch 0, which is older than any.
 inline bool EpochNewer(uint32_t a, uint32_t b) {
-  if (b == 0) return a != 0;
+  if (a == 0 || b == 0) return a != 0;
   if (EpochTerm(a) != EpochTerm(b)) return static_cast<int8_t>(EpochTerm(a) - EpochTerm(b)) > 0;
   return static_cast<int32_t>((a - b) << (32 - kEpochCounterBits)) > 0;
 }

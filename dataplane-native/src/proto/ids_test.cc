@@ -23,7 +23,14 @@ TEST(IdsTest, ALaterTermIsNewerWhateverItsCounter) {
   EXPECT_TRUE(EpochNewer(MakeEpoch(2, 0), MakeEpoch(1, 900)));
   EXPECT_FALSE(EpochNewer(MakeEpoch(1, 900), MakeEpoch(2, 0)));
   EXPECT_TRUE(EpochNewer(MakeEpoch(1, 0), MakeEpoch(255, 0)));
-  EXPECT_TRUE(EpochNewer(MakeEpoch(1, 0), 0));
+}
+
+TEST(IdsTest, NoEpochIsOlderThanAnyAndNewerThanNone) {
+  for (const uint8_t term : {1, 127, 128, 200, 255}) {
+    EXPECT_TRUE(EpochNewer(MakeEpoch(term, 3), 0));
+    EXPECT_FALSE(EpochNewer(0, MakeEpoch(term, 3)));
+  }
+  EXPECT_FALSE(EpochNewer(0, 0));
 }
 
 TEST(IdsTest, AHandleIsIndexAndGeneration) {

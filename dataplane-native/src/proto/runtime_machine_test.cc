@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 #include "proto/test_members.h"
 
 namespace nf::proto {
@@ -140,6 +143,52 @@ TEST_F(RuntimeMachineTest, APacketThatComesBehindTheWordThatThereIsNoFlowOpensNo
   Send(entry, 1);  // Of the next flow.
   Settle();
   EXPECT_EQ(StateAt(1, entry), "b");
+}
+
+// On links that don't keep order, of three packets of a flow the second comes first, and there is room only afterwards.
+TEST_F(RuntimeMachineTest, WhatComesBehindARefusedPacketOpensTheFlowAndNothingBeforeItDoes) {
+  std::vector<uint32_t> entries;
+  for (int i = 0; i < 4; ++i) entries.push_back(OpenFlow());
+  const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+  for (PacketRef packet : {0, 1, 2}) Send(entry, packet);
+  const auto packets = std::exchange(vswitch.to_runtime[1], {});
+  At(1).Take(packets[1], now_ns);
+  ASSERT_TRUE(At(1).machine.Close(ActorAt(1, entries[0]), now_ns));
+  Settle();
+  ASSERT_EQ(At(1).machine.actors_used(), 3u);
+  At(1).Take(packets[0], now_ns);
+  At(1).Take(packets[1], now_ns);
+  EXPECT_EQ(At(1).machine.actors_used(), 3u);
+  EXPECT_EQ(At(1).dropped.back().second, PacketDrop::kNoRoom);
+  // V knows that this is on its way, and has not forgotten the flow.
+  At(1).Take(packets[2], now_ns);
+  Settle();
+  EXPECT_EQ(StateAt(1, entry), "c");
+  EXPECT_EQ(vswitch.machine.entries_used(), 4u);
+  EXPECT_EQ(vswitch.released.back(), 'c');
+}
+
+TEST_F(RuntimeMachineTest, WhatVHasForgottenSinceItsLastPacketWasRefusedIsNotOpenedByAnEarlierOne) {
+  std::vector<uint32_t> entries;
+  for (int i = 0; i < 4; ++i) entries.push_back(OpenFlow());
+  std::vector<test::OnData> late;
+  for (const PacketRef last : {1, 3}) {  // The second time it is another life of the flow.
+    const uint32_t entry = vswitch.machine.Open({}, 1, now_ns);
+    Send(entry, last - 1);
+    Send(entry, last);
+    const auto packets = std::exchange(vswitch.to_runtime[1], {});
+    late.push_back(packets[0]);
+    At(1).Take(packets[1], now_ns);
+    Settle();
+    ASSERT_EQ(vswitch.machine.entries_used(), 4u);
+  }
+  ASSERT_TRUE(At(1).machine.Close(ActorAt(1, entries[0]), now_ns));
+  Settle();
+  for (const test::OnData& packet : late) At(1).Take(packet, now_ns);
+  EXPECT_EQ(At(1).machine.actors_used(), 3u);
+  // The next life is another matter.
+  const uint32_t entry = OpenFlow();
+  EXPECT_EQ(StateAt(1, entry), "a");
 }
 
 TEST_F(RuntimeMachineTest, PartsOfOnePacketsOutputAreNumberedAndBounded) {
