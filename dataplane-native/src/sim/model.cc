@@ -94,6 +94,17 @@ uint32_t Model::Ancestor(uint32_t state, uint32_t divisor, uint32_t remainder) c
   return state;
 }
 
+bool Model::IsKeptBack(uint32_t flow, uint32_t from) const {
+  bool kept_back = false;
+  for (uint32_t i = from; i < outputs_.size(); ++i) {
+    const OutputRecord& output = outputs_[i];
+    if (output.flow != flow) continue;
+    if (output.released || output.in_conflict) return false;
+    kept_back = kept_back || output.kept_back;
+  }
+  return kept_back;
+}
+
 void Model::CheckLine(Flow* flow, const OutputRecord& output, uint32_t index) {
   const StateRecord& state = states_[output.state];
   if (output.order < flow->released_order ||

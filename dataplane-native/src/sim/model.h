@@ -38,6 +38,7 @@ struct OutputRecord {
   uint32_t tuple = 0;  // By which it is answered; 0: by the flow's key.
   bool released = false;
   bool in_conflict = false;  // It didn't leave, since its answers are another flow's.
+  bool kept_back = false;    // Its owner dropped it, for want of a replica.
 };
 
 struct StateRecord {
@@ -88,6 +89,9 @@ class Model {
   uint32_t outputs() const { return static_cast<uint32_t>(outputs_.size()); }
   uint32_t states() const { return static_cast<uint32_t>(states_.size()); }
   void InConflict(uint32_t output) { outputs_[output].in_conflict = true; }
+  void KeptBack(uint32_t output) { outputs_[output].kept_back = true; }
+  // Whether the flow's owner has dropped output from this one on, and none of it has come to V.
+  bool IsKeptBack(uint32_t flow, uint32_t from) const;
   uint32_t NewAnswer(uint32_t output);
   // The answer has found this flow, which may lawfully have what another had before.
   void Readdress(uint32_t packet, uint32_t flow) { packets_[packet].flow = flow; }

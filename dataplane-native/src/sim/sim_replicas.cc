@@ -127,6 +127,7 @@ void SimRuntime::DropOutput(proto::PacketRef packet, const proto::PacketHeader&)
   if (world_->logs()) world_->Log(Text("runtime %u drops output %u of flow %u: no replica", id_, number, flow));
   if (world_->conditions().strict) model.Violate(Text("runtime %u dropped output %u of flow %u", id_, number, flow));
   outputs_.erase(outputs_.find(number));
+  model.KeptBack(number);
   ++model.counters.dropped;
   model.OutputDone(number);
 }

@@ -144,6 +144,8 @@ class World {
   std::string WhatIsLeft() const;
   // Replicas are where they are to be.
   bool AtHome() const;
+  // No flow's answers are another's; or what it causes, from this output on, has found no room to wait or at a replica.
+  bool ConflictsAreOver(uint32_t from) const;
   void Ending();
 
   Scenario scenario_;
