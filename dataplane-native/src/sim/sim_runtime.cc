@@ -48,6 +48,7 @@ SimRuntime::SimRuntime(World* world, uint16_t id, uint32_t incarnation)
     : world_(world),
       id_(id),
       incarnation_(incarnation),
+      newest_(world->conditions().runtimes + 1u),
       layout_(world->conditions().mixed_layouts && id == world->conditions().runtimes ? 2 : 1),
       endpoint_(id, static_cast<uint16_t>(world->conditions().runtimes + 1), SimChannel()),
       machine_(SimConfig(world->conditions(), id, layout_), &endpoint_, this,
@@ -84,6 +85,10 @@ SimRuntime::~SimRuntime() {
 
 void SimRuntime::Knows(uint16_t member, uint32_t incarnation) {
   if (member == id_) return;
+  // What a host owes the machines. Here a later life has a higher incarnation.
+  if (incarnation != 0 && incarnation < newest_[member])
+    world_->model().Violate(Text("runtime %u hears of a life of member %u behind a later one", id_, member));
+  newest_[member] = std::max(newest_[member], incarnation);
   endpoint_.SetPeer(member, incarnation);
   if (incarnation == 0)
     machine_.MemberDown(member, world_->now_ns());

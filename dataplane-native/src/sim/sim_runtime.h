@@ -95,6 +95,7 @@ class SimRuntime final : public proto::RuntimeHost,
   World* world_;
   uint16_t id_;
   uint32_t incarnation_;
+  std::vector<uint32_t> newest_;  // By member: the latest life heard of.
   uint32_t layout_;
   proto::Endpoint endpoint_;
   proto::RuntimeMachine machine_;

@@ -112,14 +112,17 @@ void World::MayAnswer(uint32_t output) {
   Post(at_ns, {.kind = EventKind::kAnswer, .packet = packet});
 }
 
-// The supervisor's word reaches everybody some time; to each in the order in which it was said.
+// The supervisor's word reaches everybody some time; to each in the order in which it was said. It is for a life: who
+// begins knows all that was said before, and what is still on its way would come behind what is newer.
 void World::Announce(uint16_t member, uint32_t incarnation, uint16_t besides) {
   for (uint16_t id = 0; id < members_; ++id) {
     if (id == besides) continue;
     told_ns_[id] = std::max(told_ns_[id], now_ns_) + random_.Between(1'000, 200'000);
     ++words_to_come_;
-    Post(told_ns_[id],
-         {.kind = EventKind::kMembership, .to = id, .incarnation = term_, .membership = {member, incarnation}});
+    Post(told_ns_[id], {.kind = EventKind::kMembership,
+                        .to = id,
+                        .incarnation = incarnations_[id],
+                        .membership = {member, incarnation}});
   }
 }
 
@@ -149,7 +152,8 @@ void World::Restart(uint16_t id) {
   fenced_[id] = false;
   runtimes_[id]->Knows(kVswitch, term_);
   for (uint16_t other = 1; other < members_; ++other)
-    if (other != id && runtimes_[other] != nullptr) runtimes_[id]->Knows(other, incarnations_[other]);
+    if (other != id && runtimes_[other] != nullptr && !fenced_[other])
+      runtimes_[id]->Knows(other, incarnations_[other]);
   Log(Text("runtime %u starts, incarnation %u", id, incarnations_[id]));
   runtimes_[id]->Arrive(Action{.kind = ActionKind::kPlaces, .a = places_});
   if (homes_[id] != 0) runtimes_[id]->Arrive(Action{.kind = ActionKind::kHomes, .a = id, .b = homes_[id]});
@@ -313,11 +317,10 @@ void World::Step(Event* event) {
       return to == kVswitch ? RestartVswitch() : Restart(to);
     case EventKind::kMembership:
       --words_to_come_;
-      if (to == kVswitch) {
-        if (event->incarnation == term_) vswitch_->Arrive(event->membership);
-      }
-      // A member that was restarted meanwhile isn't meant by a word about its life before.
-      else if (runtimes_[to] != nullptr && (event->membership.member != to || event->membership.incarnation == 0))
+      if (event->incarnation != incarnations_[to]) return;
+      if (to == kVswitch)
+        vswitch_->Arrive(event->membership);
+      else if (runtimes_[to] != nullptr)
         runtimes_[to]->Arrive(event->membership);
       return;
     case EventKind::kFrame:
