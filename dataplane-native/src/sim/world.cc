@@ -377,7 +377,7 @@ bool World::Empty() {
 std::string World::WhatIsLeft() const {
   std::string left = Text("V has %u flows", vswitch_->machine().entries_used());
   if (!vswitch_->tuples().empty()) left += " and aliases";
-  if (operations_ != 0) left += Text("; %u operations go on", operations_);
+  if (operations_ != 0) left += Text("; %ld operations go on", operations_);
   for (uint16_t id = 1; id < members_; ++id) {
     if (runtimes_[id] == nullptr) continue;
     const auto& machine = runtimes_[id]->machine();
