@@ -281,9 +281,10 @@ bool VswitchMachine::Sweep(uint32_t index, uint64_t now_ns) {
     SendSourceLost(e, {index, e.previous_epoch, e.attempt});
   if (is_quiet) {
     e.stamped_ns = now_ns;
-    ++counters_.probes;
-    if (!e.recovering)
+    if (!e.recovering) {
+      ++counters_.probes;
       host_->SendMarker(e.owner.id, MakeMarker(MarkerType::kProbe, {index, e.epoch, 0}, e.next_sequence - 1));
+    }
   }
   return e.recovering;
 }
