@@ -48,8 +48,13 @@ export class HeldDownload {
 
   #takeSome(): void {
     const allowed = Math.min(this.#holdAt, ((performance.now() - this.#begin) / 1000) * this.#rate) - this.#taken;
-    const most = Math.min(Math.floor(allowed), this.#curl.stdout!.readableLength);
-    if (most > 0) this.#add(this.#curl.stdout!.read(most) as Buffer);
+    const stream = this.#curl.stdout!;
+    let left = Math.min(Math.floor(allowed), stream.readableLength);
+    // In pieces: a stream of which more is read at once than it means to hold means to hold twice as much from then on, in the end all that is left.
+    for (let piece; left > 0; left -= piece) {
+      piece = Math.min(left, stream.readableHighWaterMark);
+      this.#add(stream.read(piece) as Buffer);
+    }
   }
 
   #add(chunk: Buffer): void {
