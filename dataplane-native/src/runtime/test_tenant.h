@@ -20,7 +20,10 @@ class TenantWires {
     spec.flows_max = 1024;
     spec.switching = SwitchingSpec{.runtimes = runtimes, .lcores = lcores};
   }
-  ~TenantWires() { tenant_.reset(); }
+  ~TenantWires() {
+    tenant_.reset();
+    EXPECT_EQ(rte_mempool_avail_count(TestPool()), mbufs_) << "packets leak";
+  }
 
   void AddNf(const TestNf& nf) { spec.chain.push_back(TestRun::Spec(nf, static_cast<uint32_t>(spec.chain.size()))); }
   Tenant& Make() {
@@ -72,6 +75,7 @@ class TenantWires {
  private:
   static constexpr uint32_t kRoom = 4096;
   WirePort ports_[2] = {{0, kRoom}, {1, kRoom}};
+  const uint32_t mbufs_ = rte_mempool_avail_count(TestPool());
   std::unique_ptr<Tenant> tenant_;
 };
 

@@ -1,6 +1,7 @@
 // For tests: a runtime with its own thread between two wires, and the other ends of them. Not part of the product.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <rte_mbuf.h>
 
 #include <atomic>
@@ -29,8 +30,9 @@ class WirePort : public Port {
     uint32_t taken = 0;
     for (; taken < count && !in_.empty(); ++taken, in_.pop_front()) {
       const std::string& frame = in_.front();
+      // More may wait in the queues of runtimes than there are mbufs: as at a NIC, the rest waits on the wire.
       rte_mbuf* mbuf = rte_pktmbuf_alloc(TestPool());
-      NF_CHECK(mbuf != nullptr, "packets leak");
+      if (mbuf == nullptr) break;
       std::memcpy(rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size())), frame.data(), frame.size());
       PacketMeta* meta = MetaOf(mbuf);
       meta->wire_length = static_cast<uint32_t>(frame.size());
@@ -90,7 +92,10 @@ class Wires {
     spec.input = FabricInput{.client = &ports_[0], .server = &ports_[1], .pool = TestPool()};
     spec.flows_max = 1024;
   }
-  ~Wires() { runtime.reset(); }
+  ~Wires() {
+    runtime.reset();
+    EXPECT_EQ(rte_mempool_avail_count(TestPool()), mbufs_) << "packets leak";
+  }
 
   void AddNf(const TestNf& nf) { spec.chain.push_back(TestRun::Spec(nf, static_cast<uint32_t>(spec.chain.size()))); }
   Runtime& Make() {
@@ -119,6 +124,7 @@ class Wires {
  private:
   static constexpr uint32_t kRoom = 1023;
   WirePort ports_[2] = {{0, kRoom}, {1, kRoom}};
+  const uint32_t mbufs_ = rte_mempool_avail_count(TestPool());
 };
 
 // Waits for what must come, for a minute at most.
