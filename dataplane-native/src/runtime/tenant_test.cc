@@ -208,19 +208,25 @@ TEST(TenantTest, ARuntimeRemovedByForceEndsItsFlowsAndTheirPacketsOpenNewOnes) {
 
 void RemoveByForceUnderTraffic(uint16_t lcores) {
   constexpr uint16_t kFlows = 40;
+  constexpr uint64_t kMoreAtOnce = 70;  // Of all of them, fewer than there are mbufs, however many wait for runtimes.
   TenantWires wires(3, lcores);
   wires.AddNf({.name = "a"});
   Tenant& tenant = wires.Start();
   std::atomic<bool> stop{false};
+  std::atomic<uint64_t> may_send{0};
   uint64_t sent = 0;
   std::thread sender([&] {
-    for (uint32_t i = 0; !stop; ++i) {
-      sent += wires.Send(UdpFrame(static_cast<uint16_t>(1000 + i % kFlows), Payload({{}})), 0);
-      if (i % 64 == 0) std::this_thread::yield();
+    while (!stop) {
+      if (sent < may_send)
+        sent += wires.Send(UdpFrame(static_cast<uint16_t>(1000 + sent % kFlows), Payload({{}})), 0);
+      else
+        std::this_thread::yield();
     }
   });
   for (int i = 0; i < 20; ++i) {
+    may_send += kMoreAtOnce;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    may_send += kMoreAtOnce;
     ASSERT_TRUE(tenant.RemoveRuntime(static_cast<uint16_t>(1 + i % 3), true).has_value());
     ASSERT_TRUE(tenant.AddRuntime().has_value());
     wires.Receive(1);

@@ -30,9 +30,8 @@ class WirePort : public Port {
     uint32_t taken = 0;
     for (; taken < count && !in_.empty(); ++taken, in_.pop_front()) {
       const std::string& frame = in_.front();
-      // More may wait in the queues of runtimes than there are mbufs: as at a NIC, the rest waits on the wire.
       rte_mbuf* mbuf = rte_pktmbuf_alloc(TestPool());
-      if (mbuf == nullptr) break;
+      NF_CHECK(mbuf != nullptr, "packets leak, or more wait than there are mbufs");
       std::memcpy(rte_pktmbuf_append(mbuf, static_cast<uint16_t>(frame.size())), frame.data(), frame.size());
       PacketMeta* meta = MetaOf(mbuf);
       meta->wire_length = static_cast<uint32_t>(frame.size());
